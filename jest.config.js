@@ -1,0 +1,20 @@
+if (!process.version.startsWith('v24.')) throw new Error(`Linkspan is tested on Node 24; use "npm run jest" (this is ${process.version})`);
+
+const project = (displayName, testMatch) => ({
+  displayName,
+  rootDir: import.meta.dirname,
+  testMatch,
+  extensionsToTreatAsEsm: ['.ts'],
+  transform: { '\\.ts$': '<rootDir>/scripts/strip-types.cjs' },
+});
+
+export default {
+  rootDir: import.meta.dirname,
+  testTimeout: 60_000,
+  projects: [
+    project('unit', ['<rootDir>/test/unit/**/*.test.ts', '<rootDir>/test/architecture.test.ts']),
+    project('netns', ['<rootDir>/test/netns/**/*.test.ts']),
+  ],
+  coverageProvider: 'v8',
+  collectCoverageFrom: ['src/**/*.ts', '!src/**/*.d.ts'],
+};

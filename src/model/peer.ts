@@ -1,0 +1,53 @@
+import type { Mac } from './mac.ts';
+import type { Vni } from './vni.ts';
+
+/** A tunnel endpoint: where VXLAN packets for a gateway go. */
+export type Vtep = { readonly ip: string; readonly port: number };
+
+/** One entry of a gateway's MAC and IP table: EVPN's route type 2 (RFC 7432 section 7.2). */
+export type MacEntry = {
+  readonly m: Mac;
+  readonly ip: readonly string[];
+  /** mobility sequence number (RFC 7432 section 7.7) */
+  readonly q: number;
+  /** 1 for a MAC that is ours by construction and never learned elsewhere (sticky) */
+  readonly s: 0 | 1;
+};
+
+/** One gateway's membership in a VNI and its table, as published retained on `vni/<vni>/gw/<gw>`. */
+export type PeerRecord = {
+  readonly v: 1;
+  readonly fleet: string;
+  readonly vni: Vni;
+  readonly gw: string;
+  readonly epoch: number;
+  readonly seq: number;
+  /** seconds since 1970: issued, expires */
+  readonly iat: number;
+  readonly exp: number;
+  readonly vtep: readonly Vtep[];
+  readonly mtu: number;
+  readonly bum: string;
+  readonly caps: readonly string[];
+  readonly macs: readonly MacEntry[];
+  readonly pages: number;
+};
+
+export type AliveState = 'up' | 'down' | 'leaving';
+
+/** Birth, death and manifest of a gateway, as published retained on `gw/<gw>/alive`; a will carries state `down`. */
+export type Alive = {
+  readonly v: 1;
+  readonly gw: string;
+  readonly epoch: number;
+  readonly seq: number;
+  readonly state: AliveState;
+  readonly vteps: readonly Vtep[];
+  /** VNI (decimal text) to the sequence number and digest of the record that holds */
+  readonly vnis: Readonly<Record<string, readonly [seq: number, digest: string]>>;
+};
+
+/** What the datapath of one network needs to know about its peers. */
+export type Remote = { readonly gateway: string; readonly vtep: Vtep; readonly macs: readonly MacEntry[] };
+
+export type RemotesByVni = ReadonlyMap<Vni, readonly Remote[]>;

@@ -1,0 +1,34 @@
+/**
+ * Something wrong that a person can mend. `path` is a JSON pointer into the desired document where there is one;
+ * `message` names the object and what to do about it.
+ */
+export type Problem = { readonly path: string; readonly code: ProblemCode; readonly message: string };
+
+export type ProblemCode =
+  | 'malformed'
+  | 'too_large'
+  | 'schema'
+  | 'unknown_driver'
+  | 'unsupported'
+  | 'vni_range'
+  | 'duplicate_vni'
+  | 'duplicate_vlan'
+  | 'duplicate_mac'
+  | 'duplicate_address'
+  | 'duplicate_interface'
+  | 'subnet_overlap'
+  | 'address_outside_subnet'
+  | 'address_required'
+  | 'missing_uplink'
+  | 'missing_network'
+  | 'missing_interface'
+  | 'wrong_gateway'
+  | 'version_old'
+  | 'version_conflict'
+  // found while applying, not in the document itself
+  | 'waiting'
+  | 'name_taken'
+  | 'parent_busy'
+  | 'engine_unavailable'
+  | 'pool_exhausted'
+  | 'failed';

@@ -1,0 +1,84 @@
+import type { Problem } from './problem.ts';
+
+/** How far the gateway is with its document; the words of the `reported` topic. */
+export type ConfigState = 'none' | 'applied' | 'applying' | 'confirming' | 'rejected' | 'rolled_back';
+
+export type ConfigStatus = {
+  readonly applied_version: number | null;
+  readonly applied_hash: string | null;
+  readonly state: ConfigState;
+  readonly lkg_version: number | null;
+  readonly errors: readonly Problem[];
+};
+
+export type NetworkStatus = {
+  readonly name: string;
+  readonly driver: string;
+  readonly vni: number | null;
+  readonly vlan: number | null;
+  readonly engine: string | null;
+  readonly engine_reason: string | null;
+  readonly mtu: number | null;
+  readonly endpoints: number;
+  readonly peers: number;
+  /** the host's own reach to the workloads: its interface, or why there is none */
+  readonly shim: string | null;
+  readonly problem: string | null;
+};
+
+export type EndpointStatus = {
+  readonly workload: string;
+  readonly network: string;
+  readonly interface: string;
+  readonly mac: string;
+  readonly addresses: readonly string[];
+  readonly sandbox: string;
+  readonly state: 'attached' | 'waiting' | 'failed';
+  readonly problem: string | null;
+};
+
+export type PeerStatus = {
+  readonly gateway: string;
+  readonly vtep: string;
+  readonly vnis: readonly number[];
+  readonly state: 'up' | 'suspect' | 'down' | 'static';
+  readonly rtt_ms: number | null;
+  readonly path_mtu: number | null;
+  readonly last_seen_s: number | null;
+};
+
+export type FdbEntry = {
+  readonly network: string;
+  readonly vni: number;
+  readonly mac: string;
+  readonly vtep: string;
+  readonly gateway: string;
+  readonly origin: 'peer' | 'static' | 'flood' | 'local';
+};
+
+export type GatewayEvent = {
+  readonly id: number;
+  /** ISO 8601, UTC */
+  readonly time: string;
+  readonly type: string;
+  readonly level: 'info' | 'warning' | 'error';
+  readonly message: string;
+};
+
+export type Health = { readonly ok: boolean; readonly ready: boolean; readonly reasons: readonly string[] };
+
+/** What `/v1/status` answers. */
+export type GatewayStatus = {
+  readonly gateway: string;
+  readonly fleet: string;
+  readonly version: string;
+  readonly epoch: number;
+  readonly uptime_s: number;
+  readonly health: Health;
+  readonly broker: { readonly connected: boolean; readonly url: string };
+  readonly config: ConfigStatus;
+  readonly networks: readonly NetworkStatus[];
+  readonly endpoints: readonly EndpointStatus[];
+  readonly peers: readonly PeerStatus[];
+  readonly drops: Readonly<Record<string, number>>;
+};
