@@ -68,3 +68,16 @@ export function contains(prefix: IpPrefix, address: string): boolean {
 export function overlaps(a: IpPrefix, b: IpPrefix): boolean {
   return contains(a, networkOf(b).address) || contains(b, networkOf(a).address);
 }
+
+/**
+ * Whether an interface may hold the address in this subnet: inside it, and neither IPv4's network or broadcast address
+ * (RFC 1122 section 3.2.1.3) nor IPv6's subnet-router anycast address (RFC 4291 section 2.6.1). Point-to-point
+ * prefixes have neither (RFC 3021, RFC 6164).
+ */
+export function isHostAddress(subnet: IpPrefix, address: string): boolean {
+  if (!contains(subnet, address)) return false;
+  if (subnet.length >= bits(subnet.family) - 1) return true;
+  const { first, last } = rangeOf(subnet);
+  const value = ipToNumber(address);
+  return value !== first && (subnet.family === 6 || value !== last);
+}

@@ -1,0 +1,78 @@
+import { type EndpointSpec, memoOf } from '../drivers/driver.ts';
+import { withMemo } from '../drivers/naming.ts';
+import { OUR_GROUP } from '../host/links.ts';
+import { ipBatch } from '../host/run.ts';
+import { familyOf, formatIpPrefix } from '../model/ip.ts';
+import { type Endpoint, sandboxPath } from '../model/network.ts';
+import { announce } from './announce.ts';
+import { UndoStack } from './undo.ts';
+
+/** Where attached endpoints are remembered; the store satisfies it. */
+export interface EndpointStore {
+  put(endpoint: { workload: string; network: string; sandbox: string; interface: string; mac: string }): void;
+  remove(workload: string, network: string): void;
+}
+
+/**
+ * One workload's way onto its network: the link is made in the host under a temporary name, marked, moved into the
+ * sandbox, named, addressed, brought up, announced to the wire and remembered. Whatever fails takes back all before it.
+ * @throws CommandError of the step that failed
+ */
+export async function attach(spec: EndpointSpec, store: EndpointStore): Promise<void> {
+  const undo = new UndoStack();
+  const { endpoint, temporary } = spec;
+  const sandbox = sandboxPath(endpoint.sandbox);
+  try {
+    undo.push('link in the host', () => ipBatch([`link del ${temporary}`]));
+    await ipBatch(makeLink(spec));
+    undo.push('link on its way', () => ipBatch([`link del ${temporary}`], sandbox));
+    await ipBatch([`link set ${temporary} netns ${sandbox} name ${endpoint.interface}`]);
+    // Only from here on is that name certainly ours: before, it may be a foreign interface that made the move fail.
+    undo.push('link in the sandbox', () => ipBatch([`link del ${endpoint.interface}`], sandbox));
+    await ipBatch(configure(spec), sandbox);
+    store.put(remembered(endpoint, sandbox));
+    undo.push('record', async () => store.remove(endpoint.workload, endpoint.network));
+    announce(sandbox, endpoint);
+  } catch (error) {
+    await undo.rollBack();
+    throw error;
+  }
+}
+
+function makeLink(spec: EndpointSpec): readonly string[] {
+  const { attachment, temporary, mtu } = spec;
+  const address = spec.mac === undefined ? '' : ` address ${spec.mac}`;
+  const common = `name ${temporary}${address} mtu ${mtu} group ${OUR_GROUP}`;
+  const alias = `link set ${temporary} alias "${withMemo(spec.alias, memoOf(spec))}"`;
+  if (attachment.type === 'macvlan') {
+    return [`link add link ${attachment.parent} ${common} type macvlan mode ${attachment.mode}`, alias];
+  }
+  const { hostEnd } = spec;
+  return [
+    `link add ${common} type veth peer name ${hostEnd} mtu ${mtu} group ${OUR_GROUP}`,
+    alias,
+    `link set ${hostEnd} alias "${spec.alias}"`,
+    `link set ${hostEnd} master ${attachment.bridge} up`,
+  ];
+}
+
+/**
+ * `nodad`: a document's addresses were checked for duplicates, and duplicate address detection would keep an IPv6
+ * address unusable for its first second.
+ */
+function configure(spec: EndpointSpec): readonly string[] {
+  const name = spec.endpoint.interface;
+  return [
+    'link set lo up',
+    ...spec.endpoint.addresses.map(
+      (address) => `address add ${formatIpPrefix(address)} dev ${name}${address.family === 6 ? ' nodad' : ''}`,
+    ),
+    `link set ${name} up`,
+    ...spec.gateways.map((gateway) => `-${familyOf(gateway)} route replace default via ${gateway} dev ${name}`),
+  ];
+}
+
+function remembered(endpoint: Endpoint, sandbox: string): Parameters<EndpointStore['put']>[0] {
+  const { workload, network, mac } = endpoint;
+  return { workload, network, sandbox, interface: endpoint.interface, mac };
+}

@@ -1,0 +1,22 @@
+import { CommandError, ipBatch } from '../host/run.ts';
+import { stat } from 'node:fs/promises';
+import type { EndpointStore } from './attach.ts';
+
+/**
+ * Takes an interface out of its sandbox. May be called twice: a namespace or an interface that is gone already is what
+ * was wanted. A veth's host end goes with it.
+ * @param object `endpoint/<workload>/<network>`
+ */
+export async function detach(sandbox: string, name: string, object: string, store: EndpointStore): Promise<void> {
+  await ipBatch([`link del ${name}`], sandbox).catch(async (error: unknown) => {
+    if (!(await isGone(error, sandbox))) throw error;
+  });
+  const [, workload = '', network = ''] = object.split('/');
+  store.remove(workload, network);
+}
+
+async function isGone(error: unknown, sandbox: string): Promise<boolean> {
+  if (!(error instanceof CommandError)) return false;
+  if (error.stderr.includes('Cannot find device')) return true;
+  return (await stat(sandbox).catch(() => undefined)) === undefined;
+}

@@ -1,0 +1,59 @@
+import type { EndpointStatus, NetworkStatus, PeerStatus } from '../model/status.ts';
+import type { Colour, Output } from './output.ts';
+
+const COLOURS: Readonly<Record<string, Colour>> = {
+  ok: 'green',
+  up: 'green',
+  attached: 'green',
+  waiting: 'yellow',
+  suspect: 'yellow',
+  down: 'red',
+  failed: 'red',
+};
+
+const state = { title: 'STATE', colour: (word: string): Colour | undefined => COLOURS[word.split(':')[0] ?? ''] };
+const titled = (...titles: readonly string[]): readonly { title: string }[] => titles.map((title) => ({ title }));
+
+/** A number or a name that may be missing, as a cell. */
+export function cell(value: string | number | null): string {
+  return value === null ? '' : String(value);
+}
+
+export function networkTable(output: Output, networks: readonly NetworkStatus[]): void {
+  const rows = networks.map((one) => [
+    one.name,
+    one.driver,
+    cell(one.vni),
+    cell(one.engine),
+    cell(one.mtu),
+    cell(one.endpoints),
+    cell(one.peers),
+    one.problem === null ? 'ok' : `failed: ${one.problem}`,
+  ]);
+  output.table([...titled('NETWORK', 'DRIVER', 'VNI', 'ENGINE', 'MTU', 'ENDPTS', 'PEERS'), state], rows, 'no networks');
+}
+
+export function endpointTable(output: Output, endpoints: readonly EndpointStatus[]): void {
+  const rows = endpoints.map((one) => [
+    one.workload,
+    one.network,
+    one.interface,
+    one.mac,
+    one.addresses.join(' '),
+    one.problem === null ? one.state : `${one.state}: ${one.problem}`,
+  ]);
+  output.table([...titled('WORKLOAD', 'NETWORK', 'IFACE', 'MAC', 'ADDRESSES'), state], rows, 'no endpoints');
+}
+
+export function peerTable(output: Output, peers: readonly PeerStatus[]): void {
+  const rows = peers.map((one) => [
+    one.gateway,
+    one.vtep,
+    one.vnis.join(' '),
+    one.rtt_ms === null ? '' : `${one.rtt_ms.toFixed(1)} ms`,
+    cell(one.path_mtu),
+    one.last_seen_s === null ? '' : `${Math.round(one.last_seen_s)} s`,
+    one.state,
+  ]);
+  output.table([...titled('GATEWAY', 'VTEP', 'VNIS', 'RTT', 'PATHMTU', 'SEEN'), state], rows, 'no peers');
+}

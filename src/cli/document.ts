@@ -1,0 +1,97 @@
+import { readFile } from 'node:fs/promises';
+import { text } from 'node:stream/consumers';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { parse } from 'yaml';
+import type { ConfigStatus, GatewayStatus } from '../model/status.ts';
+import { messageOf } from '../service/errors.ts';
+import type { Client } from './client.ts';
+import { CliError, EXIT, usageError, type ExitCode } from './exit.ts';
+import { option, type Invocation, type Values, type Verb } from './verb.ts';
+
+const WAIT_DEFAULT_S = '60';
+const POLL_MS = 200;
+
+const file = { type: 'string', short: 'f' } as const;
+
+export const DOCUMENT_VERBS: readonly Verb[] = [
+  {
+    name: 'apply',
+    usage: '-f FILE [--wait [SECONDS]]',
+    summary: 'give the gateway a new desired document (JSON or YAML, - is stdin)',
+    arity: [0, 0],
+    options: { file, wait: { type: 'string' } },
+    defaults: { wait: WAIT_DEFAULT_S },
+    run: apply,
+  },
+  {
+    name: 'validate',
+    usage: '-f FILE',
+    summary: 'check a document and change nothing',
+    arity: [0, 0],
+    options: { file },
+    run: async ({ client, output, json, values }) => {
+      const answer = await client.post('/v1/validate', await readDocument(values));
+      if (json) output.json(answer);
+      else output.line('the document is valid');
+      return EXIT.ok;
+    },
+  },
+];
+
+async function apply({ client, output, json, values }: Invocation): Promise<ExitCode> {
+  const seconds = waitSeconds(values);
+  const answer = await client.post<{ readonly version: number }>('/v1/desired', await readDocument(values));
+  const config = seconds === undefined ? undefined : await applied(client, answer.version, seconds);
+  if (json) output.json(config ? { ...answer, config } : answer);
+  else output.line(`version ${answer.version} ${config ? 'applied' : 'accepted'}`);
+  return EXIT.ok;
+}
+
+function waitSeconds(values: Values): number | undefined {
+  const wait = option(values, 'wait');
+  if (wait !== undefined && !/^\d{1,5}$/.test(wait))
+    throw usageError(`apply: --wait ${wait} is not a number of seconds`);
+  return wait === undefined ? undefined : Number(wait);
+}
+
+async function applied(client: Client, version: number, seconds: number): Promise<ConfigStatus> {
+  const end = performance.now() + seconds * 1000;
+  for (;;) {
+    const { config } = await client.get<GatewayStatus>('/v1/status');
+    if (config.state === 'applied' && (config.applied_version ?? 0) >= version) return config;
+    if (config.state === 'rejected' || config.state === 'rolled_back') {
+      throw new CliError(EXIT.failed, `version ${version} was ${config.state}${causes(config)}`, { config });
+    }
+    if (performance.now() >= end) {
+      const late = `version ${version} is not applied after ${seconds} s: it is ${config.state}${causes(config)}`;
+      throw new CliError(EXIT.failed, `${late}; linkspan status says what it waits for`, { config });
+    }
+    await sleep(POLL_MS);
+  }
+}
+
+function causes(config: ConfigStatus): string {
+  return config.errors.map((error) => `\n${error.path || '/'}: ${error.message}`).join('');
+}
+
+/** The document as JSON text. JSON goes out byte for byte, so that the service's own message fits the file's. */
+async function readDocument(values: Values): Promise<string> {
+  const name = option(values, 'file');
+  if (name === undefined) throw usageError('give the document with -f FILE (- is stdin)');
+  const source = await readSource(name);
+  if (source.trimStart().startsWith('{') || name.endsWith('.json')) return source;
+  try {
+    // The default maxAliasCount stops a small file from growing into gigabytes.
+    return JSON.stringify(parse(source, { schema: 'core', version: '1.2' }) ?? null);
+  } catch (error) {
+    throw new CliError(EXIT.refused, `${name}: not YAML: ${messageOf(error)}`);
+  }
+}
+
+async function readSource(name: string): Promise<string> {
+  try {
+    return name === '-' ? await text(process.stdin) : await readFile(name, 'utf8');
+  } catch (error) {
+    throw new CliError(EXIT.failed, `${name}: ${messageOf(error)}; name a readable JSON or YAML file`);
+  }
+}

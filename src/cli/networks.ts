@@ -1,0 +1,64 @@
+import type { EndpointStatus, FdbEntry, GatewayStatus, NetworkStatus } from '../model/status.ts';
+import { cell, endpointTable, networkTable } from './columns.ts';
+import { CliError, EXIT, type ExitCode } from './exit.ts';
+import type { Output } from './output.ts';
+import type { Invocation, Verb } from './verb.ts';
+
+export const NETWORK_VERBS: readonly Verb[] = [
+  {
+    name: 'network ls',
+    usage: '',
+    summary: 'the networks',
+    arity: [0, 0],
+    run: async ({ client, output, json }) => {
+      const networks = await client.get<readonly NetworkStatus[]>('/v1/networks');
+      if (json) output.json(networks);
+      else networkTable(output, networks);
+      return EXIT.ok;
+    },
+  },
+  { name: 'network show', usage: 'NAME', summary: 'one network and its endpoints', arity: [1, 1], run: showNetwork },
+  { name: 'fdb', usage: '[NETWORK]', summary: 'which MAC is behind which VTEP', arity: [0, 1], run: fdb },
+];
+
+async function showNetwork({ client, output, json, positionals }: Invocation): Promise<ExitCode> {
+  const [name = ''] = positionals;
+  const status = await client.get<GatewayStatus>('/v1/status');
+  const network = status.networks.find((one) => one.name === name);
+  if (!network) throw new CliError(EXIT.notFound, `network/${name}: no such network; linkspan network ls lists them`);
+  const endpoints = status.endpoints.filter((one) => one.network === name);
+  if (json) output.json({ ...network, endpoints });
+  else printNetwork(output, network, endpoints);
+  return EXIT.ok;
+}
+
+function printNetwork(output: Output, network: NetworkStatus, endpoints: readonly EndpointStatus[]): void {
+  const engine = network.engine_reason === null ? network.engine : `${network.engine ?? ''} (${network.engine_reason})`;
+  const fields: readonly (readonly [string, string | number | null])[] = [
+    ['name', network.name],
+    ['driver', network.driver],
+    ['vni', network.vni],
+    ['vlan', network.vlan],
+    ['engine', engine],
+    ['mtu', network.mtu],
+    ['peers', network.peers],
+    ['host', network.shim],
+    ['problem', network.problem],
+  ];
+  for (const [name, value] of fields) if (value !== null) output.line(`${name.padEnd(9)}${value}`);
+  output.line('');
+  endpointTable(output, endpoints);
+}
+
+async function fdb({ client, output, json, positionals }: Invocation): Promise<ExitCode> {
+  const [network] = positionals;
+  const query = network === undefined ? '' : `?network=${encodeURIComponent(network)}`;
+  const entries = await client.get<readonly FdbEntry[]>(`/v1/fdb${query}`);
+  if (json) output.json(entries);
+  else {
+    const columns = ['NETWORK', 'VNI', 'MAC', 'VTEP', 'GATEWAY', 'ORIGIN'].map((title) => ({ title }));
+    const rows = entries.map((one) => [one.network, cell(one.vni), one.mac, one.vtep, one.gateway, one.origin]);
+    output.table(columns, rows, 'no entries');
+  }
+  return EXIT.ok;
+}

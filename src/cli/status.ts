@@ -1,0 +1,44 @@
+import type { GatewayStatus } from '../model/status.ts';
+import { visible } from '../model/text.ts';
+import { endpointTable, networkTable, peerTable } from './columns.ts';
+import { EXIT } from './exit.ts';
+import type { Output } from './output.ts';
+import type { Verb } from './verb.ts';
+
+/** `linkspan status`: the gateway in one screen; exit 0 only while it is healthy and ready. */
+export const STATUS_VERBS: readonly Verb[] = [
+  {
+    name: 'status',
+    usage: '',
+    summary: "the gateway's health, configuration, networks and peers",
+    arity: [0, 0],
+    run: async ({ client, output, json }) => {
+      const status = await client.get<GatewayStatus>('/v1/status');
+      if (json) output.json(status);
+      else show(status, output);
+      return status.health.ok && status.health.ready ? EXIT.ok : EXIT.failed;
+    },
+  },
+];
+
+function show(status: GatewayStatus, output: Output): void {
+  const { health, broker, config } = status;
+  const word = health.ok ? (health.ready ? 'healthy' : 'not ready') : 'degraded';
+  const colour = health.ok ? (health.ready ? 'green' : 'yellow') : 'red';
+  output.painted(`${output.paint('bold', visible(status.gateway))}  ${output.paint(colour, word)}`);
+  for (const reason of health.reasons) output.line(`  ${reason}`);
+  output.line(`fleet    ${status.fleet}, Linkspan ${status.version}, epoch ${status.epoch}, up ${status.uptime_s} s`);
+  output.line(
+    `config   version ${config.applied_version ?? 'none'}, ${config.state}, last known good ${config.lkg_version ?? 'none'}`,
+  );
+  for (const error of config.errors) output.line(`  ${error.path || '/'}: ${error.message}`);
+  output.line(`broker   ${broker.connected ? 'connected' : 'not connected'}, ${broker.url}`);
+  output.line('');
+  networkTable(output, status.networks);
+  output.line('');
+  endpointTable(output, status.endpoints);
+  output.line('');
+  peerTable(output, status.peers);
+  const drops = Object.entries(status.drops).filter(([, count]) => count > 0);
+  if (drops.length > 0) output.line(`\ndropped  ${drops.map(([reason, count]) => `${reason} ${count}`).join(', ')}`);
+}

@@ -1,0 +1,61 @@
+import { isVni, type Vni } from '../model/vni.ts';
+
+/** A topic of the contract, without the fleet's prefix. */
+export type Topic =
+  | { readonly kind: 'desired' | 'reported' | 'alive' | 'event'; readonly gw: string }
+  | { readonly kind: 'record'; readonly vni: Vni; readonly gw: string }
+  | { readonly kind: 'rpc_req' | 'rpc_res'; readonly gw: string; readonly id: string };
+
+const NAME = /^[a-z0-9-]{1,63}$/;
+const RPC_ID = /^[A-Za-z0-9_-]{1,64}$/;
+const DECIMAL = /^[1-9]\d{0,7}$/;
+
+const prefixOf = (fleet: string): string => `linkspan/v1/${fleet}/`;
+
+/** The full name of a topic. */
+export function formatTopic(fleet: string, topic: Topic): string {
+  const prefix = prefixOf(fleet);
+  switch (topic.kind) {
+    case 'record':
+      return `${prefix}vni/${topic.vni}/gw/${topic.gw}`;
+    case 'rpc_req':
+    case 'rpc_res':
+      return `${prefix}gw/${topic.gw}/${topic.kind.replace('_', '/')}/${topic.id}`;
+    default:
+      return `${prefix}gw/${topic.gw}/${topic.kind}`;
+  }
+}
+
+/** The subscription to every gateway's record of one VNI. */
+export function recordsFilter(fleet: string, vni: Vni): string {
+  return `${prefixOf(fleet)}vni/${vni}/gw/+`;
+}
+
+/** The subscription to every gateway's alive. */
+export function alivesFilter(fleet: string): string {
+  return `${prefixOf(fleet)}gw/+/alive`;
+}
+
+/** Parses the full name of a topic of this fleet; undefined for any other. */
+export function parseTopic(fleet: string, name: string): Topic | undefined {
+  if (!name.startsWith(prefixOf(fleet))) return undefined;
+  const [branch, first = '', ...rest] = name.slice(prefixOf(fleet).length).split('/');
+  if (branch === 'vni') return parseRecordTopic(first, rest);
+  return branch === 'gw' && NAME.test(first) ? parseGatewayTopic(first, rest) : undefined;
+}
+
+function parseRecordTopic(number: string, [word, gw = '', ...more]: readonly string[]): Topic | undefined {
+  const vni = DECIMAL.test(number) ? Number(number) : 0;
+  return isVni(vni) && word === 'gw' && NAME.test(gw) && more.length === 0 ? { kind: 'record', vni, gw } : undefined;
+}
+
+function parseGatewayTopic(gw: string, [kind, ...rest]: readonly string[]): Topic | undefined {
+  if (kind === 'rpc') return parseRpcTopic(gw, rest);
+  const plain = kind === 'desired' || kind === 'reported' || kind === 'alive' || kind === 'event';
+  return plain && rest.length === 0 ? { kind, gw } : undefined;
+}
+
+function parseRpcTopic(gw: string, [way, id = '', ...more]: readonly string[]): Topic | undefined {
+  if ((way !== 'req' && way !== 'res') || !RPC_ID.test(id) || more.length > 0) return undefined;
+  return { kind: `rpc_${way}`, gw, id };
+}

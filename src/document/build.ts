@@ -1,0 +1,90 @@
+import { parseIp } from '../model/ip.ts';
+import type { IpPrefix } from '../model/ip.ts';
+import { familyOf } from '../model/ip.ts';
+import { deriveMac } from '../model/mac.ts';
+import type { Bum, DesiredState, Endpoint, Network, Sandbox, Uplink } from '../model/network.ts';
+import type { Vni } from '../model/vni.ts';
+import type { RawMacvlan, RawOverlay, RawSandbox } from './raw.ts';
+import { subnetFor } from './resolve.ts';
+import type { Resolved, ResolvedEndpoint, ResolvedNetwork } from './resolve.ts';
+
+/** The state that a document asks for. Call it only for a document that has passed every check. */
+export function buildState(resolved: Resolved): DesiredState {
+  return {
+    networks: [...resolved.networks.values()].flatMap((network) => buildNetwork(network, resolved)),
+    endpoints: resolved.endpoints.flatMap((endpoint) => buildEndpoint(endpoint, resolved)),
+  };
+}
+
+type Common = Pick<Network, 'name' | 'subnets' | 'range' | 'gateway' | 'mtu'>;
+
+function buildNetwork(network: ResolvedNetwork, resolved: Resolved): Network[] {
+  const { raw } = network;
+  const common: Common = {
+    name: network.name,
+    subnets: network.subnets.map(({ value }) => value),
+    ...(network.range && { range: network.range.value }),
+    ...(network.gateway && { gateway: network.gateway.value }),
+    ...(raw.mtu !== undefined && { mtu: raw.mtu }),
+  };
+  switch (raw.driver) {
+    case 'bridge':
+      return [{ ...common, driver: 'bridge' }];
+    case 'macvlan':
+      return buildMacvlan(common, raw, resolved);
+    case 'overlay':
+      return [buildOverlay(common, raw)];
+    case 'ipvlan':
+      return [];
+  }
+}
+
+function buildMacvlan(common: Common, raw: RawMacvlan, { document }: Resolved): Network[] {
+  const mode = raw.mode ?? 'bridge';
+  return Object.entries(document.spec.uplinks ?? {})
+    .filter(([name]) => name === raw.uplink)
+    .map(([name, { interface: link }]): Network => {
+      const uplink: Uplink = { name, interface: link };
+      return { ...common, driver: 'macvlan', uplink, mode, shim: raw.shim ?? mode === 'bridge' };
+    });
+}
+
+function buildOverlay(common: Common, raw: RawOverlay): Network {
+  return {
+    ...common,
+    driver: 'overlay',
+    vni: raw.vni as Vni,
+    engine: raw.engine === 'kernel' ? 'kernel' : 'auto',
+    peers: [...new Set((raw.peers ?? []).map(canonicalIp))],
+    bum: buildBum(raw.bum),
+  };
+}
+
+function buildBum(raw: RawOverlay['bum']): Bum {
+  return typeof raw === 'object' ? { kind: 'multicast', group: canonicalIp(raw.multicast) } : { kind: 'replicate' };
+}
+
+function canonicalIp(text: string): string {
+  return parseIp(text) ?? text;
+}
+
+function buildEndpoint(endpoint: ResolvedEndpoint, { networks }: Resolved): Endpoint[] {
+  const network = networks.get(endpoint.network);
+  return buildSandbox(endpoint.sandbox).map((sandbox) => ({
+    workload: endpoint.workload,
+    network: endpoint.network,
+    sandbox,
+    interface: endpoint.interface,
+    mac: endpoint.mac?.value ?? deriveMac(endpoint.network, endpoint.workload),
+    addresses: endpoint.addresses.map(({ value: { address, length } }): IpPrefix => {
+      const family = familyOf(address);
+      const subnet = network && subnetFor(network, address);
+      return { family, address, length: length ?? subnet?.length ?? (family === 4 ? 32 : 128) };
+    }),
+  }));
+}
+
+function buildSandbox({ netns, pid }: RawSandbox): Sandbox[] {
+  if (netns !== undefined) return [{ kind: 'netns', name: netns }];
+  return pid === undefined ? [] : [{ kind: 'pid', pid }];
+}

@@ -1,0 +1,215 @@
+import {
+  contains,
+  familyOf,
+  ipFromNumber,
+  isHostAddress,
+  networkOf,
+  parseIp,
+  parseIpPrefix,
+  rangeOf,
+} from '../model/ip.ts';
+import type { IpPrefix } from '../model/ip.ts';
+import { parseMac } from '../model/mac.ts';
+import type { Mac } from '../model/mac.ts';
+import type { Problem } from '../model/problem.ts';
+import { pointer, shortened, spoken } from './pointer.ts';
+import type { RawDocument, RawEndpoint, RawNetwork, RawSandbox } from './raw.ts';
+
+/** A value with the place in the document where it stands. */
+export type Located<T> = { readonly path: string; readonly value: T };
+
+export type ResolvedNetwork = {
+  readonly name: string;
+  readonly path: string;
+  readonly raw: RawNetwork;
+  readonly subnets: readonly Located<IpPrefix>[];
+  readonly range?: Located<IpPrefix>;
+  readonly gateway?: Located<string>;
+  /** two networks with the same segment are one layer-2 segment: the same uplink and VLAN */
+  readonly segment: string;
+};
+
+/** `length` is undefined where the document gives a plain address: the subnet's length holds. */
+export type WantedAddress = { readonly address: string; readonly length: number | undefined };
+
+export type ResolvedEndpoint = {
+  readonly workload: string;
+  readonly network: string;
+  readonly path: string;
+  readonly raw: RawEndpoint;
+  readonly sandbox: RawSandbox;
+  readonly interface: string;
+  readonly mac?: Located<Mac>;
+  readonly addresses: readonly Located<WantedAddress>[];
+};
+
+/** A document whose addresses are values instead of text. */
+export type Resolved = {
+  readonly document: RawDocument;
+  readonly networks: ReadonlyMap<string, ResolvedNetwork>;
+  readonly endpoints: readonly ResolvedEndpoint[];
+};
+
+/** Reads every address, prefix and MAC of a document; what cannot be read becomes a problem and is left out. */
+export function resolve(document: RawDocument): { resolved: Resolved; problems: readonly Problem[] } {
+  const reader = new Reader();
+  const networks = Object.entries(document.spec.networks ?? {}).map(([name, raw]) => reader.network(name, raw));
+  const endpoints = Object.entries(document.spec.workloads ?? {}).flatMap(([workload, { sandbox, networks: wanted }]) =>
+    Object.entries(wanted).map(([network, raw], index) => ({
+      workload,
+      network,
+      sandbox,
+      interface: raw.interface ?? `eth${index}`,
+      ...reader.endpoint(pointer('spec', 'workloads', workload, 'networks', network), raw),
+    })),
+  );
+  const byName = new Map(networks.map((network) => [network.name, network]));
+  return { resolved: { document, networks: byName, endpoints }, problems: reader.problems };
+}
+
+class Reader {
+  readonly problems: Problem[] = [];
+
+  network(name: string, raw: RawNetwork): ResolvedNetwork {
+    const path = pointer('spec', 'networks', name);
+    const subnet = this.#read(`${path}/subnet`, raw.subnet, readSubnet, SUBNET);
+    const subnet6 = this.#read(`${path}/subnet6`, raw.subnet6, readSubnet, SUBNET);
+    const range = this.#read(`${path}/range`, raw.range, readPrefix, 'a prefix such as 10.110.0.128/25');
+    const given = this.#read(`${path}/gateway`, raw.gateway, parseIp, 'an address such as 10.110.0.1');
+    const gateway = given ?? (raw.driver === 'bridge' && subnet ? firstHost(subnet) : undefined);
+    if (subnet?.value.family === 6 && subnet6) this.#refuse(subnet.path, 'must be IPv4 where subnet6 is given as well');
+    if (raw.driver === 'overlay') this.#overlay(path, raw.peers ?? [], raw.bum);
+    return {
+      name,
+      path,
+      raw,
+      segment: segmentOf(name, raw),
+      subnets: [subnet, subnet6].filter((item) => item !== undefined),
+      ...(range && { range }),
+      ...(gateway && { gateway }),
+    };
+  }
+
+  endpoint(path: string, raw: RawEndpoint): Pick<ResolvedEndpoint, 'path' | 'raw' | 'mac' | 'addresses'> {
+    const text = raw.address === 'dhcp' ? undefined : raw.address;
+    const first = this.#read(`${path}/address`, text, readWanted, 'an address such as 10.110.0.21');
+    const second = this.#read(`${path}/address6`, raw.address6, readWanted, 'an address such as fd00:110::21');
+    const mac = this.#read(`${path}/mac`, raw.mac, parseMac, 'a unicast MAC address such as 02:00:00:00:00:15');
+    if (first && second && familyOf(first.value.address) === 6) {
+      this.#refuse(first.path, 'must be IPv4 where address6 is given as well');
+    }
+    return { path, raw, addresses: [first, second].filter((item) => item !== undefined), ...(mac && { mac }) };
+  }
+
+  #overlay(
+    path: string,
+    peers: readonly string[],
+    bum: 'replicate' | { readonly multicast: string } | undefined,
+  ): void {
+    for (const [index, peer] of peers.entries()) {
+      this.#read(`${path}/peers/${index}`, peer, readUnicast, 'the unicast address of a VTEP');
+    }
+    const group = typeof bum === 'object' ? bum.multicast : undefined;
+    this.#read(`${path}/bum/multicast`, group, readMulticast, 'a multicast address such as 239.1.1.10');
+  }
+
+  #read<T>(
+    path: string,
+    text: string | undefined,
+    parse: (text: string) => T | undefined,
+    wanted: string,
+  ): Located<T> | undefined {
+    if (text === undefined) return undefined;
+    const value = parse(text);
+    if (value !== undefined) return { path, value };
+    this.#refuse(path, `must be ${wanted}, not "${shortened(text)}"`);
+    return undefined;
+  }
+
+  #refuse(path: string, reason: string): void {
+    this.problems.push({ path, code: 'schema', message: `${spoken(path)} ${reason}` });
+  }
+}
+
+const SUBNET = 'a unicast prefix such as 10.110.0.0/24, at least /8 for IPv4 and /16 for IPv6';
+const MULTICAST: readonly IpPrefix[] = [
+  { family: 4, address: '224.0.0.0', length: 4 },
+  { family: 6, address: 'ff00::', length: 8 },
+];
+/** No network can stand on these: "this host", loopback, multicast and reserved (RFC 6890, RFC 4291). */
+const NO_SUBNET: readonly IpPrefix[] = [
+  ...MULTICAST,
+  { family: 4, address: '0.0.0.0', length: 8 },
+  { family: 4, address: '127.0.0.0', length: 8 },
+  { family: 4, address: '240.0.0.0', length: 4 },
+  { family: 6, address: '::', length: 16 },
+];
+
+function readPrefix(text: string): IpPrefix | undefined {
+  const prefix = parseIpPrefix(text);
+  return prefix && networkOf(prefix);
+}
+
+/** A wider prefix than this would take over the gateway's own routes. */
+function readSubnet(text: string): IpPrefix | undefined {
+  const prefix = readPrefix(text);
+  if (!prefix || prefix.length < (prefix.family === 4 ? 8 : 16)) return undefined;
+  return NO_SUBNET.some((other) => contains(other, prefix.address)) ? undefined : prefix;
+}
+
+function readWanted(text: string): WantedAddress | undefined {
+  const prefix = parseIpPrefix(text);
+  const address = prefix?.address ?? parseIp(text);
+  return address === undefined ? undefined : { address, length: prefix?.length };
+}
+
+function readUnicast(text: string): string | undefined {
+  const address = parseIp(text);
+  return address === undefined || isMulticast(address) || isUnspecified(address) ? undefined : address;
+}
+
+function readMulticast(text: string): string | undefined {
+  const address = parseIp(text);
+  return address !== undefined && isMulticast(address) ? address : undefined;
+}
+
+function isMulticast(address: string): boolean {
+  return MULTICAST.some((prefix) => contains(prefix, address));
+}
+
+function isUnspecified(address: string): boolean {
+  return address === '0.0.0.0' || address === '::';
+}
+
+function segmentOf(name: string, raw: RawNetwork): string {
+  const place = placeOf(raw);
+  return place
+    ? `uplink ${place.uplink} ${place.vlan === undefined ? 'untagged' : `VLAN ${place.vlan}`}`
+    : `network ${name}`;
+}
+
+/** The uplink and VLAN that a network stands on or reaches, if any. */
+export function placeOf(raw: RawNetwork): { readonly uplink: string; readonly vlan?: number } | undefined {
+  switch (raw.driver) {
+    case 'macvlan':
+    case 'ipvlan':
+      return raw;
+    case 'overlay':
+      return raw.stretch;
+    case 'bridge':
+      return undefined;
+  }
+}
+
+/** The network's subnet of the address's family. */
+export function subnetFor(network: ResolvedNetwork, address: string): IpPrefix | undefined {
+  return network.subnets.find(({ value }) => value.family === familyOf(address))?.value;
+}
+
+/** The bridge driver's router is the gateway itself: where none is named, the first address that a host may hold. */
+function firstHost(subnet: Located<IpPrefix>): Located<string> {
+  const { first } = rangeOf(subnet.value);
+  const { address, family } = subnet.value;
+  const value = isHostAddress(subnet.value, address) ? address : ipFromNumber(first + 1n, family);
+  return { path: subnet.path, value };
+}

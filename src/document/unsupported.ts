@@ -1,0 +1,56 @@
+import type { Problem } from '../model/problem.ts';
+import { pointer, spoken } from './pointer.ts';
+import type { RawDocument } from './raw.ts';
+
+/** A place in the document (`*` stands for any name), the value there that is refused (undefined: any), what it asks. */
+type NotYet = readonly [place: string, value: string | false | undefined, what: string];
+
+/**
+ * What the format names and this version does not do. A document that asks for it is refused: an operator who asked
+ * for a VLAN must not get an untagged network.
+ */
+const NOT_YET: readonly NotYet[] = [
+  ['/spec/uplinks/*/ssid', undefined, 'joining WiFi networks; join it outside Linkspan and leave this off'],
+  ['/spec/uplinks/*/pskFile', undefined, 'joining WiFi networks; join it outside Linkspan and leave this off'],
+  ['/spec/networks/*/driver', 'ipvlan', 'the ipvlan driver; use macvlan'],
+  ['/spec/networks/*/vlan', undefined, 'VLANs; name an uplink that is the VLAN already and leave this off'],
+  ['/spec/networks/*/address', 'dhcp', 'addresses from DHCP; give each workload an address or the network a range'],
+  ['/spec/networks/*/icc', false, 'isolation within a bridge network; leave this off'],
+  ['/spec/networks/*/stretch', undefined, 'stretching a VLAN over an overlay; leave this off'],
+  ['/spec/networks/*/guards', undefined, 'guards on an overlay; leave this off'],
+  ['/spec/networks/*/engine', 'user', 'the user engine; use kernel or auto'],
+  ['/spec/workloads/*/sandbox/container', undefined, 'sandboxes by container; use netns or pid'],
+  ['/spec/workloads/*/networks/*/address', 'dhcp', 'addresses from DHCP; write the address'],
+  ['/spec/workloads/*/networks/*/aliases', undefined, 'DNS aliases; leave this off'],
+  ['/spec/workloads/*/networks/*/publish', undefined, 'published ports; leave this off'],
+  ['/confirm', undefined, 'confirmed commit; leave this off'],
+];
+
+/** One problem for each thing in the document that this version does not do yet. */
+export function findUnsupported(document: RawDocument): Problem[] {
+  return NOT_YET.flatMap(([place, value, what]) =>
+    find(document, place.slice(1).split('/'))
+      .filter((found) => value === undefined || found.value === value)
+      .map(({ path }) => ({
+        path,
+        code: 'unsupported' as const,
+        message: `${spoken(path)}: this version does not support ${what}`,
+      })),
+  );
+}
+
+type Found = { readonly path: string; readonly value: unknown };
+
+function find(root: unknown, place: readonly string[]): Found[] {
+  return place.reduce<Found[]>(
+    (found, key) => found.flatMap((parent) => children(parent, key)),
+    [{ path: '', value: root }],
+  );
+}
+
+function children({ path, value }: Found, key: string): Found[] {
+  if (typeof value !== 'object' || value === null) return [];
+  return Object.entries(value)
+    .filter(([name]) => key === '*' || name === key)
+    .map(([name, child]) => ({ path: path + pointer(name), value: child as unknown }));
+}

@@ -1,0 +1,100 @@
+import type { ObservedLink } from '../host/links.ts';
+import type { FdbRow } from '../host/fdb.ts';
+import type { HostRoute } from '../host/routes.ts';
+import { formatIpPrefix, type IpPrefix } from '../model/ip.ts';
+import type { Mac } from '../model/mac.ts';
+import type { Endpoint, MacvlanMode, Network } from '../model/network.ts';
+import type { Remote } from '../model/peer.ts';
+import type { Problem } from '../model/problem.ts';
+
+/** What kind of link, with everything in which two links of one kind can differ. */
+export type LinkKind =
+  | {
+      readonly type: 'vxlan';
+      readonly vni: number;
+      readonly local: string;
+      readonly port: number;
+      readonly learning: boolean;
+      readonly multicast: { readonly group: string; readonly device: string } | undefined;
+    }
+  | { readonly type: 'macvlan'; readonly parent: string; readonly mode: MacvlanMode }
+  | { readonly type: 'bridge' };
+
+/** A link that shall stand, up, in the host's namespace. */
+export type LinkSpec = {
+  readonly name: string;
+  readonly alias: string;
+  /** whose it is, for status and backoff: `network/line1` */
+  readonly object: string;
+  readonly kind: LinkKind;
+  readonly mtu: number;
+  readonly addresses: readonly string[];
+};
+
+/** How a workload's interface hangs on its network. */
+export type Attachment =
+  | { readonly type: 'macvlan'; readonly parent: string; readonly mode: MacvlanMode }
+  | { readonly type: 'veth'; readonly bridge: string };
+
+/** All that a network needs in the host: a driver's answer, as data. */
+export type NetworkSpec = {
+  readonly links: readonly LinkSpec[];
+  readonly attachment: Attachment;
+  readonly mtu: number;
+  readonly gateways: readonly string[];
+  readonly fdb: readonly { readonly device: string; readonly row: FdbRow }[];
+  readonly routes: readonly HostRoute[];
+  /** the subnet that leaves through NAT, and its bridge */
+  readonly nat: { readonly bridge: string; readonly subnet: IpPrefix } | undefined;
+  readonly engine: { readonly name: string; readonly reason: string } | undefined;
+  /** the host's own interface on the network, or why it has none */
+  readonly shim: string | undefined;
+};
+
+/** What a driver may know of the host: the last observation. */
+export type HostView = {
+  readonly gateway: string;
+  readonly links: readonly ObservedLink[];
+  readonly underlay: { readonly address: string; readonly device: string; readonly mtu: number } | undefined;
+  readonly port: number;
+};
+
+/**
+ * A driver makes networks of one kind. It is pure: it says what shall stand, and the planner compares that with what
+ * does. A new driver is one file, one line in `registry.ts` and its words in the document's schema.
+ */
+export interface NetworkDriver<N extends Network> {
+  /** What shall stand in the host for `network` with these endpoints and peers, or what it waits for. */
+  specify(
+    network: N,
+    endpoints: readonly Endpoint[],
+    remotes: readonly Remote[],
+    host: HostView,
+  ): NetworkSpec | Problem;
+}
+
+/** A workload's interface, ready to be made. `mac` is undefined where the parent's is taken (passthru). */
+export type EndpointSpec = {
+  readonly endpoint: Endpoint;
+  readonly object: string;
+  /** without the memo of what was set, see `withMemo` */
+  readonly alias: string;
+  readonly attachment: Attachment;
+  readonly mac: Mac | undefined;
+  readonly mtu: number;
+  readonly gateways: readonly string[];
+  /** its name in the host until it is moved */
+  readonly temporary: string;
+  /** the veth's host end */
+  readonly hostEnd: string;
+};
+
+/** What the interface's alias remembers: its addresses, then `via` each gateway. */
+export function memoOf(spec: Pick<EndpointSpec, 'endpoint' | 'gateways'>): readonly string[] {
+  const addresses = spec.endpoint.addresses.map((address) => formatIpPrefix(address));
+  return [...addresses, ...spec.gateways.map((gateway) => `via ${gateway}`)];
+}
+
+export function waitingFor(network: Network, message: string, code: Problem['code'] = 'waiting'): Problem {
+  return { path: `/spec/networks/${network.name}`, code, message };
+}

@@ -1,0 +1,44 @@
+import { createHash } from 'node:crypto';
+
+const IFNAME_MAX = 15;
+
+/**
+ * A stable interface name: `<prefix>-<name>` where that fits Linux's 15 characters, otherwise shortened with a hash.
+ * Prefixes: lsx vxlan device, lsb bridge, lss the host's shim, lsp a veth's host end, lst a link on its way to a sandbox.
+ */
+export function linkName(prefix: 'lsx' | 'lsb' | 'lss' | 'lsp' | 'lst', name: string): string {
+  const plain = `${prefix}-${name}`;
+  if (plain.length <= IFNAME_MAX && !name.includes('/')) return plain;
+  const hash = createHash('sha256').update(name).digest('hex').slice(0, 6);
+  return `${prefix}-${name.replaceAll('/', '').slice(0, 5)}${hash}`;
+}
+
+/** The alias (`ip link show`) by which a link of a network is known as this gateway's. */
+export function networkAlias(gateway: string, network: string, role: string): string {
+  return `${aliasPrefix(gateway)}network/${network}/${role}`;
+}
+
+export function endpointAlias(gateway: string, workload: string, network: string): string {
+  return `${aliasPrefix(gateway)}endpoint/${workload}/${network}`;
+}
+
+const ALIAS_MAX = 255;
+
+/**
+ * The alias with what was set on the interface: `linkspan:<gw>:endpoint/<w>/<n> 10.0.0.5/24,via 10.0.0.1`. So a later
+ * address change takes away exactly what Linkspan gave, and nothing that the workload gave itself.
+ */
+export function withMemo(alias: string, memo: readonly string[]): string {
+  const full = `${alias} ${memo.join(',')}`;
+  return memo.length === 0 || full.length > ALIAS_MAX ? alias : full;
+}
+
+/** The two parts of an alias made by `withMemo`. */
+export function splitAlias(full: string): { readonly alias: string; readonly memo: readonly string[] } {
+  const [alias = '', memo = ''] = full.split(/ (.*)/s);
+  return { alias, memo: memo === '' ? [] : memo.split(',') };
+}
+
+export function aliasPrefix(gateway: string): string {
+  return `linkspan:${gateway}:`;
+}

@@ -1,0 +1,45 @@
+import { createHash } from 'node:crypto';
+import { readFile, writeFile } from 'node:fs/promises';
+import { CommandError, run } from './run.ts';
+
+const FAMILY = 'inet';
+const TABLE = 'linkspan';
+const FORWARDING = '/proc/sys/net/ipv4/ip_forward';
+
+/** What the kernel holds of our nftables table. */
+export type ObservedFirewall = {
+  /** of the listing without the handles, which change at each load */
+  readonly fingerprint: string;
+  readonly chains: readonly string[];
+};
+
+type RawObject = { chain?: { name: string; handle?: number }; metainfo?: unknown };
+
+/** Our table as it stands, or undefined where there is none (or no nft). */
+export async function readFirewall(): Promise<ObservedFirewall | undefined> {
+  const text = await run(['nft', '-j', 'list', 'table', FAMILY, TABLE]).catch((error: unknown) => {
+    if (error instanceof CommandError) return undefined;
+    throw error;
+  });
+  if (text === undefined) return undefined;
+  const objects = (JSON.parse(text) as { nftables: RawObject[] }).nftables.filter((object) => !object.metainfo);
+  const plain = JSON.stringify(objects, (key, value: unknown) => (key === 'handle' ? undefined : value));
+  return {
+    fingerprint: createHash('sha256').update(plain).digest('hex'),
+    chains: objects.flatMap((object) => (object.chain ? [object.chain.name] : [])),
+  };
+}
+
+/** Replaces our whole table in one transaction: packets see the old rules or the new ones, never neither. */
+export async function applyFirewall(body: string): Promise<void> {
+  const empty = `table ${FAMILY} ${TABLE} {}\ndelete table ${FAMILY} ${TABLE}\n`;
+  await run(['nft', '-f', '-'], body === '' ? empty : `${empty}table ${FAMILY} ${TABLE} {\n${body}}\n`);
+}
+
+export async function readForwarding(): Promise<boolean> {
+  return (await readFile(FORWARDING, 'utf8')).trim() !== '0';
+}
+
+export async function setForwarding(on: boolean): Promise<void> {
+  await writeFile(FORWARDING, on ? '1' : '0');
+}

@@ -1,0 +1,131 @@
+import { createRequire } from 'node:module';
+import { getSystemErrorName } from 'node:util';
+
+/** Numbers of Linux's ABI, the same on x86-64 and arm64. */
+export const LINUX = {
+  AF_UNIX: 1,
+  AF_NETLINK: 16,
+  AF_PACKET: 17,
+  SOCK_DGRAM: 2,
+  SOCK_RAW: 3,
+  SOCK_NONBLOCK: 0o4000,
+  SOCK_CLOEXEC: 0o2000000,
+  MSG_DONTWAIT: 0x40,
+  MSG_NOSIGNAL: 0x4000,
+  O_RDONLY: 0,
+  O_CLOEXEC: 0o2000000,
+  CLONE_NEWNET: 0x40000000,
+} as const;
+
+const EAGAIN = 11;
+
+/** A system call that failed, in the shape of Node's own: `code` as ENOENT, `errno` positive, `syscall` its name. */
+export class SystemCallError extends Error {
+  readonly code: string;
+  readonly errno: number;
+  readonly syscall: string;
+
+  constructor(syscall: string, errno: number) {
+    const code = getSystemErrorName(-errno);
+    super(`${syscall} failed: ${code}`);
+    this.name = 'SystemCallError';
+    this.code = code;
+    this.errno = errno;
+    this.syscall = syscall;
+  }
+}
+
+/**
+ * The C library's calls that Node has no other way to. All are synchronous on the calling thread; addresses are
+ * sockaddr structures in bytes; all throw SystemCallError, except that a receive with nothing there is undefined.
+ */
+export type Libc = {
+  /** Returns a file descriptor. */
+  socket(domain: number, type: number, protocol: number): number;
+  bind(descriptor: number, address: Uint8Array): void;
+  /** Returns the bytes sent. */
+  sendto(descriptor: number, data: Uint8Array, flags: number, address: Uint8Array): number;
+  /** Returns the bytes received into `data`, or undefined where nothing waits on a non-blocking socket. */
+  recv(descriptor: number, data: Uint8Array, flags: number): number | undefined;
+  /** As `recv`; the sender's address goes into `address`, its length is `addressLength`. */
+  recvfrom(
+    descriptor: number,
+    data: Uint8Array,
+    flags: number,
+    address: Uint8Array,
+  ): { length: number; addressLength: number } | undefined;
+  /** Opens without the thread pool: it must run on the thread whose namespace it is to see. */
+  open(path: string, flags: number): number;
+  /**
+   * Moves the calling thread alone into a namespace. On the main thread the caller must come back before it returns
+   * to the event loop, or all that runs next is in the wrong namespace.
+   */
+  setns(descriptor: number, type: number): void;
+  close(descriptor: number): void;
+  /** The index of an interface in the calling thread's namespace, or 0 where there is none of that name. */
+  ifNameToIndex(name: string): number;
+};
+
+let loaded: Libc | undefined;
+
+/** The bindings, loaded at the first call: `--help` and the command line never pay for koffi. */
+export function libc(): Libc {
+  loaded ??= load();
+  return loaded;
+}
+
+type Native = (...args: readonly unknown[]) => number;
+
+function load(): Libc {
+  const koffi = createRequire(import.meta.url)('koffi') as typeof import('koffi');
+  const library = koffi.load('libc.so.6');
+  const call = (name: string, prototype: string): Native => {
+    const native = library.func(prototype) as Native;
+    return (...args) => {
+      const result = native(...args);
+      if (result === -1) throw new SystemCallError(name, koffi.errno());
+      return result;
+    };
+  };
+  const socket = call('socket', 'int socket(int domain, int type, int protocol)');
+  const bind = call('bind', 'int bind(int fd, const void *address, uint32_t length)');
+  // koffi knows no ssize_t.
+  const sendto = call(
+    'sendto',
+    'intptr_t sendto(int fd, const void *data, size_t length, int flags, const void *address, uint32_t size)',
+  );
+  const recv = call('recv', 'intptr_t recv(int fd, _Out_ void *data, size_t length, int flags)');
+  const recvfrom = call(
+    'recvfrom',
+    'intptr_t recvfrom(int fd, _Out_ void *data, size_t length, int flags, _Out_ void *address, _Inout_ uint32_t *size)',
+  );
+  const open = call('open', 'int open(const char *path, int flags, ...)');
+  const setns = call('setns', 'int setns(int fd, int type)');
+  const close = call('close', 'int close(int fd)');
+  const ifNameToIndex = call('if_nametoindex', 'unsigned int if_nametoindex(const char *name)');
+  return {
+    socket: (domain, type, protocol) => socket(domain, type, protocol),
+    bind: (descriptor, address) => void bind(descriptor, address, address.byteLength),
+    sendto: (descriptor, data, flags, address) =>
+      sendto(descriptor, data, data.byteLength, flags, address, address.byteLength),
+    recv: (descriptor, data, flags) => unlessEmpty(() => recv(descriptor, data, data.byteLength, flags)),
+    recvfrom: (descriptor, data, flags, address) => {
+      const size = [address.byteLength];
+      const length = unlessEmpty(() => recvfrom(descriptor, data, data.byteLength, flags, address, size));
+      return length === undefined ? undefined : { length, addressLength: size[0] ?? 0 };
+    },
+    open: (path, flags) => open(path, flags),
+    setns: (descriptor, type) => void setns(descriptor, type),
+    close: (descriptor) => void close(descriptor),
+    ifNameToIndex: (name) => ifNameToIndex(name),
+  };
+}
+
+function unlessEmpty(receive: () => number): number | undefined {
+  try {
+    return receive();
+  } catch (error) {
+    if (error instanceof SystemCallError && error.errno === EAGAIN) return undefined;
+    throw error;
+  }
+}

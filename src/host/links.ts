@@ -1,0 +1,69 @@
+import { inNamespace, run } from './run.ts';
+
+/**
+ * The group number of every link that Linkspan makes. The kernel sets it in the same step that creates the link, so
+ * even a link whose maker was killed a moment later is known as ours; the alias then says what it is for.
+ */
+export const OUR_GROUP = 19_539;
+
+/** A link as the kernel shows it (`ip -d -j address`). */
+export type ObservedLink = {
+  readonly index: number;
+  readonly name: string;
+  readonly mac: string;
+  readonly mtu: number;
+  readonly up: boolean;
+  /** made by Linkspan, by its group number */
+  readonly ours: boolean;
+  readonly alias: string;
+  /** `vxlan`, `macvlan`, `bridge`, `veth`, …; empty for a physical interface */
+  readonly kind: string;
+  /** index of the parent (macvlan) or the peer (veth), in whichever namespace that is */
+  readonly parent: number | undefined;
+  readonly master: string | undefined;
+  readonly data: Readonly<Record<string, unknown>>;
+  /** `ADDRESS/LENGTH`, link-local IPv6 left out: the kernel makes those */
+  readonly addresses: readonly string[];
+};
+
+type RawAddress = { family?: string; local?: string; prefixlen?: number; scope?: string };
+type RawLink = {
+  ifindex: number;
+  ifname: string;
+  address?: string;
+  mtu: number;
+  flags?: string[];
+  group?: string;
+  ifalias?: string;
+  link_index?: number;
+  master?: string;
+  linkinfo?: { info_kind?: string; info_data?: Record<string, unknown> };
+  addr_info?: RawAddress[];
+};
+
+function observed(raw: RawLink): ObservedLink {
+  return {
+    index: raw.ifindex,
+    name: raw.ifname,
+    mac: raw.address ?? '',
+    mtu: raw.mtu,
+    up: raw.flags?.includes('UP') ?? false,
+    ours: raw.group === String(OUR_GROUP),
+    alias: raw.ifalias ?? '',
+    kind: raw.linkinfo?.info_kind ?? '',
+    parent: raw.link_index,
+    master: raw.master,
+    data: raw.linkinfo?.info_data ?? {},
+    addresses: (raw.addr_info ?? [])
+      .filter((address) => !(address.family === 'inet6' && address.scope === 'link'))
+      .map((address) => `${address.local ?? ''}/${address.prefixlen ?? 0}`),
+  };
+}
+
+/** Every link of the namespace at `path` (own namespace when undefined), with its addresses. */
+export async function readLinks(path?: string): Promise<readonly ObservedLink[]> {
+  const text = await run(inNamespace(path, ['ip', '-d', '-j', 'address', 'show']));
+  return (JSON.parse(text) as Partial<RawLink>[])
+    .filter((raw): raw is RawLink => raw.ifindex !== undefined && raw.ifname !== undefined && raw.mtu !== undefined)
+    .map((raw) => observed(raw));
+}

@@ -1,0 +1,52 @@
+import { libc, LINUX } from './libc.ts';
+
+const ETHERNET_ADDRESS_LENGTH = 6;
+
+/**
+ * Sends whole Ethernet frames out of an interface of another network namespace. Best effort: an interface that is gone,
+ * down or without carrier loses them. The main thread is inside the other namespace only between two lines of
+ * synchronous code; the socket then stays in the namespace that it was made in (namespaces(7)).
+ */
+export function sendFrames(namespace: string, interfaceName: string, frames: readonly Buffer[]): void {
+  try {
+    const { socket, index } = within(namespace, (calls) => ({
+      socket: calls.socket(LINUX.AF_PACKET, LINUX.SOCK_RAW | LINUX.SOCK_CLOEXEC | LINUX.SOCK_NONBLOCK, 0),
+      index: calls.ifNameToIndex(interfaceName),
+    }));
+    try {
+      for (const frame of frames) libc().sendto(socket, frame, 0, linkAddress(index, frame));
+    } finally {
+      libc().close(socket);
+    }
+  } catch {
+    // Nobody waits for an announcement, and the next one follows in a second.
+  }
+}
+
+function within<T>(namespace: string, work: (calls: ReturnType<typeof libc>) => T): T {
+  const calls = libc();
+  const home = calls.open('/proc/self/ns/net', LINUX.O_RDONLY | LINUX.O_CLOEXEC);
+  try {
+    const there = calls.open(namespace, LINUX.O_RDONLY | LINUX.O_CLOEXEC);
+    try {
+      calls.setns(there, LINUX.CLONE_NEWNET);
+      return work(calls);
+    } finally {
+      calls.setns(home, LINUX.CLONE_NEWNET);
+      calls.close(there);
+    }
+  } finally {
+    calls.close(home);
+  }
+}
+
+/** A sockaddr_ll (packet(7)): the frame's own destination address on the interface with this index. */
+function linkAddress(index: number, frame: Buffer): Buffer {
+  const address = Buffer.alloc(20);
+  address.writeUInt16LE(LINUX.AF_PACKET, 0);
+  frame.copy(address, 2, 12, 14);
+  address.writeInt32LE(index, 4);
+  address.writeUInt8(ETHERNET_ADDRESS_LENGTH, 11);
+  frame.copy(address, 12, 0, ETHERNET_ADDRESS_LENGTH);
+  return address;
+}

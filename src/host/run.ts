@@ -1,0 +1,52 @@
+import { spawn } from 'node:child_process';
+import { LinkspanError } from '../service/errors.ts';
+
+const TIMEOUT_MS = 10_000;
+
+/** A host command that failed: `stderr` is the command's own words. */
+export class CommandError extends LinkspanError {
+  readonly exitCode: number | null;
+  readonly stderr: string;
+
+  constructor(argv: readonly string[], exitCode: number | null, stderr: string, remedy: string) {
+    const reason = stderr.trim() || `ended with code ${exitCode ?? 'none (killed or timed out)'}`;
+    super({ code: 'command_failed', object: argv.slice(0, 6).join(' '), reason, remedy });
+    this.exitCode = exitCode;
+    this.stderr = stderr;
+  }
+}
+
+/**
+ * Runs one host command by argument list (never a shell) and returns its standard output. The locale is fixed so that
+ * messages can be matched. A command that neither ends nor fails in 10 s is killed.
+ * @throws CommandError
+ */
+export function run(argv: readonly string[], input = ''): Promise<string> {
+  const [command = '', ...args] = argv;
+  return new Promise((resolve, reject) => {
+    const child = spawn(command, args, { env: { ...process.env, LC_ALL: 'C' }, timeout: TIMEOUT_MS });
+    const out: Buffer[] = [];
+    const err: Buffer[] = [];
+    child.stdout.on('data', (chunk: Buffer) => out.push(chunk));
+    child.stderr.on('data', (chunk: Buffer) => err.push(chunk));
+    // A command that ends before it has read its input (a bad batch line) breaks the pipe; its exit code tells why.
+    child.stdin.on('error', () => {});
+    child.stdin.end(input);
+    child.on('error', (cause) => reject(new CommandError(argv, null, cause.message, `install ${command}`)));
+    child.on('close', (code) => {
+      const stderr = Buffer.concat(err).toString();
+      if (code === 0) resolve(Buffer.concat(out).toString());
+      else reject(new CommandError(argv, code, stderr, 'the next cycle tries again'));
+    });
+  });
+}
+
+/** The argument list that runs a command inside the network namespace at `path` (own namespace when undefined). */
+export function inNamespace(path: string | undefined, argv: readonly string[]): readonly string[] {
+  return path === undefined ? argv : ['nsenter', `--net=${path}`, '--', ...argv];
+}
+
+/** Runs lines of `ip -batch`, which stops at the first failing line. */
+export async function ipBatch(lines: readonly string[], namespace?: string): Promise<void> {
+  if (lines.length > 0) await run(inNamespace(namespace, ['ip', '-batch', '-']), `${lines.join('\n')}\n`);
+}

@@ -1,0 +1,23 @@
+import { readdir, stat } from 'node:fs/promises';
+import { type ObservedLink, readLinks } from './links.ts';
+
+export const NAMED_NAMESPACES = '/run/netns';
+
+/** A sandbox's namespace as it stands; the inode tells one namespace from a later one of the same name. */
+export type ObservedSandbox = { readonly inode: number; readonly links: readonly ObservedLink[] };
+
+/** Reads the namespace at `path`, or undefined where it is gone. */
+export async function readSandbox(path: string): Promise<ObservedSandbox | undefined> {
+  try {
+    const { ino } = await stat(path);
+    return { inode: ino, links: await readLinks(path) };
+  } catch {
+    return undefined;
+  }
+}
+
+/** The paths of all named namespaces of this machine. */
+export async function namedSandboxes(): Promise<readonly string[]> {
+  const names = await readdir(NAMED_NAMESPACES).catch(() => []);
+  return names.map((name) => `${NAMED_NAMESPACES}/${name}`);
+}

@@ -1,0 +1,21 @@
+import { isIP } from 'node:net';
+import { familyOf, ipToNumber } from '../model/ip.ts';
+import { LinkspanError } from '../service/errors.ts';
+
+const hexOf = (ip: string, digits: number): string => ipToNumber(ip).toString(16).padStart(digits, '0');
+
+/**
+ * An address as it stands in a packet: 4 bytes for IPv4, 16 for IPv6, network order.
+ * Throws `wrong_family` for text that is no address of that family.
+ */
+export function addressBytes(ip: string, family: 4 | 6): Buffer {
+  if (isIP(ip) === 0 || familyOf(ip) !== family) {
+    throw new LinkspanError({
+      code: 'wrong_family',
+      object: `address ${ip}`,
+      reason: `not an IPv${family} address`,
+      remedy: family === 4 ? 'announce IPv6 by neighbour advertisement' : 'announce IPv4 by ARP',
+    });
+  }
+  return Buffer.from(hexOf(ip, family === 4 ? 8 : 32), 'hex');
+}

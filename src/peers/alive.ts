@@ -1,0 +1,49 @@
+import type { Alive, AliveState } from '../model/peer.ts';
+import { isVni } from '../model/vni.ts';
+import { asFields, asList, asNameOf, asNumber, asText, asVteps, parseWith, refuse } from './parse.ts';
+import type { Fields, Parsed } from './parse.ts';
+
+const MAX_VNIS = 4096;
+const DIGEST = /^[0-9a-f]{16}$/;
+const DECIMAL = /^[1-9]\d{0,7}$/;
+
+/** Reads birth, death and manifest of gateway `gw` from bytes that anybody may have written. */
+export function parseAlive(payload: Uint8Array, gw: string): Parsed<Alive> {
+  return parseWith(payload, (fields) => readAlive(fields, gw));
+}
+
+function readAlive(fields: Fields, gw: string): Alive {
+  if (fields['v'] !== 1) refuse('v', '1');
+  return {
+    v: 1,
+    gw: asNameOf('gw', fields['gw'], gw),
+    epoch: asNumber('epoch', fields['epoch'], 0, Number.MAX_SAFE_INTEGER),
+    seq: asNumber('seq', fields['seq'], 0, Number.MAX_SAFE_INTEGER),
+    state: readState(fields['state']),
+    vteps: asVteps(fields['vteps'] ?? [], 0),
+    vnis: readVnis(fields['vnis'] ?? {}),
+  };
+}
+
+function readState(value: unknown): AliveState {
+  return value === 'up' || value === 'down' || value === 'leaving' ? value : refuse('state', 'up, down or leaving');
+}
+
+function readVnis(value: unknown): Alive['vnis'] {
+  const entries = Object.entries(asFields('vnis', value));
+  if (entries.length > MAX_VNIS) refuse('vnis', `an object of at most ${MAX_VNIS}`);
+  return Object.fromEntries(entries.map(([vni, item]) => readListing(vni, item)));
+}
+
+function readListing(vni: string, value: unknown): [string, readonly [number, string]] {
+  if (!DECIMAL.test(vni) || !isVni(Number(vni))) refuse('vnis', 'keyed by VNIs from 1 to 16777215');
+  const [seq, digest] = asList('vnis', value, 2);
+  return [vni, [asNumber('vnis.seq', seq, 0, Number.MAX_SAFE_INTEGER), asText('vnis.digest', digest, DIGEST)]];
+}
+
+/** The bytes as published: JSON with a fixed order of fields. */
+export function encodeAlive(alive: Alive): Buffer {
+  const { v, gw, epoch, seq, state, vnis } = alive;
+  const vteps = alive.vteps.map(({ ip, port }) => ({ ip, port }));
+  return Buffer.from(JSON.stringify({ v, gw, epoch, seq, state, vteps, vnis }));
+}

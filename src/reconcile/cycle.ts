@@ -1,0 +1,68 @@
+import type { Endpoint } from '../model/network.ts';
+import { sandboxPath } from '../model/network.ts';
+import type { DesiredState } from '../model/network.ts';
+import type { RemotesByVni } from '../model/peer.ts';
+import type { Problem } from '../model/problem.ts';
+import type { Lease } from './effective.ts';
+import { effective } from './effective.ts';
+import { type Intent, intend } from './intend.ts';
+import { GUARD_CHAIN } from './nat.ts';
+import { observe, type Observation } from './observe.ts';
+import { type FirewallMemory, plan, type Step } from './plan.ts';
+
+/** Everything a cycle starts from; asked for anew at each look, so that a cycle never works on stale wishes. */
+export type CycleInput = {
+  readonly gateway: string;
+  /** VTEP address, or empty for the default route's source; and its UDP port */
+  readonly underlay: { readonly address: string; readonly port: number };
+  readonly document: DesiredState;
+  readonly attachments: readonly Endpoint[];
+  readonly leases: LeaseStore;
+  readonly remotes: RemotesByVni;
+  /** namespaces that may hold interfaces of ours beside the desired ones */
+  readonly otherSandboxes: Iterable<string>;
+};
+
+/** Where picked addresses are kept; the store satisfies it. */
+export interface LeaseStore {
+  list(): readonly Lease[];
+  put(lease: Lease): void;
+  /** both families' */
+  remove(workload: string, network: string): void;
+}
+
+/** One look at the world: what is wanted, what is there, and the way from the one to the other. */
+export type CycleView = {
+  readonly desired: DesiredState;
+  readonly intent: Intent;
+  readonly seen: Observation;
+  readonly steps: readonly Step[];
+  /** by object: what it waits for, or why it failed */
+  readonly problems: ReadonlyMap<string, Problem>;
+};
+
+/** Observes, works out what shall stand, and plans. Touches nothing but the leases of addresses picked now. */
+export async function look(input: CycleInput, memory: FirewallMemory): Promise<CycleView> {
+  const { leases, gateway } = input;
+  const wanted = effective(input.document, input.attachments, leases.list(), remoteAddresses(input), gateway);
+  for (const lease of wanted.staleLeases) leases.remove(lease.workload, lease.network);
+  for (const lease of wanted.newLeases) leases.put(lease);
+  const paths = new Set([...wanted.desired.endpoints.map((e) => sandboxPath(e.sandbox)), ...input.otherSandboxes]);
+  const seen = await observe(input.underlay.address, paths);
+  const view = { gateway, links: seen.links, underlay: seen.underlay, port: input.underlay.port };
+  const guarded = seen.firewall?.chains.includes(GUARD_CHAIN) ?? false;
+  const intent = intend(wanted.desired, input.remotes, view, { on: seen.forwarding, guarded });
+  const planned = plan(intent, seen, gateway, memory);
+  const problems = new Map([...wanted.problems, ...planned.waiting]);
+  return { desired: wanted.desired, intent, seen, steps: planned.steps, problems };
+}
+
+function remoteAddresses(input: CycleInput): ReadonlyMap<string, ReadonlySet<string>> {
+  const overlays = input.document.networks.flatMap((network) => (network.driver === 'overlay' ? [network] : []));
+  return new Map(
+    overlays.map((network) => {
+      const macs = (input.remotes.get(network.vni) ?? []).flatMap((remote) => remote.macs);
+      return [network.name, new Set(macs.flatMap((entry) => entry.ip))];
+    }),
+  );
+}

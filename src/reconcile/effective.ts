@@ -1,0 +1,110 @@
+import { pickAddress } from '../ipam/pool.ts';
+import { contains } from '../model/ip.ts';
+import { endpointKey } from '../model/network.ts';
+import type { DesiredState, Endpoint, Network } from '../model/network.ts';
+import type { Problem } from '../model/problem.ts';
+
+/** An address that Linkspan picked once and keeps for the workload. */
+export type Lease = { readonly workload: string; readonly network: string; readonly family: 4 | 6; readonly address: string };
+
+export type Effective = {
+  readonly desired: DesiredState;
+  /** picked now: to be stored before they are used */
+  readonly newLeases: readonly Lease[];
+  /** of endpoints that are gone, or outside a subnet that changed */
+  readonly staleLeases: readonly Lease[];
+  readonly problems: ReadonlyMap<string, Problem>;
+};
+
+/**
+ * The document, with the attachments made on the spot and an address for each endpoint that names none. Pure.
+ * @param remoteAddresses addresses in use at other sites, by network
+ */
+export function effective(
+  document: DesiredState,
+  attachments: readonly Endpoint[],
+  leases: readonly Lease[],
+  remoteAddresses: ReadonlyMap<string, ReadonlySet<string>>,
+  gateway: string,
+): Effective {
+  const named = new Set(document.endpoints.map((endpoint) => endpointKey(endpoint)));
+  const networks = new Map(document.networks.map((network) => [network.name, network]));
+  const extra = attachments.filter((endpoint) => !named.has(endpointKey(endpoint)) && networks.has(endpoint.network));
+  const all = [...document.endpoints, ...extra];
+  const [held, staleLeases] = partition(leases, (lease) => isHeld(lease, all, networks.get(lease.network)));
+  const newLeases: Lease[] = [];
+  const problems = new Map<string, Problem>();
+  const taken = takenByNetwork(all, networks, held, remoteAddresses);
+  const endpoints = all.flatMap((endpoint): readonly Endpoint[] => {
+    const network = networks.get(endpoint.network);
+    if (network === undefined || endpoint.addresses.length > 0) return [endpoint];
+    const picked = addressesFor(endpoint, network, held, taken.get(network.name) ?? new Set(), gateway);
+    if (picked === undefined) {
+      problems.set(`endpoint/${endpointKey(endpoint)}`, exhausted(endpoint));
+      return [];
+    }
+    newLeases.push(...picked.leases);
+    return [{ ...endpoint, addresses: picked.addresses }];
+  });
+  return { desired: { networks: document.networks, endpoints }, newLeases, staleLeases, problems };
+}
+
+function isHeld(lease: Lease, endpoints: readonly Endpoint[], network: Network | undefined): boolean {
+  const picks = endpoints.some(
+    (endpoint) =>
+      endpoint.workload === lease.workload && endpoint.network === lease.network && endpoint.addresses.length === 0,
+  );
+  return picks && (network?.subnets.some((subnet) => contains(subnet, lease.address)) ?? false);
+}
+
+function partition<T>(items: readonly T[], test: (item: T) => boolean): [readonly T[], readonly T[]] {
+  return [items.filter((item) => test(item)), items.filter((item) => !test(item))];
+}
+
+function takenByNetwork(
+  endpoints: readonly Endpoint[],
+  networks: ReadonlyMap<string, Network>,
+  leases: readonly Lease[],
+  remote: ReadonlyMap<string, ReadonlySet<string>>,
+): Map<string, Set<string>> {
+  const taken = new Map([...networks].map(([name, network]) => [name, new Set(network.gateway ? [network.gateway] : [])]));
+  for (const [name, addresses] of remote) for (const address of addresses) taken.get(name)?.add(address);
+  for (const lease of leases) taken.get(lease.network)?.add(lease.address);
+  for (const endpoint of endpoints) {
+    for (const address of endpoint.addresses) taken.get(endpoint.network)?.add(address.address);
+  }
+  return taken;
+}
+
+function addressesFor(
+  endpoint: Endpoint,
+  network: Network,
+  leases: readonly Lease[],
+  taken: Set<string>,
+  gateway: string,
+): { addresses: Endpoint['addresses']; leases: readonly Lease[] } | undefined {
+  const addresses: Endpoint['addresses'][number][] = [];
+  const fresh: Lease[] = [];
+  const { workload } = endpoint;
+  for (const subnet of network.subnets) {
+    const { family } = subnet;
+    const held = leases.find((l) => l.workload === workload && l.network === network.name && l.family === family);
+    if (held !== undefined) {
+      addresses.push({ ...subnet, address: held.address });
+      continue;
+    }
+    const pool = network.range?.family === family ? network.range : subnet;
+    const picked = pickAddress({ pool, subnet, taken, key: `${gateway}/${endpointKey(endpoint)}` });
+    if (picked === undefined) return undefined;
+    taken.add(picked.address);
+    addresses.push(picked);
+    fresh.push({ workload, network: network.name, family, address: picked.address });
+  }
+  return { addresses, leases: fresh };
+}
+
+function exhausted(endpoint: Endpoint): Problem {
+  const { workload, network } = endpoint;
+  const message = `workload ${workload}: network ${network} has no free address left; widen its subnet or range, or detach a workload`;
+  return { path: `/spec/workloads/${workload}/networks/${network}`, code: 'pool_exhausted', message };
+}

@@ -1,0 +1,75 @@
+import type { EndpointSpec, HostView, LinkSpec, NetworkSpec } from '../drivers/driver.ts';
+import { endpointAlias, linkName } from '../drivers/naming.ts';
+import { specify } from '../drivers/registry.ts';
+import type { FdbRow } from '../host/fdb.ts';
+import type { HostRoute } from '../host/routes.ts';
+import type { DesiredState, Endpoint } from '../model/network.ts';
+import type { Remote, RemotesByVni } from '../model/peer.ts';
+import type { Problem } from '../model/problem.ts';
+import { natRules } from './nat.ts';
+
+/** What shall stand on this host: the desired state worked out against what the host is. */
+export type Intent = {
+  readonly links: readonly LinkSpec[];
+  readonly endpoints: readonly EndpointSpec[];
+  readonly fdb: ReadonlyMap<string, readonly FdbRow[]>;
+  readonly routes: readonly HostRoute[];
+  /** body of our nftables table; empty: no table */
+  readonly firewall: string;
+  readonly forwarding: boolean;
+  readonly networks: ReadonlyMap<string, NetworkSpec>;
+  /** by object: what each network waits for */
+  readonly waiting: ReadonlyMap<string, Problem>;
+};
+
+/** Asks each network's driver, and collects the answers. Pure. */
+export function intend(
+  desired: DesiredState,
+  remotes: RemotesByVni,
+  host: HostView,
+  forwarding: { on: boolean; guarded: boolean },
+): Intent {
+  const networks = new Map<string, NetworkSpec>();
+  const waiting = new Map<string, Problem>();
+  for (const network of desired.networks) {
+    const endpoints = desired.endpoints.filter((endpoint) => endpoint.network === network.name);
+    const peers: readonly Remote[] = network.driver === 'overlay' ? (remotes.get(network.vni) ?? []) : [];
+    const spec = specify(network, endpoints, peers, host);
+    if ('code' in spec) waiting.set(`network/${network.name}`, spec);
+    else networks.set(network.name, spec);
+  }
+  const specs = [...networks.values()];
+  const nats = specs.flatMap((spec) => spec.nat ?? []);
+  const fdb = new Map<string, readonly FdbRow[]>();
+  for (const { device, row } of specs.flatMap((spec) => spec.fdb)) fdb.set(device, [...(fdb.get(device) ?? []), row]);
+  return {
+    links: specs.flatMap((spec) => spec.links),
+    endpoints: desired.endpoints.flatMap((endpoint) => {
+      const spec = networks.get(endpoint.network);
+      return spec === undefined ? [] : [endpointSpec(endpoint, spec, host.gateway)];
+    }),
+    fdb,
+    routes: specs.flatMap((spec) => spec.routes),
+    firewall: natRules(nats, forwarding.guarded || !forwarding.on),
+    forwarding: nats.length > 0,
+    networks,
+    waiting,
+  };
+}
+
+function endpointSpec(endpoint: Endpoint, network: NetworkSpec, gateway: string): EndpointSpec {
+  const key = `${endpoint.workload}/${endpoint.network}`;
+  const passthru = network.attachment.type === 'macvlan' && network.attachment.mode === 'passthru';
+  return {
+    endpoint,
+    object: `endpoint/${key}`,
+    alias: endpointAlias(gateway, endpoint.workload, endpoint.network),
+    attachment: network.attachment,
+    // A passthru child shares its parent's MAC: setting the child's would change the plant-facing interface's.
+    mac: passthru ? undefined : endpoint.mac,
+    mtu: network.mtu,
+    gateways: network.gateways,
+    temporary: linkName('lst', key),
+    hostEnd: linkName('lsp', key),
+  };
+}

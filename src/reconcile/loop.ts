@@ -1,0 +1,147 @@
+import type { Clock } from '../service/clock.ts';
+import { messageOf } from '../service/errors.ts';
+import type { Log } from '../service/log.ts';
+import { Backoff } from './backoff.ts';
+import type { CycleInput, CycleView } from './cycle.ts';
+import { look } from './cycle.ts';
+import type { FirewallMemory } from './plan.ts';
+import { execute, type StepContext } from './steps.ts';
+
+const SETTLE_MS = 50;
+const RESYNC_MS = 60_000;
+const WAITING_MS = 5000;
+const PASSES = 6;
+
+export type LoopOptions = {
+  readonly input: () => CycleInput;
+  readonly endpoints: StepContext['endpoints'];
+  readonly clock: Clock;
+  readonly log: Log;
+  /** after each cycle, with the kernel as it then was */
+  readonly onCycle: (view: CycleView) => void;
+};
+
+/**
+ * Brings the kernel to what is desired, and keeps it there.
+ *
+ * INVARIANTS
+ * - One cycle at a time; a wake during a cycle makes exactly one more.
+ * - A cycle that is aborted (newer input, stop) stops between two steps; the next begins with a fresh look.
+ * - What is reported as done was seen in the kernel after the last step, not assumed from a step's success.
+ * - A failing object backs off alone; only steps of other objects run meanwhile.
+ * - Nothing is taken down because something could not be read: a failed look ends the cycle.
+ */
+export class ReconcileLoop {
+  readonly #options: LoopOptions;
+  readonly #backoff: Backoff;
+  #running: Promise<void> | undefined;
+  #again = false;
+  #abort = new AbortController();
+  #timer: NodeJS.Timeout | undefined;
+  #soon = false;
+  #stopped = false;
+  #firewall: FirewallMemory;
+  #lastGood: number | undefined;
+  readonly #waiters: (() => void)[] = [];
+
+  constructor(options: LoopOptions) {
+    this.#options = options;
+    this.#backoff = new Backoff(options.clock);
+  }
+
+  /** Something changed. `fresh`: the input itself, so what runs is out of date and failures deserve a new try. */
+  wake(fresh = false): void {
+    if (this.#stopped) return;
+    if (fresh) {
+      this.#backoff.reset();
+      this.#abort.abort();
+    }
+    this.#again = true;
+    // Not pushed back by each further wake: a host in turmoil must not keep the cycle from ever starting.
+    if (this.#running === undefined && !this.#soon) this.#schedule(SETTLE_MS);
+  }
+
+  /** Resolves after a cycle that began after this call. */
+  async settled(): Promise<void> {
+    const done = new Promise<void>((resolve) => this.#waiters.push(resolve));
+    this.wake(true);
+    await done;
+  }
+
+  /** Milliseconds since the last cycle that ended without a failed look, or undefined before the first. */
+  get age(): number | undefined {
+    return this.#lastGood === undefined ? undefined : this.#options.clock.monotonic() - this.#lastGood;
+  }
+
+  async stop(): Promise<void> {
+    this.#stopped = true;
+    clearTimeout(this.#timer);
+    this.#abort.abort();
+    await this.#running;
+    for (const resolve of this.#waiters.splice(0)) resolve();
+  }
+
+  #schedule(delay: number): void {
+    clearTimeout(this.#timer);
+    this.#soon = delay === SETTLE_MS;
+    this.#timer = setTimeout(() => {
+      this.#soon = false;
+      this.#running = this.#cycle().finally(() => {
+        this.#running = undefined;
+        if (this.#again && !this.#stopped) this.#schedule(SETTLE_MS);
+      });
+    }, delay);
+  }
+
+  async #cycle(): Promise<void> {
+    this.#again = false;
+    this.#abort = new AbortController();
+    const waiters = this.#waiters.splice(0);
+    let delay = RESYNC_MS;
+    try {
+      const view = await this.#passes(this.#abort.signal);
+      this.#lastGood = this.#options.clock.monotonic();
+      delay = Math.min(delay, this.#backoff.next() ?? delay, view.problems.size > 0 ? WAITING_MS : delay);
+      this.#options.onCycle(view);
+    } catch (error) {
+      delay = WAITING_MS;
+      this.#options.log.error(`cannot read this host's network state: ${messageOf(error)}`);
+    }
+    for (const resolve of waiters) resolve();
+    if (!this.#stopped) this.#schedule(delay);
+  }
+
+  /** Looks and acts until a look finds nothing to do; a parent made anew needs a second pass for its children. */
+  async #passes(signal: AbortSignal): Promise<CycleView> {
+    for (let pass = 1; ; pass += 1) {
+      const view = await look(this.#options.input(), this.#firewall);
+      const due = view.steps.filter((step) => this.#backoff.isDue(step.object));
+      if (due.length === 0 || pass > PASSES || signal.aborted) return this.#judged(view);
+      for (const step of due) {
+        if (signal.aborted) break;
+        await this.#step(step);
+      }
+    }
+  }
+
+  async #step(step: CycleView['steps'][number]): Promise<void> {
+    if (!this.#backoff.isDue(step.object)) return;
+    const { log, endpoints } = this.#options;
+    const reason = 'reason' in step ? ` (${step.reason})` : '';
+    try {
+      await execute(step, { endpoints, rememberFirewall: (memory) => (this.#firewall = memory) });
+      this.#backoff.succeeded(step.object);
+      log.info(`${step.object}: ${step.kind}${reason}`);
+    } catch (error) {
+      this.#backoff.failed(step.object, messageOf(error));
+      log.warn(`${step.object}: ${step.kind}${reason} failed: ${messageOf(error)}`);
+    }
+  }
+
+  #judged(view: CycleView): CycleView {
+    const failed = [...this.#backoff.problems()].map(
+      ([object, message]) => [object, { path: '', code: 'failed' as const, message }] as const,
+    );
+    return { ...view, problems: new Map([...view.problems, ...failed]) };
+  }
+}

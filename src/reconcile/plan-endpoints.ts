@@ -1,0 +1,131 @@
+import { type EndpointSpec, memoOf } from '../drivers/driver.ts';
+import { aliasPrefix, splitAlias, withMemo } from '../drivers/naming.ts';
+import type { ObservedLink } from '../host/links.ts';
+import { formatIpPrefix } from '../model/ip.ts';
+import { sandboxPath } from '../model/network.ts';
+import type { Problem } from '../model/problem.ts';
+import type { Intent } from './intend.ts';
+import type { Observation } from './observe.ts';
+import type { Step } from './plan.ts';
+import { type Adjustment, hasChanges } from './plan-links.ts';
+
+type EndpointsPlan = {
+  readonly detach: readonly Step[];
+  readonly attach: readonly Step[];
+  readonly waiting: ReadonlyMap<string, Problem>;
+};
+
+/** The workloads' interfaces, in their sandboxes. */
+export function planEndpoints(
+  intent: Intent,
+  seen: Observation,
+  gateway: string,
+  blocked: ReadonlyMap<string, Problem>,
+): EndpointsPlan {
+  const detach: Step[] = [...unwanted(intent, seen, gateway)];
+  const attach: Step[] = [];
+  const waiting = new Map<string, Problem>();
+  for (const spec of intent.endpoints) {
+    if (blocked.has(`network/${spec.endpoint.network}`)) continue;
+    const sandbox = seen.sandboxes.get(sandboxPath(spec.endpoint.sandbox));
+    if (sandbox === undefined) waiting.set(spec.object, noSandbox(spec));
+    else planOne(spec, sandbox.links, seen, { detach, attach, waiting });
+  }
+  return { detach, attach, waiting };
+}
+
+type Collected = { detach: Step[]; attach: Step[]; waiting: Map<string, Problem> };
+
+function planOne(spec: EndpointSpec, links: readonly ObservedLink[], seen: Observation, into: Collected): void {
+  const path = sandboxPath(spec.endpoint.sandbox);
+  const have = links.find((link) => splitAlias(link.alias).alias === spec.alias);
+  const reason = have === undefined ? undefined : incompatible(spec, have, seen.links);
+  if (have !== undefined && reason === undefined) {
+    const changes = drift(spec, have);
+    const { object } = spec;
+    if (hasChanges(changes)) into.attach.push({ kind: 'link.adjust', object, sandbox: path, name: have.name, changes });
+    into.attach.push(...hostEndDrift(spec, seen.links));
+    return;
+  }
+  if (have !== undefined && reason !== undefined) {
+    into.detach.push({ kind: 'endpoint.detach', object: spec.object, sandbox: path, name: have.name, reason });
+  } else if (links.some((link) => link.name === spec.endpoint.interface && !link.ours)) {
+    into.waiting.set(spec.object, interfaceTaken(spec));
+    return;
+  }
+  into.attach.push({ kind: 'endpoint.attach', object: spec.object, spec });
+}
+
+/** Interfaces of this gateway in a sandbox whose endpoint is gone, or has moved to another sandbox. */
+function unwanted(intent: Intent, seen: Observation, gateway: string): readonly Step[] {
+  const wanted = new Set(intent.endpoints.map((spec) => `${sandboxPath(spec.endpoint.sandbox)} ${spec.alias}`));
+  return [...seen.sandboxes].flatMap(([sandbox, observed]) =>
+    (observed?.links ?? [])
+      .map((link) => ({ name: link.name, alias: splitAlias(link.alias).alias }))
+      .filter((link) => link.alias.startsWith(`${aliasPrefix(gateway)}endpoint/`))
+      .filter((link) => !wanted.has(`${sandbox} ${link.alias}`) && !isWaiting(intent, link.alias))
+      .map((link): Step => {
+        const object = link.alias.slice(aliasPrefix(gateway).length);
+        return { kind: 'endpoint.detach', object, sandbox, name: link.name, reason: 'no longer wanted' };
+      }),
+  );
+}
+
+/** An endpoint whose network waits (its uplink unplugged, say) keeps what it has: waiting is no reason to tear down. */
+function isWaiting(intent: Intent, alias: string): boolean {
+  return [...intent.waiting.keys()].some((object) => alias.endsWith(`/${object.slice('network/'.length)}`));
+}
+
+function noSandbox(spec: EndpointSpec): Problem {
+  const { sandbox, workload } = spec.endpoint;
+  const message =
+    sandbox.kind === 'netns'
+      ? `workload ${workload}: network namespace ${sandbox.name} does not exist; start the workload, or make it with "ip netns add ${sandbox.name}"`
+      : `workload ${workload}: there is no process ${sandbox.pid}; attach it again with its new pid`;
+  return { path: `/spec/workloads/${workload}/sandbox`, code: 'waiting', message };
+}
+
+function interfaceTaken(spec: EndpointSpec): Problem {
+  const { workload, network, interface: name } = spec.endpoint;
+  const message = `workload ${workload}: its namespace has an interface ${name} that is not Linkspan's; name another with "interface"`;
+  return { path: `/spec/workloads/${workload}/networks/${network}/interface`, code: 'name_taken', message };
+}
+
+/** Why the interface must be made anew, or undefined. */
+function incompatible(spec: EndpointSpec, have: ObservedLink, host: readonly ObservedLink[]): string | undefined {
+  const { attachment } = spec;
+  if (have.name !== spec.endpoint.interface) return `is named ${have.name} and shall be ${spec.endpoint.interface}`;
+  if (have.kind !== attachment.type) return `is a ${have.kind} and shall be a ${attachment.type}`;
+  if (spec.mac !== undefined && have.mac !== spec.mac) return `has MAC ${have.mac} and shall have ${spec.mac}`;
+  const gateways = splitAlias(have.alias).memo.filter((item) => item.startsWith('via '));
+  if (gateways.join() !== spec.gateways.map((gateway) => `via ${gateway}`).join()) return 'has another gateway';
+  if (attachment.type === 'veth') return undefined;
+  const parent = host.find((link) => link.name === attachment.parent);
+  if (have.parent !== parent?.index) return `hangs on another interface than ${attachment.parent}`;
+  return have.data['mode'] === attachment.mode
+    ? undefined
+    : `has mode ${String(have.data['mode'])} and shall have ${attachment.mode}`;
+}
+
+function drift(spec: EndpointSpec, have: ObservedLink): Adjustment {
+  const wanted = spec.endpoint.addresses.map((address) => formatIpPrefix(address));
+  const given = splitAlias(have.alias).memo.filter((item) => !item.startsWith('via '));
+  const alias = withMemo(spec.alias, memoOf(spec));
+  return {
+    ...(have.alias === alias ? {} : { alias }),
+    ...(have.mtu === spec.mtu ? {} : { mtu: spec.mtu }),
+    ...(have.up ? {} : { up: true as const, addDefaults: spec.gateways }),
+    addAddresses: wanted.filter((address) => !have.addresses.includes(address)),
+    // Addresses that the workload gave itself (a failover pair's, say) are not ours to take away.
+    removeAddresses: given.filter((address) => have.addresses.includes(address) && !wanted.includes(address)),
+  };
+}
+
+function hostEndDrift(spec: EndpointSpec, host: readonly ObservedLink[]): readonly Step[] {
+  if (spec.attachment.type !== 'veth') return [];
+  const end = host.find((link) => link.name === spec.hostEnd);
+  const wrong = end !== undefined && (end.master !== spec.attachment.bridge || !end.up);
+  if (!wrong) return [];
+  const changes = { master: spec.attachment.bridge, up: true as const, addAddresses: [], removeAddresses: [] };
+  return [{ kind: 'link.adjust', object: spec.object, sandbox: undefined, name: spec.hostEnd, changes }];
+}

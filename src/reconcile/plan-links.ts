@@ -1,0 +1,118 @@
+import type { LinkSpec } from '../drivers/driver.ts';
+import { splitAlias } from '../drivers/naming.ts';
+import type { ObservedLink } from '../host/links.ts';
+import type { Problem } from '../model/problem.ts';
+import type { Intent } from './intend.ts';
+import type { Observation } from './observe.ts';
+import type { Step } from './plan.ts';
+
+/** What may be changed on a living link without a lost frame. */
+export type Adjustment = {
+  readonly alias?: string;
+  readonly mtu?: number;
+  readonly up?: true;
+  readonly master?: string;
+  /** words of `ip link set … type vxlan` */
+  readonly vxlan?: readonly string[];
+  readonly addAddresses: readonly string[];
+  readonly removeAddresses: readonly string[];
+  readonly addDefaults?: readonly string[];
+};
+
+type LinksPlan = {
+  readonly remove: readonly Step[];
+  readonly make: readonly Step[];
+  readonly waiting: ReadonlyMap<string, Problem>;
+};
+
+/** The links of the host's namespace: prune what is ours and unwanted, make what is missing, mend what drifted. */
+export function planLinks(intent: Intent, seen: Observation): LinksPlan {
+  const remove: Step[] = [];
+  const make: Step[] = [];
+  const waiting = new Map<string, Problem>();
+  const kept = new Set([...intent.links.map((link) => link.name), ...intent.endpoints.map((spec) => spec.hostEnd)]);
+  const unwanted = seen.links.filter((link) => link.ours && !kept.has(link.name) && !belongsToWaiting(link, intent));
+  for (const link of unwanted) {
+    remove.push({ kind: 'link.delete', object: objectOf(link), name: link.name, reason: 'no longer wanted' });
+  }
+  for (const want of intent.links) {
+    const have = seen.links.find((link) => link.name === want.name);
+    if (have !== undefined && !have.ours) {
+      waiting.set(want.object, nameTaken(want));
+      continue;
+    }
+    const reason = have === undefined ? undefined : incompatible(want, have, seen.links);
+    if (have !== undefined && reason === undefined) {
+      const changes = drift(want, have);
+      if (changes) make.push({ kind: 'link.adjust', object: want.object, sandbox: undefined, name: want.name, changes });
+      continue;
+    }
+    if (reason !== undefined) remove.push({ kind: 'link.delete', object: want.object, name: want.name, reason });
+    make.push({ kind: 'link.create', object: want.object, link: want });
+  }
+  return { remove, make, waiting };
+}
+
+/** A network that waits (its underlay or uplink lost, say) keeps what it has: waiting is no reason to tear down. */
+function belongsToWaiting(link: ObservedLink, intent: Intent): boolean {
+  const { alias } = splitAlias(link.alias);
+  const [kind, first = '', second = ''] = (alias.split(':')[2] ?? '').split('/');
+  return intent.waiting.has(`network/${kind === 'endpoint' ? second : first}`);
+}
+
+/** The object that a link of ours was made for, read from its alias `linkspan:<gateway>:network/<name>/…`. */
+function objectOf(link: ObservedLink): string {
+  const [kind = 'link', name = link.name, third] = (splitAlias(link.alias).alias.split(':')[2] ?? '').split('/');
+  return kind === 'endpoint' ? `endpoint/${name}/${third ?? ''}` : `network/${name}`;
+}
+
+function nameTaken(want: LinkSpec): Problem {
+  const message = `${want.object}: an interface ${want.name} exists already and is not Linkspan's; rename or delete it`;
+  return { path: `/spec/${want.object.replace('network/', 'networks/')}`, code: 'name_taken', message };
+}
+
+/** Why a link of ours must be made anew, or undefined. Only what we set is compared. */
+function incompatible(want: LinkSpec, have: ObservedLink, links: readonly ObservedLink[]): string | undefined {
+  const { kind } = want;
+  if (have.kind !== kind.type) return `is a ${have.kind} and shall be a ${kind.type}`;
+  if (kind.type === 'vxlan') {
+    if (have.data['id'] !== kind.vni) return `has VNI ${String(have.data['id'])} and shall have ${kind.vni}`;
+    if (have.data['port'] !== kind.port) return `has port ${String(have.data['port'])} and shall have ${kind.port}`;
+    const family = have.data['local6'] === undefined ? 4 : 6;
+    if (family !== (kind.local.includes(':') ? 6 : 4)) return 'changes the address family of its underlay';
+    const group = have.data['group'] ?? have.data['group6'];
+    if (group !== kind.multicast?.group) return `has group ${String(group)} and shall have ${kind.multicast?.group ?? 'none'}`;
+  }
+  if (kind.type === 'macvlan') {
+    const parent = links.find((link) => link.name === kind.parent);
+    if (have.parent !== parent?.index) return `hangs on another interface than ${kind.parent}`;
+    if (have.data['mode'] !== kind.mode) return `has mode ${String(have.data['mode'])} and shall have ${kind.mode}`;
+  }
+  return undefined;
+}
+
+function drift(want: LinkSpec, have: ObservedLink): Adjustment | undefined {
+  const vxlan = want.kind.type === 'vxlan' ? vxlanDrift(want.kind, have) : [];
+  const changes: Adjustment = {
+    ...(have.alias === want.alias ? {} : { alias: want.alias }),
+    ...(have.mtu === want.mtu ? {} : { mtu: want.mtu }),
+    ...(have.up ? {} : { up: true as const }),
+    ...(vxlan.length === 0 ? {} : { vxlan }),
+    addAddresses: want.addresses.filter((address) => !have.addresses.includes(address)),
+    removeAddresses: have.addresses.filter((address) => !want.addresses.includes(address)),
+  };
+  return hasChanges(changes) ? changes : undefined;
+}
+
+/** `local` and `learning` can change under the workloads; the id must be named again for the kernel to accept it. */
+function vxlanDrift(kind: Extract<LinkSpec['kind'], { type: 'vxlan' }>, have: ObservedLink): readonly string[] {
+  const local = have.data['local'] ?? have.data['local6'];
+  const learning = have.data['learning'] === true;
+  if (local === kind.local && learning === kind.learning) return [];
+  return ['id', String(kind.vni), 'local', kind.local, kind.learning ? 'learning' : 'nolearning'];
+}
+
+export function hasChanges(changes: Adjustment): boolean {
+  const { addAddresses, removeAddresses, addDefaults = [], ...rest } = changes;
+  return Object.keys(rest).length + addAddresses.length + removeAddresses.length + addDefaults.length > 0;
+}

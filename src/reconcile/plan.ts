@@ -1,0 +1,92 @@
+import type { EndpointSpec, LinkSpec } from '../drivers/driver.ts';
+import type { FdbRow } from '../host/fdb.ts';
+import type { HostRoute } from '../host/routes.ts';
+import type { Problem } from '../model/problem.ts';
+import { planEndpoints } from './plan-endpoints.ts';
+import type { Intent } from './intend.ts';
+import type { Observation } from './observe.ts';
+import { type Adjustment, planLinks } from './plan-links.ts';
+
+/** One change of the host, as data; `object` is whose it is, for status and backoff. */
+export type Step = { readonly object: string } & (
+  | { readonly kind: 'endpoint.detach'; readonly sandbox: string; readonly name: string; readonly reason: string }
+  | { readonly kind: 'link.delete'; readonly name: string; readonly reason: string }
+  | { readonly kind: 'link.create'; readonly link: LinkSpec }
+  | { readonly kind: 'link.adjust'; readonly sandbox: string | undefined; readonly name: string; readonly changes: Adjustment }
+  | { readonly kind: 'fdb.sync'; readonly device: string; readonly add: readonly FdbRow[]; readonly remove: readonly FdbRow[] }
+  | { readonly kind: 'routes.sync'; readonly add: readonly HostRoute[]; readonly remove: readonly HostRoute[] }
+  | { readonly kind: 'firewall.apply'; readonly body: string }
+  | { readonly kind: 'forwarding.set'; readonly on: boolean }
+  | { readonly kind: 'endpoint.attach'; readonly spec: EndpointSpec }
+);
+
+export type Plan = { readonly steps: readonly Step[]; readonly waiting: ReadonlyMap<string, Problem> };
+
+/** What an earlier cycle knows and the kernel cannot tell: the listing that our last ruleset became. */
+export type FirewallMemory = { readonly body: string; readonly fingerprint: string } | undefined;
+
+/**
+ * Compares what shall stand with what does. Pure. The order is the order of safety: what goes away leaves first (names
+ * and parents become free), tables are filled before a workload appears behind them.
+ */
+export function plan(intent: Intent, seen: Observation, gateway: string, memory: FirewallMemory): Plan {
+  const links = planLinks(intent, seen);
+  const endpoints = planEndpoints(intent, seen, gateway, links.waiting);
+  const steps = [
+    ...endpoints.detach,
+    ...links.remove,
+    ...links.make,
+    ...planFdb(intent, seen),
+    ...planRoutes(intent, seen),
+    ...planFirewall(intent, seen, memory),
+    ...endpoints.attach,
+  ];
+  return { steps, waiting: new Map([...intent.waiting, ...links.waiting, ...endpoints.waiting]) };
+}
+
+const rowKey = (row: FdbRow): string => `${row.mac} ${row.ip} ${row.port ?? ''}`;
+
+function planFdb(intent: Intent, seen: Observation): readonly Step[] {
+  const devices = intent.links.filter((link) => link.kind.type === 'vxlan');
+  return devices.flatMap((link): readonly Step[] => {
+    const multicast = link.kind.type === 'vxlan' && link.kind.multicast?.group;
+    const want = intent.fdb.get(link.name) ?? [];
+    // The kernel itself keeps the group's entry of a multicast device.
+    const have = (seen.fdb.get(link.name) ?? []).filter((row) => row.ip !== multicast);
+    const { add, remove } = difference(want, have, rowKey);
+    return add.length + remove.length === 0 ? [] : [{ kind: 'fdb.sync', object: link.object, device: link.name, add, remove }];
+  });
+}
+
+function planRoutes(intent: Intent, seen: Observation): readonly Step[] {
+  const { add, remove } = difference(intent.routes, seen.routes, (route) => `${route.to} ${route.device} ${route.source}`);
+  return add.length + remove.length === 0 ? [] : [{ kind: 'routes.sync', object: 'host/routes', add, remove }];
+}
+
+function planFirewall(intent: Intent, seen: Observation, memory: FirewallMemory): readonly Step[] {
+  const steps: Step[] = [];
+  const object = 'host/firewall';
+  const asApplied = memory?.body === intent.firewall && memory.fingerprint === seen.firewall?.fingerprint;
+  const absent = intent.firewall === '' && seen.firewall === undefined;
+  // Rules before forwarding: at no moment does the host forward what the guard should drop. And back in reverse.
+  if (seen.firewall?.chains.includes('guard') && !intent.forwarding && seen.forwarding) {
+    steps.push({ kind: 'forwarding.set', object, on: false });
+  }
+  if (!asApplied && !absent) steps.push({ kind: 'firewall.apply', object, body: intent.firewall });
+  if (intent.forwarding && !seen.forwarding) steps.push({ kind: 'forwarding.set', object, on: true });
+  return steps;
+}
+
+/** What is wanted and not there, and what is there and not wanted. */
+export function difference<T>(
+  want: readonly T[],
+  have: readonly T[],
+  key: (item: T) => string,
+): { add: readonly T[]; remove: readonly T[] } {
+  const wanted = new Set(want.map((item) => key(item)));
+  const held = new Set(have.map((item) => key(item)));
+  return {
+    add: want.filter((item) => !held.has(key(item))),
+    remove: have.filter((item) => !wanted.has(key(item))),
+  };
+}

@@ -1,0 +1,92 @@
+import type { GatewayStatus } from '../model/status.ts';
+
+type Labels = Readonly<Record<string, string>>;
+type Sample = readonly [labels: Labels, value: number];
+type Metric = {
+  readonly name: string;
+  readonly type: 'gauge' | 'counter';
+  readonly help: string;
+  readonly samples: readonly Sample[];
+};
+
+/** The state in Prometheus' text format, version 0.0.4; every name begins with `linkspan_`. */
+export function metrics(status: GatewayStatus): string {
+  return [...gatewayMetrics(status), ...objectMetrics(status)]
+    .filter((one) => one.samples.length > 0)
+    .map(text)
+    .join('');
+}
+
+function gatewayMetrics(status: GatewayStatus): readonly Metric[] {
+  const { gateway, fleet, version, health, broker, config } = status;
+  return [
+    gauge('build_info', 'What runs here; always 1.', [[{ version, gateway, fleet }, 1]]),
+    gauge('up', 'The service answers; always 1.', single(1)),
+    gauge('healthy', '1 while /healthz says ok.', single(health.ok ? 1 : 0)),
+    gauge('ready', '1 while /readyz says ok.', single(health.ready ? 1 : 0)),
+    gauge('broker_connected', '1 while the MQTT session is up.', single(broker.connected ? 1 : 0)),
+    gauge('config_version', 'Version of the applied document, 0 for none.', [
+      [{ state: config.state }, config.applied_version ?? 0],
+    ]),
+    gauge('uptime_seconds', 'Seconds since the service started.', single(status.uptime_s)),
+    gauge('process_resident_memory_bytes', 'Resident memory of the service.', single(process.memoryUsage.rss())),
+  ];
+}
+
+function objectMetrics(status: GatewayStatus): readonly Metric[] {
+  const { networks, endpoints, peers, drops } = status;
+  return [
+    gauge(
+      'network_endpoints',
+      'Endpoints of a network.',
+      networks.map((one) => [{ network: one.name, driver: one.driver }, one.endpoints]),
+    ),
+    gauge(
+      'network_peers',
+      'Peers of a network.',
+      networks.map((one) => [{ network: one.name, driver: one.driver }, one.peers]),
+    ),
+    // Nothing probes a static VTEP, so nothing is said about it. A gateway may have several VTEPs: without that label
+    // two samples of one series would make a scraper refuse the lot.
+    gauge(
+      'peer_up',
+      '1 while a peer answers.',
+      peers
+        .filter((peer) => peer.state !== 'static')
+        .map((peer) => [{ gateway: peer.gateway, vtep: peer.vtep }, peer.state === 'up' ? 1 : 0]),
+    ),
+    gauge(
+      'endpoint_attached',
+      '1 while a wanted endpoint is attached.',
+      endpoints.map((one) => [{ workload: one.workload, network: one.network }, one.state === 'attached' ? 1 : 0]),
+    ),
+    {
+      name: 'drops_total',
+      type: 'counter',
+      help: 'Frames dropped, by reason.',
+      samples: Object.entries(drops).map(([reason, count]) => [{ reason }, count]),
+    },
+  ];
+}
+
+function gauge(name: string, help: string, samples: readonly Sample[]): Metric {
+  return { name, type: 'gauge', help, samples };
+}
+
+function single(value: number): readonly Sample[] {
+  return [[{}, value]];
+}
+
+function text({ name, type, help, samples }: Metric): string {
+  const lines = samples.map(([labels, value]) => `linkspan_${name}${labelText(labels)} ${value}\n`);
+  return `# HELP linkspan_${name} ${help}\n# TYPE linkspan_${name} ${type}\n${lines.join('')}`;
+}
+
+function labelText(labels: Labels): string {
+  const pairs = Object.entries(labels).map(([key, value]) => `${key}="${escaped(value)}"`);
+  return pairs.length > 0 ? `{${pairs.join(',')}}` : '';
+}
+
+function escaped(value: string): string {
+  return value.replaceAll('\\', '\\\\').replaceAll('"', '\\"').replaceAll('\n', '\\n');
+}

@@ -1,0 +1,79 @@
+import { splitAlias } from '../drivers/naming.ts';
+import { FLOOD } from '../host/fdb.ts';
+import type { ObservedLink } from '../host/links.ts';
+import { formatIpPrefix } from '../model/ip.ts';
+import { type Endpoint, endpointKey, type Network, sandboxPath } from '../model/network.ts';
+import type { RemotesByVni } from '../model/peer.ts';
+import type { EndpointStatus, FdbEntry, NetworkStatus } from '../model/status.ts';
+import type { CycleView } from '../reconcile/cycle.ts';
+
+/** The workload's interface as the kernel has it, or undefined where it is not attached. */
+export function attachedLink(view: CycleView, endpoint: Endpoint): ObservedLink | undefined {
+  const spec = view.intent.endpoints.find((candidate) => candidate.object === `endpoint/${endpointKey(endpoint)}`);
+  const links = view.seen.sandboxes.get(sandboxPath(endpoint.sandbox))?.links ?? [];
+  return links.find((link) => spec !== undefined && splitAlias(link.alias).alias === spec.alias);
+}
+
+export function networkStatuses(view: CycleView, remotes: RemotesByVni): readonly NetworkStatus[] {
+  return view.desired.networks.map((network) => {
+    const spec = view.intent.networks.get(network.name);
+    const attached = view.desired.endpoints.filter((e) => e.network === network.name && attachedLink(view, e));
+    return {
+      name: network.name,
+      driver: network.driver,
+      vni: network.driver === 'overlay' ? network.vni : null,
+      vlan: null,
+      engine: spec?.engine?.name ?? null,
+      engine_reason: spec?.engine?.reason ?? null,
+      mtu: spec?.mtu ?? null,
+      endpoints: attached.length,
+      peers: peerCount(network, remotes),
+      shim: spec?.shim ?? null,
+      problem: view.problems.get(`network/${network.name}`)?.message ?? null,
+    };
+  });
+}
+
+function peerCount(network: Network, remotes: RemotesByVni): number {
+  return network.driver === 'overlay' ? (remotes.get(network.vni)?.length ?? 0) + network.peers.length : 0;
+}
+
+export function endpointStatuses(view: CycleView): readonly EndpointStatus[] {
+  return view.desired.endpoints.map((endpoint) => {
+    const link = attachedLink(view, endpoint);
+    const problem = view.problems.get(`endpoint/${endpointKey(endpoint)}`);
+    const failed = problem?.code === 'failed' ? 'failed' : 'waiting';
+    return {
+      workload: endpoint.workload,
+      network: endpoint.network,
+      interface: endpoint.interface,
+      mac: link?.mac ?? endpoint.mac,
+      addresses: link?.addresses ?? endpoint.addresses.map((address) => formatIpPrefix(address)),
+      sandbox: sandboxPath(endpoint.sandbox),
+      state: link === undefined ? failed : 'attached',
+      problem: problem?.message ?? null,
+    };
+  });
+}
+
+/** The forwarding tables as the kernel holds them, with the gateway behind each VTEP, and our own workloads' MACs. */
+export function fdbEntries(view: CycleView, remotes: RemotesByVni, gateway: string): readonly FdbEntry[] {
+  return view.desired.networks.flatMap((network): readonly FdbEntry[] => {
+    if (network.driver !== 'overlay') return [];
+    const { name, vni } = network;
+    const device = view.intent.links.find((link) => link.object === `network/${name}`)?.name ?? '';
+    const owners = new Map((remotes.get(vni) ?? []).map((remote) => [remote.vtep.ip, remote.gateway]));
+    const remote = (view.seen.fdb.get(device) ?? []).map((row): FdbEntry => {
+      const owner = owners.get(row.ip);
+      const known = owner === undefined ? 'static' : 'peer';
+      const origin = row.mac === FLOOD ? 'flood' : known;
+      return { network: name, vni, mac: row.mac, vtep: row.ip, gateway: owner ?? '', origin };
+    });
+    const local = view.desired.endpoints.flatMap((endpoint): readonly FdbEntry[] => {
+      const link = endpoint.network === name ? attachedLink(view, endpoint) : undefined;
+      const vtep = view.seen.underlay?.address ?? '';
+      return link === undefined ? [] : [{ network: name, vni, mac: link.mac, vtep, gateway, origin: 'local' }];
+    });
+    return [...local, ...remote];
+  });
+}

@@ -1,0 +1,59 @@
+/** Marks a file as ours in SQLite's header (`PRAGMA application_id`): "LSPN". */
+export const APPLICATION_ID = 0x4c53504e;
+
+/** The schema, step by step: entry N brings a database from `user_version` N to N + 1. Never edit one that shipped. */
+export const MIGRATIONS: readonly string[] = [
+  `CREATE TABLE meta (key TEXT PRIMARY KEY, value INTEGER NOT NULL) STRICT, WITHOUT ROWID;
+
+   CREATE TABLE documents (
+     version INTEGER PRIMARY KEY,
+     hash TEXT NOT NULL,
+     body TEXT NOT NULL,
+     state TEXT NOT NULL CHECK (state IN ('candidate', 'applied', 'rolled_back')),
+     received_at INTEGER NOT NULL,
+     applied_order INTEGER UNIQUE
+   ) STRICT;
+
+   CREATE TABLE leases (
+     network TEXT NOT NULL,
+     workload TEXT NOT NULL,
+     family INTEGER NOT NULL CHECK (family IN (4, 6)),
+     address TEXT NOT NULL,
+     PRIMARY KEY (network, workload, family),
+     UNIQUE (network, address)
+   ) STRICT, WITHOUT ROWID;
+
+   CREATE TABLE attachments (
+     workload TEXT NOT NULL,
+     network TEXT NOT NULL,
+     body TEXT NOT NULL CHECK (json_valid(body)),
+     PRIMARY KEY (workload, network)
+   ) STRICT, WITHOUT ROWID;
+
+   CREATE TABLE endpoints (
+     workload TEXT NOT NULL,
+     network TEXT NOT NULL,
+     sandbox TEXT NOT NULL,
+     interface TEXT NOT NULL,
+     mac TEXT NOT NULL,
+     PRIMARY KEY (workload, network)
+   ) STRICT, WITHOUT ROWID;
+
+   CREATE TABLE peer_records (
+     vni INTEGER NOT NULL,
+     gw TEXT NOT NULL,
+     body TEXT NOT NULL CHECK (json_valid(body)),
+     PRIMARY KEY (vni, gw)
+   ) STRICT, WITHOUT ROWID;
+
+   CREATE TABLE peer_floors (
+     key TEXT PRIMARY KEY,
+     epoch INTEGER NOT NULL,
+     seq INTEGER NOT NULL
+   ) STRICT, WITHOUT ROWID;
+
+   CREATE TABLE peer_alives (
+     gw TEXT PRIMARY KEY,
+     body TEXT NOT NULL CHECK (json_valid(body))
+   ) STRICT, WITHOUT ROWID;`,
+];

@@ -1,0 +1,73 @@
+import { writeFile } from 'node:fs/promises';
+import { parseArgs } from 'node:util';
+import { chart } from './chart.ts';
+import type { Plan } from './datapath.ts';
+import { benchDatapath } from './datapath.ts';
+import { table } from './table.ts';
+import type { LabName } from './topologies.ts';
+import { LABS } from './topologies.ts';
+
+const USAGE = `usage: scripts/bench datapath [--lab wire|veth] [--rounds N] [--seconds N] [--json] [--chart FILE]
+Measures Linkspan's datapath beside others, in network namespaces of this machine; needs root.
+  --lab      only this lab; default both (veth: underlay with offloads; wire: real 1500-byte packets)
+  --rounds   alternating rounds, default 5       --seconds  of each measurement, default 2
+  --json     the report with every round          --chart    draws the figures into an SVG file`;
+
+class UsageError extends Error {}
+
+function positive(name: string, text: string): number {
+  if (!/^[1-9]\d{0,3}$/.test(text)) throw new UsageError(`--${name} ${text}: give a whole number from 1 to 9999`);
+  return Number(text);
+}
+
+function labsOf(name: string | undefined): readonly LabName[] {
+  if (name === undefined) return LABS;
+  const chosen = LABS.filter((lab) => lab === name);
+  if (chosen.length === 0) throw new UsageError(`--lab ${name}: give wire or veth`);
+  return chosen;
+}
+
+type Command = { readonly plan: Plan; readonly json: boolean; readonly chart: string | undefined };
+
+/** The command line, or undefined where help is asked for; throws where it is wrong. */
+function parse(argv: readonly string[]): Command | undefined {
+  const { values, positionals } = parseArgs({
+    args: [...argv],
+    allowPositionals: true,
+    options: {
+      lab: { type: 'string' },
+      rounds: { type: 'string', default: '5' },
+      seconds: { type: 'string', default: '2' },
+      json: { type: 'boolean', default: false },
+      chart: { type: 'string' },
+      help: { type: 'boolean', default: false },
+    },
+  });
+  if (values.help) return undefined;
+  if (positionals.length !== 1 || positionals[0] !== 'datapath') throw new UsageError('name what to measure: datapath');
+  const plan = {
+    labs: labsOf(values.lab),
+    rounds: positive('rounds', values.rounds),
+    seconds: positive('seconds', values.seconds),
+  };
+  return { plan, json: values.json, chart: values.chart };
+}
+
+function parseOrExplain(argv: readonly string[]): Command | undefined {
+  try {
+    const command = parse(argv);
+    if (!command) process.stdout.write(`${USAGE}\n`);
+    return command;
+  } catch (error) {
+    process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n${USAGE}\n`);
+    process.exitCode = 2;
+    return undefined;
+  }
+}
+
+const command = parseOrExplain(process.argv.slice(2));
+if (command) {
+  const report = await benchDatapath(command.plan, (line) => process.stderr.write(`${line}\n`));
+  process.stdout.write(`${command.json ? JSON.stringify(report, undefined, 2) : table(report)}\n`);
+  if (command.chart) await writeFile(command.chart, chart(report));
+}

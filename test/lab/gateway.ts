@@ -1,0 +1,107 @@
+import { writeFile } from 'node:fs/promises';
+import { request } from 'node:http';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import type { GatewayStatus } from '../../src/model/status.ts';
+import type { RunResult } from './exec.ts';
+import { run } from './exec.ts';
+import type { Lab } from './lab.ts';
+import type { Namespace } from './namespace.ts';
+import type { LabProcess } from './process.ts';
+import { until } from './wait.ts';
+
+const PROGRAMS = fileURLToPath(new URL('../../dist/bin/', import.meta.url));
+const START_MS = 20_000;
+
+type Section = Record<string, unknown>;
+
+export type GatewayOptions = {
+  readonly namespace: Namespace;
+  /** the bootstrap file's keys; paths that are not given lie in `dir`, and Docker is off */
+  readonly config: Record<string, unknown>;
+  /** kept between a stop and the next start to keep the state; default: a new folder */
+  readonly dir?: string;
+};
+
+export type Gateway = {
+  readonly pid: number;
+  readonly socket: string;
+  readonly dir: string;
+  readonly process: LabProcess;
+  readonly status: () => Promise<GatewayStatus>;
+  /** GET of any path over the control socket */
+  readonly get: (path: string) => Promise<HttpAnswer>;
+  /** the CLI, against this gateway; a failure is in the result's `code` */
+  readonly cli: (...args: readonly string[]) => Promise<RunResult>;
+  /** SIGTERM and the way down in order */
+  readonly stop: () => Promise<void>;
+  readonly kill9: () => Promise<void>;
+  readonly log: () => string;
+};
+
+export type HttpAnswer = { readonly code: number; readonly body: string };
+
+/** One GET over a unix socket; rejects where nobody listens. */
+export function getOverSocket(socketPath: string, path: string): Promise<HttpAnswer> {
+  return new Promise((resolve, reject) => {
+    const call = request({ socketPath, path, timeout: 5000, agent: false }, (answer) => {
+      let body = '';
+      answer.setEncoding('utf8');
+      answer.on('data', (chunk: string) => (body += chunk));
+      answer.on('error', reject);
+      answer.on('end', () => resolve({ code: answer.statusCode ?? 0, body }));
+    });
+    call.on('timeout', () => call.destroy(new Error(`${socketPath}: no answer to GET ${path} within 5 s`)));
+    call.on('error', reject);
+    call.end();
+  });
+}
+
+function completed(config: Record<string, unknown>, dir: string): Record<string, unknown> {
+  const section = (name: string, ours: Section): Section => ({ ...ours, ...(config[name] as Section | undefined) });
+  return {
+    ...config,
+    state: section('state', { path: join(dir, 'linkspan.db') }),
+    control: section('control', { socket: join(dir, 'linkspan.sock') }),
+    datapath: section('datapath', { socket: join(dir, 'datapath.sock') }),
+    docker: section('docker', { pluginSocket: '', engineSocket: '' }),
+  };
+}
+
+async function answering(socket: string, process: LabProcess): Promise<void> {
+  const answered = until(
+    `the control socket ${socket} to answer`,
+    async () => !process.running || (await getOverSocket(socket, '/v1/status')).code === 200,
+    START_MS,
+  );
+  await answered.catch((error: Error) => Promise.reject(new Error(`${error.message}\n${process.log()}`)));
+  if (!process.running) throw new Error(`linkspand ended at start, ${await process.exited}\n${process.log()}`);
+}
+
+/**
+ * Starts the built linkspand inside the namespace with the Node that runs this, and waits until its control socket
+ * answers. It is ended at the lab's close.
+ */
+export async function startGateway(lab: Lab, options: GatewayOptions): Promise<Gateway> {
+  const dir = options.dir ?? (await lab.folder());
+  const config = completed(options.config, dir);
+  const file = join(dir, 'linkspand.json');
+  await writeFile(file, JSON.stringify(config, undefined, 2));
+  const program = [process.execPath, join(PROGRAMS, 'linkspand.js'), '--config', file];
+  const service = await lab.process(options.namespace, program);
+  const { socket } = config['control'] as { socket: string };
+  await answering(socket, service);
+  const cli = [process.execPath, join(PROGRAMS, 'linkspan.js'), '--socket', socket];
+  return {
+    pid: service.pid,
+    socket,
+    dir,
+    process: service,
+    status: async () => JSON.parse((await getOverSocket(socket, '/v1/status')).body) as GatewayStatus,
+    get: (path) => getOverSocket(socket, path),
+    cli: (...args) => run(options.namespace.inside([...cli, ...args]), { allowFailure: true }),
+    stop: () => service.stop(),
+    kill9: () => service.kill9(),
+    log: () => service.log(),
+  };
+}

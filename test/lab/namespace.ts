@@ -1,0 +1,72 @@
+import type { RunResult } from './exec.ts';
+import { run } from './exec.ts';
+import { LabProcess } from './process.ts';
+
+/** A named network namespace of this process; its loopback is up. */
+export class Namespace {
+  readonly name: string;
+  readonly label: string;
+
+  private constructor(label: string) {
+    this.label = label;
+    this.name = `ls-${process.pid}-${label}`;
+  }
+
+  /** Makes `/run/netns/ls-<pid>-<label>`: the process id keeps runs side by side apart. */
+  static async create(label: string): Promise<Namespace> {
+    const namespace = new Namespace(label);
+    await run(['ip', 'netns', 'add', namespace.name]);
+    await namespace.ip('link', 'set', 'lo', 'up');
+    return namespace;
+  }
+
+  get path(): string {
+    return `/run/netns/${this.name}`;
+  }
+
+  /** The command as it is run inside. Not `ip netns exec`: that also remounts /sys, and cgroups vanish. */
+  inside(argv: readonly string[]): readonly string[] {
+    return ['nsenter', `--net=${this.path}`, '--', ...argv];
+  }
+
+  /** Runs a command inside; throws when it fails. */
+  exec(...argv: readonly string[]): Promise<RunResult> {
+    return run(this.inside(argv));
+  }
+
+  /** Runs a command inside; a failure is in the result's `code`. */
+  attempt(...argv: readonly string[]): Promise<RunResult> {
+    return run(this.inside(argv), { allowFailure: true });
+  }
+
+  /** Starts a program inside; the caller ends it (or uses Lab.process, which does). */
+  spawn(...argv: readonly string[]): Promise<LabProcess> {
+    return LabProcess.start(this.inside(argv));
+  }
+
+  ip(...args: readonly string[]): Promise<RunResult> {
+    return this.exec('ip', ...args);
+  }
+
+  /** What `ip -json ARGS` answers, unchecked: the caller knows the shape. */
+  async ipJson<T>(...args: readonly string[]): Promise<T> {
+    const { stdout } = await this.ip('-json', ...args);
+    return JSON.parse(stdout || '[]') as T;
+  }
+
+  /** Several `ip` commands (without the word `ip`) in one process; stops at the first failure. */
+  batch(lines: readonly string[]): Promise<RunResult> {
+    return run(this.inside(['ip', '-batch', '-']), { input: `${lines.join('\n')}\n` });
+  }
+
+  /** Whether `address` answers one ping within `timeoutS` seconds. */
+  async reaches(address: string, timeoutS = 1): Promise<boolean> {
+    const { code } = await this.attempt('ping', '-n', '-q', '-c', '1', '-W', String(timeoutS), address);
+    return code === 0;
+  }
+
+  /** Deletes it; what runs inside must have ended. */
+  async delete(): Promise<void> {
+    await run(['ip', 'netns', 'delete', this.name]);
+  }
+}

@@ -1,0 +1,290 @@
+import { describe, expect, test } from '@jest/globals';
+import * as fc from 'fast-check';
+import { parseMac, type Mac } from '../../src/model/mac.ts';
+import type { Alive, MacEntry, PeerRecord } from '../../src/model/peer.ts';
+import { isVni, type Vni } from '../../src/model/vni.ts';
+import { encodeAlive } from '../../src/peers/alive.ts';
+import { PeerDirectory, type PeerStore } from '../../src/peers/directory.ts';
+import { better, type Claim } from '../../src/peers/mobility.ts';
+import { Publisher, type LocalState, type Publication } from '../../src/peers/publisher.ts';
+import { digestOf, encodeRecord } from '../../src/peers/record.ts';
+
+const vni = (n: number): Vni => {
+  if (!isVni(n)) throw new Error(`${n} is no VNI`);
+  return n;
+};
+const mac = (text: string): Mac => {
+  const value = parseMac(text);
+  if (!value) throw new Error(`${text} is no MAC`);
+  return value;
+};
+const [LINE1, LINE2] = [vni(10110), vni(10120)];
+const entry = (text: string, q = 0, s: 0 | 1 = 1): MacEntry => ({ m: mac(text), ip: ['10.110.0.21'], q, s });
+
+class MemoryStore implements PeerStore {
+  records = new Map<string, PeerRecord>();
+  floors = new Map<string, { key: string; epoch: number; seq: number }>();
+  alives = new Map<string, Alive>();
+  loadRecords = (): PeerRecord[] => [...this.records.values()];
+  saveRecord = (record: PeerRecord): void => void this.records.set(`${record.vni}/${record.gw}`, record);
+  removeRecord = (v: number, gw: string): void => void this.records.delete(`${v}/${gw}`);
+  loadFloors = (): { key: string; epoch: number; seq: number }[] => [...this.floors.values()];
+  saveFloor = (key: string, epoch: number, seq: number): void => void this.floors.set(key, { key, epoch, seq });
+  loadAlives = (): Alive[] => [...this.alives.values()];
+  saveAlive = (alive: Alive): void => void this.alives.set(alive.gw, alive);
+}
+
+function setup(store: PeerStore = new MemoryStore()): { directory: PeerDirectory; events: string[]; store: PeerStore } {
+  const events: string[] = [];
+  const clock = { now: () => 1_000_000, monotonic: () => 0 };
+  const onEvent = (type: string): void => void events.push(type);
+  return { directory: new PeerDirectory({ fleet: 'plant', gateway: 'gw-a', store, clock, onEvent }), events, store };
+}
+
+const record = (over: Partial<PeerRecord> = {}): PeerRecord => ({
+  v: 1,
+  fleet: 'plant',
+  vni: LINE1,
+  gw: 'gw-b',
+  epoch: 1,
+  seq: 5,
+  iat: 1000,
+  exp: 87_400,
+  vtep: [{ ip: '198.51.100.2', port: 4789 }],
+  mtu: 1450,
+  bum: 'replicate',
+  caps: [],
+  macs: [entry('02:00:00:00:00:01')],
+  pages: 0,
+  ...over,
+});
+const alive = (over: Partial<Alive> = {}): Alive => ({
+  v: 1,
+  gw: 'gw-b',
+  epoch: 1,
+  seq: 6,
+  state: 'up',
+  vteps: [],
+  vnis: {},
+  ...over,
+});
+
+const give = (directory: PeerDirectory, r: PeerRecord): string =>
+  directory.receiveRecord({ fleet: r.fleet, vni: r.vni, gw: r.gw }, encodeRecord(r));
+const tell = (directory: PeerDirectory, a: Alive): string => directory.receiveAlive(a.gw, encodeAlive(a));
+const held = (directory: PeerDirectory): string[] => directory.remotes(LINE1).map(({ gateway }) => gateway);
+
+describe('acceptance', () => {
+  test.each([
+    ['newer seq', { epoch: 1, seq: 6 }, 'accepted'],
+    ['newer epoch, lower seq', { epoch: 2, seq: 0 }, 'accepted'],
+    ['the same', { epoch: 1, seq: 5 }, 'stale'],
+    ['older seq', { epoch: 1, seq: 4 }, 'stale'],
+    ['older epoch, higher seq', { epoch: 0, seq: 99 }, 'stale'],
+    ['another VNI has its own floor', { vni: LINE2, epoch: 1, seq: 1 }, 'accepted'],
+    ['our own', { gw: 'gw-a', epoch: 9 }, 'own'],
+  ])('%s', (_name, over, outcome) => {
+    const { directory } = setup();
+    give(directory, record());
+    expect(give(directory, record(over))).toBe(outcome);
+  });
+
+  test('another fleet in the body is refused and told once', () => {
+    const { directory, events } = setup();
+    const bytes = encodeRecord(record({ fleet: 'other' }));
+    expect(directory.receiveRecord({ fleet: 'plant', vni: LINE1, gw: 'gw-b' }, bytes)).toBe('invalid');
+    expect(directory.receiveRecord({ fleet: 'plant', vni: LINE1, gw: 'gw-b' }, bytes)).toBe('invalid');
+    expect(events).toEqual(['record_invalid']);
+  });
+
+  test('a replayed record is refused after a restart too', () => {
+    const { directory, store } = setup();
+    const old = record();
+    give(directory, old);
+    give(directory, record({ seq: 9, macs: [] }));
+    const again = setup(store).directory;
+    expect(held(again)).toEqual(['gw-b']);
+    expect(give(again, old)).toBe('stale');
+    expect(again.counts().stale).toBe(1);
+  });
+
+  test('a record seen before but lost is taken back when the manifest lists exactly it', () => {
+    const memory = new MemoryStore();
+    const first = setup(memory).directory;
+    const listed = record();
+    give(first, listed);
+    tell(first, alive({ vnis: { [String(LINE1)]: [5, digestOf(listed)] } }));
+    memory.records.clear();
+    const again = setup(memory).directory;
+    expect(again.missing(new Set([LINE1]))).toEqual([{ vni: LINE1, gw: 'gw-b' }]);
+    expect(give(again, record({ mtu: 1400 }))).toBe('stale');
+    expect(give(again, listed)).toBe('accepted');
+    expect(again.missing(new Set([LINE1]))).toEqual([]);
+  });
+});
+
+describe('life and death', () => {
+  test('an erased record stays and is told', () => {
+    const { directory, events } = setup();
+    give(directory, record());
+    expect(directory.receiveRecord({ fleet: 'plant', vni: LINE1, gw: 'gw-b' }, new Uint8Array())).toBe('erased');
+    expect(held(directory)).toEqual(['gw-b']);
+    expect(events).toEqual(['record_erased']);
+  });
+
+  test('will, rebirth of the same epoch, and the will once more, late', () => {
+    const publisher = new Publisher({
+      fleet: 'plant',
+      gateway: 'gw-b',
+      epoch: 3,
+      clock: { now: () => 1e9, monotonic: () => 0 },
+    });
+    const { directory, events, store } = setup();
+    const play = (publications: readonly Publication[]): void => publications.forEach((p) => deliver(directory, p));
+    const will = publisher.startSession();
+    play(publisher.update(state({ [LINE1]: 1 })));
+    expect(directory.peers()).toMatchObject([{ gateway: 'gw-b', state: 'up', vnis: [LINE1] }]);
+    directory.receiveAlive('gw-b', will);
+    expect(directory.peers()).toMatchObject([{ state: 'suspect', vnis: [LINE1] }]);
+    expect(setup(store).directory.peers()).toMatchObject([{ state: 'suspect', vnis: [LINE1] }]);
+    publisher.startSession();
+    play(publisher.snapshot());
+    expect(directory.peers()).toMatchObject([{ state: 'up' }]);
+    expect(directory.receiveAlive('gw-b', will)).toBe('stale');
+    expect(directory.peers()).toMatchObject([{ state: 'up' }]);
+    expect(held(directory)).toEqual(['gw-b']);
+    expect(events).toEqual(['peer_up', 'peer_suspect', 'peer_up']);
+  });
+
+  test('a newer manifest without a VNI withdraws it; an older one does not', () => {
+    const { directory } = setup();
+    give(directory, record({ seq: 5 }));
+    tell(directory, alive({ seq: 4 }));
+    expect(held(directory)).toEqual(['gw-b']);
+    tell(directory, alive({ seq: 6 }));
+    expect(held(directory)).toEqual([]);
+    expect(give(directory, record({ seq: 7 }))).toBe('accepted');
+    expect(held(directory)).toEqual(['gw-b']);
+  });
+
+  test('leaving withdraws everything', () => {
+    const { directory } = setup();
+    give(directory, record());
+    give(directory, record({ vni: LINE2, seq: 6 }));
+    tell(directory, alive({ seq: 7, state: 'leaving' }));
+    expect(directory.remotes(LINE2)).toEqual([]);
+    expect(directory.peers()).toEqual([]);
+  });
+});
+
+const claim = (gateway: string, q: number, s: 0 | 1): Claim => ({ gateway, entry: entry('02:00:00:00:00:01', q, s) });
+
+describe('MACs', () => {
+  test('one claim wins everywhere', () => {
+    expect(better(claim('b', 2, 0), claim('a', 1, 0))).toBe(true);
+    expect(better(claim('b', 1, 1), claim('a', 1, 0))).toBe(true);
+    expect(better(claim('b', 1, 1), claim('a', 1, 1))).toBe(false);
+  });
+
+  test('a MAC claimed by two peers is with one of them', () => {
+    const { directory } = setup();
+    give(directory, record());
+    give(directory, record({ gw: 'gw-c', macs: [entry('02:00:00:00:00:01', 1)] }));
+    expect(directory.remotes(LINE1).map(({ gateway, macs }) => [gateway, macs.length])).toEqual([
+      ['gw-b', 0],
+      ['gw-c', 1],
+    ]);
+  });
+
+  test('a peer that claims a MAC of ours is not believed, and it is told once', async () => {
+    const { directory, events } = setup();
+    let changes = 0;
+    directory.onChange(() => void (changes += 1));
+    directory.setOwnMacs(new Map([[LINE1, new Set([mac('02:00:00:00:00:01')])]]));
+    give(directory, record({ macs: [entry('02:00:00:00:00:01', 9), entry('02:00:00:00:00:02')] }));
+    give(directory, record({ seq: 8 }));
+    expect(directory.remotes(LINE1)[0]?.macs).toEqual([]);
+    expect(events).toEqual(['duplicate_mac']);
+    await new Promise(setImmediate);
+    expect(changes).toBe(1);
+  });
+});
+
+function deliver(directory: PeerDirectory, publication: Publication): void {
+  if (publication.kind === 'alive') directory.receiveAlive('gw-b', publication.payload);
+  else directory.receiveRecord({ fleet: 'plant', vni: publication.vni, gw: 'gw-b' }, publication.payload);
+}
+
+function state(vnis: Record<number, number>): LocalState {
+  const networks = Object.entries(vnis).map(([id, n]) => ({
+    vni: vni(Number(id)),
+    mtu: 1450,
+    bum: 'replicate',
+    macs: [entry(`02:00:00:00:01:0${n}`)],
+  }));
+  return { vteps: [{ ip: '198.51.100.2', port: 4789 }], networks };
+}
+
+const runs = fc.array(
+  fc.record({
+    reconnects: fc.boolean(),
+    restarts: fc.boolean(),
+    vnis: fc.dictionary(fc.constantFrom('1', '2', '3'), fc.integer({ min: 0, max: 3 })),
+  }),
+  { minLength: 1, maxLength: 8 },
+);
+
+const born = (epoch: number): Publisher =>
+  new Publisher({ fleet: 'plant', gateway: 'gw-b', epoch, clock: { now: () => 1e9, monotonic: () => 0 } });
+
+/** Everything one gateway publishes in its life, wills included, and what it ends with. */
+function lifeOf(steps: readonly { reconnects: boolean; restarts: boolean; vnis: Record<string, number> }[]): {
+  all: Publication[];
+  last: number[];
+} {
+  const all: Publication[] = [];
+  let publisher = born(1);
+  const connect = (): void => void all.push({ kind: 'alive', payload: publisher.startSession() });
+  connect();
+  for (const step of steps) {
+    if (step.restarts) publisher = born(publisher.epoch + 1);
+    if (step.restarts || step.reconnects) connect();
+    all.push(...publisher.update(state(step.vnis)));
+    if (step.reconnects) all.push(...publisher.snapshot());
+  }
+  return {
+    all,
+    last: Object.keys(steps.at(-1)?.vnis ?? {})
+      .map(Number)
+      .sort((a, b) => a - b),
+  };
+}
+
+test('any order and any repetition of what a gateway published ends in the same held set', () => {
+  const plan = runs.chain((steps) => {
+    const { all, last } = lifeOf(steps);
+    const whole = fc.shuffledSubarray([...all.keys()], { minLength: all.length });
+    const repeats = fc.array(fc.nat({ max: all.length - 1 }), { maxLength: 20 });
+    return fc
+      .tuple(whole, repeats)
+      .chain(([order, more]) =>
+        fc
+          .shuffledSubarray([...order, ...more], { minLength: order.length + more.length })
+          .map((sequence) => ({ all, last, sequence })),
+      );
+  });
+  fc.assert(
+    fc.property(plan, ({ all, last, sequence }) => {
+      const { directory, store } = setup();
+      for (const index of sequence) {
+        const publication = all[index];
+        if (publication) deliver(directory, publication);
+      }
+      for (const view of [directory, setup(store).directory]) {
+        expect([1, 2, 3].filter((id) => view.remotes(vni(id)).length > 0)).toEqual(last);
+        expect(view.missing(new Set([vni(1), vni(2), vni(3)]))).toEqual([]);
+      }
+    }),
+    { numRuns: 300 },
+  );
+});
