@@ -2,7 +2,7 @@ import { type EndpointSpec, memoOf } from '../drivers/driver.ts';
 import { withMemo } from '../drivers/naming.ts';
 import { OUR_GROUP } from '../host/links.ts';
 import { ipBatch } from '../host/run.ts';
-import { familyOf, formatIpPrefix } from '../model/ip.ts';
+import { formatIpPrefix } from '../model/ip.ts';
 import { type Endpoint, sandboxPath } from '../model/network.ts';
 import { announce } from './announce.ts';
 import { UndoStack } from './undo.ts';
@@ -68,7 +68,7 @@ function configure(spec: EndpointSpec): readonly string[] {
       (address) => `address add ${formatIpPrefix(address)} dev ${name}${address.family === 6 ? ' nodad' : ''}`,
     ),
     `link set ${name} up`,
-    ...spec.gateways.map((gateway) => `-${familyOf(gateway)} route replace default via ${gateway} dev ${name}`),
+    ...spec.gateways.map((gateway) => `route replace default via ${gateway} dev ${name}`),
   ];
 }
 

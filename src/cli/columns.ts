@@ -1,5 +1,6 @@
 import type { EndpointStatus, NetworkStatus, PeerStatus } from '../model/status.ts';
 import type { Colour, Output } from './output.ts';
+import type { Column } from './table.ts';
 
 const COLOURS: Readonly<Record<string, Colour>> = {
   ok: 'green',
@@ -12,7 +13,12 @@ const COLOURS: Readonly<Record<string, Colour>> = {
 };
 
 const state = { title: 'STATE', colour: (word: string): Colour | undefined => COLOURS[word.split(':')[0] ?? ''] };
-const titled = (...titles: readonly string[]): readonly { title: string }[] => titles.map((title) => ({ title }));
+const titled = (...titles: readonly string[]): readonly Column[] => titles.map((title) => column(title));
+
+/** The column of this title; a MAC stays in one piece. */
+export function column(title: string): Column {
+  return { title, whole: title === 'MAC' };
+}
 
 /** A number or a name that may be missing, as a cell. */
 export function cell(value: string | number | null): string {

@@ -17,7 +17,7 @@ export const DOCUMENT_VERBS: readonly Verb[] = [
   {
     name: 'apply',
     usage: '-f FILE [--wait [SECONDS]]',
-    summary: 'give the gateway a new desired document (JSON or YAML, - is stdin)',
+    summary: 'send a new desired document (JSON or YAML, - is stdin)',
     arity: [0, 0],
     options: { file, wait: { type: 'string' } },
     defaults: { wait: WAIT_DEFAULT_S },

@@ -1,5 +1,5 @@
 import type { EndpointStatus, FdbEntry, GatewayStatus, NetworkStatus } from '../model/status.ts';
-import { cell, endpointTable, networkTable } from './columns.ts';
+import { cell, column, endpointTable, networkTable } from './columns.ts';
 import { CliError, EXIT, type ExitCode } from './exit.ts';
 import type { Output } from './output.ts';
 import type { Invocation, Verb } from './verb.ts';
@@ -56,7 +56,7 @@ async function fdb({ client, output, json, positionals }: Invocation): Promise<E
   const entries = await client.get<readonly FdbEntry[]>(`/v1/fdb${query}`);
   if (json) output.json(entries);
   else {
-    const columns = ['NETWORK', 'VNI', 'MAC', 'VTEP', 'GATEWAY', 'ORIGIN'].map((title) => ({ title }));
+    const columns = ['NETWORK', 'VNI', 'MAC', 'VTEP', 'GATEWAY', 'ORIGIN'].map((title) => column(title));
     const rows = entries.map((one) => [one.network, cell(one.vni), one.mac, one.vtep, one.gateway, one.origin]);
     output.table(columns, rows, 'no entries');
   }

@@ -1,7 +1,12 @@
 import { visible } from '../model/text.ts';
 import type { Colour, Paint } from './output.ts';
 
-export type Column = { readonly title: string; readonly colour?: (cell: string) => Colour | undefined };
+export type Column = {
+  readonly title: string;
+  /** never folded, like a MAC that people copy */
+  readonly whole?: boolean;
+  readonly colour?: (cell: string) => Colour | undefined;
+};
 
 const GAP = 2;
 const COLUMN_MIN = 4;
@@ -16,10 +21,8 @@ export function table(
   { width, paint }: { width: number; paint: Paint },
 ): string {
   const cells = rows.map((row) => columns.map((_, index) => visible(row[index] ?? '') || '-'));
-  const widths = fit(
-    columns.map((column, index) => widest([column.title, ...cells.map((row) => row[index] ?? '')])),
-    width,
-  );
+  const natural = columns.map((column, index) => widest([column.title, ...cells.map((row) => row[index] ?? '')]));
+  const widths = fit(columns, natural, width);
   const head = columns.map((column) => ({ text: column.title, colour: 'dim' as const }));
   const body = cells.map((row) => row.map((text, index) => ({ text, colour: columns[index]?.colour?.(text) })));
   return [head, ...body].map((row) => renderRow(row, widths, paint)).join('\n');
@@ -40,13 +43,13 @@ function renderRow(row: readonly PaintedCell[], widths: readonly number[], paint
   }).join('\n');
 }
 
-function fit(natural: readonly number[], width: number): readonly number[] {
+function fit(columns: readonly Column[], natural: readonly number[], width: number): readonly number[] {
   const widths = [...natural];
   const room = width - GAP * (widths.length - 1);
   for (let excess = sum(widths) - room; excess > 0; excess -= 1) {
-    const largest = Math.max(...widths);
+    const largest = Math.max(...widths.filter((_, index) => !columns[index]?.whole));
     if (largest <= COLUMN_MIN) break;
-    widths[widths.lastIndexOf(largest)] = largest - 1;
+    widths[widths.findLastIndex((one, index) => one === largest && !columns[index]?.whole)] = largest - 1;
   }
   return widths;
 }

@@ -18,7 +18,7 @@ export const WORKLOAD_VERBS: readonly Verb[] = [
   },
   {
     name: 'attach',
-    usage: 'WORKLOAD NETWORK --netns NS|--pid N [--address A] [--mac M] [--interface NAME]',
+    usage: 'WORKLOAD NETWORK --netns NS|--pid N\n       [--address A] [--mac M] [--interface NAME]',
     summary: 'put a workload on a network',
     arity: [2, 2],
     options: {

@@ -68,7 +68,7 @@ export class Documents {
     if (!result.ok) return this.#reject(result.problems, result.version);
     const { document } = result;
     const { version, hash, state, text } = document;
-    if (version === this.#running?.version && hash === this.#running.hash) return { accepted: true, version };
+    if (version === this.#running?.version && hash === this.#running.hash) return this.#again(version);
     const stale = this.#versionProblem(document);
     if (stale.length > 0) return this.#reject(stale, version);
     this.#options.store.accept({ version, hash, body: text });
@@ -79,29 +79,31 @@ export class Documents {
     return { accepted: true, version };
   }
 
+  /** The running document once more: no news, except after one that was rejected. */
+  #again(version: number): Submission {
+    if (this.#status.state === 'rejected') {
+      this.#report({ ...this.#status, state: 'applying', errors: [] });
+      this.#options.onAccepted();
+    }
+    return { accepted: true, version };
+  }
+
   /** After a cycle: what waits or fails. The document is applied once nothing of it fails; waiting is not failing. */
   settled(problems: readonly Problem[]): void {
     if (this.#running === undefined) return;
     const { version, hash } = this.#running;
-    const failing = problems.some((problem) => problem.code === 'failed');
-    if (failing || this.#status.state === 'rejected') {
-      const state = this.#status.state === 'rejected' ? 'rejected' : 'applying';
-      const errors = state === 'rejected' ? this.#status.errors : problems;
-      this.#report({ ...this.#status, state, errors });
+    const rejected = this.#status.state === 'rejected';
+    const errors = rejected ? this.#status.errors : problems;
+    if (problems.some((problem) => problem.code === 'failed')) {
+      this.#report({ ...this.#status, state: rejected ? 'rejected' : 'applying', errors });
+      return;
     }
-    if (failing) return;
     if (this.#status.lkg_version !== version) {
       this.#options.store.markApplied(version);
       this.#options.event('config.applied', 'info', `document version ${version} is applied`);
     }
-    const rejected = this.#status.state === 'rejected';
-    this.#report({
-      applied_version: version,
-      applied_hash: hash,
-      state: rejected ? 'rejected' : 'applied',
-      lkg_version: version,
-      errors: rejected ? this.#status.errors : problems,
-    });
+    const state = rejected ? 'rejected' : 'applied';
+    this.#report({ applied_version: version, applied_hash: hash, state, lkg_version: version, errors });
   }
 
   #parse(bytes: Uint8Array): ParseResult {

@@ -123,7 +123,10 @@ export class GatewaySession {
     if (this.#ownAlive === 'unknown') this.#after('own', OWN_ALIVE_WAIT_MS, () => this.#ownAliveKnown());
     this.#publishSnapshot();
     const [min, max] = REPAIR_MS;
-    this.#after('repair', min + Math.random() * (max - min), () => this.#repair());
+    this.#after('repair', min + Math.random() * (max - min), () => {
+      this.#session.askAgain(alivesFilter(this.#options.fleet));
+      this.#repair();
+    });
   }
 
   #publishSnapshot(): void {

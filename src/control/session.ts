@@ -116,12 +116,15 @@ export class MqttSession {
 
   /** Lives as long as the connection does; rejects with what ended it. */
   async #oneConnection(options: IClientOptions, signal: AbortSignal): Promise<void> {
-    const client = connect(this.#options.url, options);
+    // the client lets credentials in the URL win over the configured ones
+    const client = connect(options.username ? this.#url : this.#options.url, options);
     this.#client = client;
-    let cause: unknown;
+    let cause: Error | undefined;
     client.on('error', (error) => void (cause ??= error));
     client.on('connect', () => void this.#established(client));
-    client.on('message', (topic, payload, packet) => this.#options.onMessage(topic, payload, packet.retain));
+    client.on('message', (topic, payload, packet) =>
+      this.#guard(topic, () => this.#options.onMessage(topic, payload, packet.retain)),
+    );
     const stop = (): void => void this.#end(client);
     signal.addEventListener('abort', stop, { once: true });
     if (signal.aborted) stop();
@@ -145,7 +148,7 @@ export class MqttSession {
       this.#options.onEvent('broker_connected', 'info', `broker ${this.#url}: connected`);
     this.#trouble = undefined;
     await Promise.all([...this.#topics].map((topic) => this.#subscribeOnce(client, topic)));
-    if (this.#client === client && client.connected) this.#options.onConnect();
+    if (this.#client === client && client.connected) this.#guard('connection', () => this.#options.onConnect());
   }
 
   async #subscribeOnce(client: MqttClient, topic: string): Promise<void> {
@@ -193,6 +196,15 @@ export class MqttSession {
       ...(keyText ? { key: keyText } : {}),
       will: { ...will(), qos: 1, retain: true },
     };
+  }
+
+  // an error of the receiver (a full disk, say) must not pass through the MQTT client and end the process
+  #guard(what: string, act: () => void): void {
+    try {
+      act();
+    } catch (error) {
+      this.#options.onEvent('message_failed', 'error', `${what}: ${messageOf(error)}`);
+    }
   }
 
   // one event for each change: a broker that is away for a day must not fill the log

@@ -15,15 +15,10 @@ const prefixOf = (fleet: string): string => `linkspan/v1/${fleet}/`;
 /** The full name of a topic. */
 export function formatTopic(fleet: string, topic: Topic): string {
   const prefix = prefixOf(fleet);
-  switch (topic.kind) {
-    case 'record':
-      return `${prefix}vni/${topic.vni}/gw/${topic.gw}`;
-    case 'rpc_req':
-    case 'rpc_res':
-      return `${prefix}gw/${topic.gw}/${topic.kind.replace('_', '/')}/${topic.id}`;
-    default:
-      return `${prefix}gw/${topic.gw}/${topic.kind}`;
-  }
+  if (topic.kind === 'record') return `${prefix}vni/${topic.vni}/gw/${topic.gw}`;
+  if (topic.kind === 'rpc_req') return `${prefix}gw/${topic.gw}/rpc/req/${topic.id}`;
+  if (topic.kind === 'rpc_res') return `${prefix}gw/${topic.gw}/rpc/res/${topic.id}`;
+  return `${prefix}gw/${topic.gw}/${topic.kind}`;
 }
 
 /** The subscription to every gateway's record of one VNI. */

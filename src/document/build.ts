@@ -1,6 +1,5 @@
-import { parseIp } from '../model/ip.ts';
+import { familyOf, parseIp } from '../model/ip.ts';
 import type { IpPrefix } from '../model/ip.ts';
-import { familyOf } from '../model/ip.ts';
 import { deriveMac } from '../model/mac.ts';
 import type { Bum, DesiredState, Endpoint, Network, Sandbox, Uplink } from '../model/network.ts';
 import type { Vni } from '../model/vni.ts';
@@ -27,26 +26,17 @@ function buildNetwork(network: ResolvedNetwork, resolved: Resolved): Network[] {
     ...(network.gateway && { gateway: network.gateway.value }),
     ...(raw.mtu !== undefined && { mtu: raw.mtu }),
   };
-  switch (raw.driver) {
-    case 'bridge':
-      return [{ ...common, driver: 'bridge' }];
-    case 'macvlan':
-      return buildMacvlan(common, raw, resolved);
-    case 'overlay':
-      return [buildOverlay(common, raw)];
-    case 'ipvlan':
-      return [];
-  }
+  if (raw.driver === 'bridge') return [{ ...common, driver: 'bridge' }];
+  if (raw.driver === 'overlay') return [buildOverlay(common, raw)];
+  return raw.driver === 'macvlan' ? buildMacvlan(common, raw, resolved) : [];
 }
 
 function buildMacvlan(common: Common, raw: RawMacvlan, { document }: Resolved): Network[] {
   const mode = raw.mode ?? 'bridge';
-  return Object.entries(document.spec.uplinks ?? {})
-    .filter(([name]) => name === raw.uplink)
-    .map(([name, { interface: link }]): Network => {
-      const uplink: Uplink = { name, interface: link };
-      return { ...common, driver: 'macvlan', uplink, mode, shim: raw.shim ?? mode === 'bridge' };
-    });
+  const link = new Map(Object.entries(document.spec.uplinks ?? {})).get(raw.uplink)?.interface;
+  if (link === undefined) return [];
+  const uplink: Uplink = { name: raw.uplink, interface: link };
+  return [{ ...common, driver: 'macvlan', uplink, mode, shim: raw.shim ?? mode === 'bridge' }];
 }
 
 function buildOverlay(common: Common, raw: RawOverlay): Network {

@@ -19,26 +19,44 @@ function problem(path: string, code: ProblemCode, reason: string): Problem {
   return { path, code, message: `${spoken(path)} ${reason}` };
 }
 
-type Placed = { readonly network: ResolvedNetwork; readonly order: number; readonly subnet: Located<IpPrefix> };
+type Placed = {
+  readonly network: ResolvedNetwork;
+  /** the network's place in the document */
+  readonly order: number;
+  readonly subnet: Located<IpPrefix>;
+  readonly first: bigint;
+  readonly last: bigint;
+};
 
 /**
  * One sweep over the subnets by first address, each compared with the one that reaches furthest so far: whatever
  * overlaps anything earlier overlaps that one, and a document may hold thousands of networks.
  */
 function subnetOverlap({ networks }: Resolved): Problem[] {
-  const all = [...networks.values()]
-    .flatMap((network, order) => network.subnets.map((subnet) => ({ network, order, subnet })))
-    .map((placed) => ({ ...placed, ...rangeOf(placed.subnet.value) }))
-    .sort((a, b) => a.subnet.value.family - b.subnet.value.family || sign(a.first - b.first) || sign(b.last - a.last));
+  const [start, ...rest] = [...networks.values()].flatMap(placed).sort(byFirstAddress);
+  if (!start) return [];
   const problems: Problem[] = [];
-  let widest = all[0];
-  for (const current of all.slice(1)) {
-    if (widest && overlaps(widest.subnet.value, current.subnet.value)) problems.push(...overlapOf(widest, current));
-    if (!widest || widest.subnet.value.family !== current.subnet.value.family || current.last > widest.last) {
-      widest = current;
-    }
+  let furthest = start;
+  for (const current of rest) {
+    if (overlaps(furthest.subnet.value, current.subnet.value)) problems.push(...overlapOf(furthest, current));
+    if (familyOf(current) !== familyOf(furthest) || current.last > furthest.last) furthest = current;
   }
   return problems;
+}
+
+function placed(network: ResolvedNetwork, order: number): Placed[] {
+  return network.subnets.map((subnet) => {
+    const { first, last } = rangeOf(subnet.value);
+    return { network, order, subnet, first, last };
+  });
+}
+
+function familyOf({ subnet }: Placed): number {
+  return subnet.value.family;
+}
+
+function byFirstAddress(a: Placed, b: Placed): number {
+  return familyOf(a) - familyOf(b) || sign(a.first - b.first) || sign(b.last - a.last);
 }
 
 function sign(difference: bigint): number {

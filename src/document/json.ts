@@ -44,12 +44,12 @@ function faultOfEngine(error: unknown): Fault {
   return { at: Number(/at position (\d+)/.exec(reason)?.[1] ?? 0), reason: shortened(reason) };
 }
 
-/** Walks the tokens of a JSON text; its nesting is on a stack of our own, since a hostile text nests 500 000 deep. */
+/** The first token out of place. The nesting is on a stack of our own, since a hostile text nests 500 000 deep. */
 function findFault(text: string): Fault | undefined {
-  const nesting: (Set<string> | undefined)[] = [];
+  const nesting: Nesting = [];
   let expected: Expected = 'value';
   for (const { at, token } of tokens(text)) {
-    const next = step(expected, token, nesting);
+    const next: ReturnType<Step> = STEPS[expected](token, nesting);
     if (next === 'duplicate') return { at, reason: `the key ${shortened(token)} stands twice in one object` };
     if (next === undefined) return { at, reason: `expected ${WANTED[expected]}, found ${shortened(token)}` };
     expected = next;
@@ -84,30 +84,22 @@ function endOfString(text: string, start: number): number {
   return text.length;
 }
 
-/** What may follow the token, `duplicate` for a key seen before, or undefined where the token may not stand here. */
-function step(
-  expected: Expected,
-  token: string,
-  nesting: (Set<string> | undefined)[],
-): Expected | 'duplicate' | undefined {
-  switch (expected) {
-    case 'key':
-    case 'keyOrEnd':
-      if (token === '}' && expected === 'keyOrEnd') return close(nesting);
-      return keyStep(token, nesting.at(-1));
-    case 'colon':
-      return token === ':' ? 'value' : undefined;
-    case 'value':
-    case 'valueOrEnd':
-      if (token === ']' && expected === 'valueOrEnd') return close(nesting);
-      return valueStep(token, nesting);
-    case 'commaOrEnd':
-      if (token === ',') return nesting.at(-1) ? 'key' : 'value';
-      return token === (nesting.at(-1) ? '}' : ']') ? close(nesting) : undefined;
-    case 'nothing':
-      return undefined;
-  }
-}
+type Nesting = (Set<string> | undefined)[];
+type Step = (token: string, nesting: Nesting) => Expected | 'duplicate' | undefined;
+
+/** What may follow a token, `duplicate` for a key seen before, or undefined where the token may not stand here. */
+const STEPS: Readonly<Record<Expected, Step>> = {
+  key: (token, nesting) => keyStep(token, nesting.at(-1)),
+  keyOrEnd: (token, nesting) => (token === '}' ? close(nesting) : keyStep(token, nesting.at(-1))),
+  colon: (token) => (token === ':' ? 'value' : undefined),
+  value: valueStep,
+  valueOrEnd: (token, nesting) => (token === ']' ? close(nesting) : valueStep(token, nesting)),
+  commaOrEnd: (token, nesting) => {
+    if (token === ',') return nesting.at(-1) ? 'key' : 'value';
+    return token === (nesting.at(-1) ? '}' : ']') ? close(nesting) : undefined;
+  },
+  nothing: () => undefined,
+};
 
 function keyStep(token: string, keys: Set<string> | undefined): Expected | 'duplicate' | undefined {
   const key = decoded(token);
@@ -117,7 +109,7 @@ function keyStep(token: string, keys: Set<string> | undefined): Expected | 'dupl
   return 'colon';
 }
 
-function valueStep(token: string, nesting: (Set<string> | undefined)[]): Expected | undefined {
+function valueStep(token: string, nesting: Nesting): Expected | undefined {
   if (token === '{') {
     nesting.push(new Set());
     return 'keyOrEnd';
@@ -130,7 +122,7 @@ function valueStep(token: string, nesting: (Set<string> | undefined)[]): Expecte
   return nesting.length === 0 ? 'nothing' : 'commaOrEnd';
 }
 
-function close(nesting: (Set<string> | undefined)[]): Expected {
+function close(nesting: Nesting): Expected {
   nesting.pop();
   return nesting.length === 0 ? 'nothing' : 'commaOrEnd';
 }

@@ -66,7 +66,9 @@ function isProblems(checked: RawDocument | readonly Problem[]): checked is reado
 }
 
 function rejected(problems: readonly Problem[], version?: number): ParseResult {
-  const bounded = problems.slice(0, PROBLEMS_MAX).map((item) => ({ ...item, path: item.path.slice(0, PATH_MAX) }));
+  const bounded = problems
+    .slice(0, PROBLEMS_MAX)
+    .map(({ path, code, message }) => ({ path: path.slice(0, PATH_MAX), code, message }));
   return { ok: false, problems: bounded, ...(version !== undefined && { version }) };
 }
 

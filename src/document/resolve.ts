@@ -55,13 +55,7 @@ export function resolve(document: RawDocument): { resolved: Resolved; problems: 
   const reader = new Reader();
   const networks = Object.entries(document.spec.networks ?? {}).map(([name, raw]) => reader.network(name, raw));
   const endpoints = Object.entries(document.spec.workloads ?? {}).flatMap(([workload, { sandbox, networks: wanted }]) =>
-    Object.entries(wanted).map(([network, raw], index) => ({
-      workload,
-      network,
-      sandbox,
-      interface: raw.interface ?? `eth${index}`,
-      ...reader.endpoint(pointer('spec', 'workloads', workload, 'networks', network), raw),
-    })),
+    Object.entries(wanted).map(([network, raw], index) => reader.endpoint({ workload, network, sandbox }, raw, index)),
   );
   const byName = new Map(networks.map((network) => [network.name, network]));
   return { resolved: { document, networks: byName, endpoints }, problems: reader.problems };
@@ -90,7 +84,13 @@ class Reader {
     };
   }
 
-  endpoint(path: string, raw: RawEndpoint): Pick<ResolvedEndpoint, 'path' | 'raw' | 'mac' | 'addresses'> {
+  /** `index` is the network's place among the workload's networks. */
+  endpoint(
+    place: Pick<ResolvedEndpoint, 'workload' | 'network' | 'sandbox'>,
+    raw: RawEndpoint,
+    index: number,
+  ): ResolvedEndpoint {
+    const path = pointer('spec', 'workloads', place.workload, 'networks', place.network);
     const text = raw.address === 'dhcp' ? undefined : raw.address;
     const first = this.#read(`${path}/address`, text, readWanted, 'an address such as 10.110.0.21');
     const second = this.#read(`${path}/address6`, raw.address6, readWanted, 'an address such as fd00:110::21');
@@ -98,7 +98,8 @@ class Reader {
     if (first && second && familyOf(first.value.address) === 6) {
       this.#refuse(first.path, 'must be IPv4 where address6 is given as well');
     }
-    return { path, raw, addresses: [first, second].filter((item) => item !== undefined), ...(mac && { mac }) };
+    const addresses = [first, second].filter((item) => item !== undefined);
+    return { ...place, path, raw, interface: raw.interface ?? `eth${index}`, addresses, ...(mac && { mac }) };
   }
 
   #overlay(
@@ -190,15 +191,8 @@ function segmentOf(name: string, raw: RawNetwork): string {
 
 /** The uplink and VLAN that a network stands on or reaches, if any. */
 export function placeOf(raw: RawNetwork): { readonly uplink: string; readonly vlan?: number } | undefined {
-  switch (raw.driver) {
-    case 'macvlan':
-    case 'ipvlan':
-      return raw;
-    case 'overlay':
-      return raw.stretch;
-    case 'bridge':
-      return undefined;
-  }
+  if (raw.driver === 'overlay') return raw.stretch;
+  return raw.driver === 'bridge' ? undefined : raw;
 }
 
 /** The network's subnet of the address's family. */

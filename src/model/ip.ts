@@ -25,7 +25,7 @@ export function parseIp(text: string): string | undefined {
 export function parseIpPrefix(text: string): IpPrefix | undefined {
   const value = text.includes('/') ? parseAny(text) : undefined;
   if (!value) return undefined;
-  return { family: value.v4 ? 4 : 6, address: canonical(value), length: value.subnetMask };
+  return { family: value instanceof Address4 ? 4 : 6, address: canonical(value), length: value.subnetMask };
 }
 
 export function formatIpPrefix(prefix: IpPrefix): string {

@@ -47,6 +47,8 @@ const OWN_REMEMBERED = 256;
 export class Publisher {
   readonly #options: PublisherOptions;
   readonly #published = new Map<Vni, Published>();
+  /** VNIs this run has left: their erasure may have been lost while the broker was away */
+  readonly #left = new Set<Vni>();
   readonly #ownAlives = new Set<string>();
   #local: LocalState | undefined;
   #seq = SESSION_BLOCK;
@@ -78,10 +80,10 @@ export class Publisher {
     this.#local = local;
     const records = local.networks.flatMap((network) => this.#record(network, local.vteps));
     const gone = [...this.#published.keys()].filter((vni) => !local.networks.some((network) => network.vni === vni));
-    for (const vni of gone) this.#published.delete(vni);
+    for (const vni of gone) this.#leave(vni);
+    for (const { vni } of local.networks) this.#left.delete(vni);
     if (!firstTime && !vtepsChanged && records.length === 0 && gone.length === 0) return [];
-    const erasures = gone.map((vni): Publication => ({ kind: 'record', vni, payload: Buffer.alloc(0) }));
-    return [...records, this.#manifest('up'), ...erasures];
+    return [...records, this.#manifest('up'), ...gone.map(erasure)];
   }
 
   /** Records due for renewal (a third of their 24 h has passed), with the manifest; else nothing. */
@@ -93,7 +95,7 @@ export class Publisher {
   snapshot(): readonly Publication[] {
     if (!this.#local) return [];
     const records = [...this.#published].map(([vni, { payload }]): Publication => ({ kind: 'record', vni, payload }));
-    return [...records, this.#manifest('up')];
+    return [...records, this.#manifest('up'), ...[...this.#left].map(erasure)];
   }
 
   /** The last word of a service that stops (`down`: the datapath goes on) or of a gateway that leaves the fleet. */
@@ -104,6 +106,11 @@ export class Publisher {
   /** Whether this run published these alive bytes: anything else on our alive topic is another run's, or forged. */
   isOwnAlive(payload: Uint8Array): boolean {
     return this.#ownAlives.has(digestOfBytes(payload));
+  }
+
+  #leave(vni: Vni): void {
+    this.#published.delete(vni);
+    this.#left.add(vni);
   }
 
   #record(network: LocalNetwork, vteps: readonly Vtep[]): Publication[] {
@@ -170,4 +177,8 @@ export class Publisher {
     this.#seq += 1;
     return this.#seq;
   }
+}
+
+function erasure(vni: Vni): Publication {
+  return { kind: 'record', vni, payload: Buffer.alloc(0) };
 }

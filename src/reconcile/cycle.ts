@@ -33,6 +33,10 @@ export interface LeaseStore {
 
 /** One look at the world: what is wanted, what is there, and the way from the one to the other. */
 export type CycleView = {
+  /** the document that this view was worked out from */
+  readonly document: DesiredState;
+  /** nothing was left to do but what failed or waits */
+  readonly complete: boolean;
   readonly desired: DesiredState;
   readonly intent: Intent;
   readonly seen: Observation;
@@ -54,7 +58,8 @@ export async function look(input: CycleInput, memory: FirewallMemory): Promise<C
   const intent = intend(wanted.desired, input.remotes, view, { on: seen.forwarding, guarded });
   const planned = plan(intent, seen, gateway, memory);
   const problems = new Map([...wanted.problems, ...planned.waiting]);
-  return { desired: wanted.desired, intent, seen, steps: planned.steps, problems };
+  const { document } = input;
+  return { document, complete: false, desired: wanted.desired, intent, seen, steps: planned.steps, problems };
 }
 
 function remoteAddresses(input: CycleInput): ReadonlyMap<string, ReadonlySet<string>> {

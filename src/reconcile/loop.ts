@@ -116,7 +116,7 @@ export class ReconcileLoop {
     for (let pass = 1; ; pass += 1) {
       const view = await look(this.#options.input(), this.#firewall);
       const due = view.steps.filter((step) => this.#backoff.isDue(step.object));
-      if (due.length === 0 || pass > PASSES || signal.aborted) return this.#judged(view);
+      if (due.length === 0 || pass > PASSES || signal.aborted) return this.#judged(view, due.length === 0);
       for (const step of due) {
         if (signal.aborted) break;
         await this.#step(step);
@@ -138,10 +138,10 @@ export class ReconcileLoop {
     }
   }
 
-  #judged(view: CycleView): CycleView {
+  #judged(view: CycleView, complete: boolean): CycleView {
     const failed = [...this.#backoff.problems()].map(
       ([object, message]) => [object, { path: '', code: 'failed' as const, message }] as const,
     );
-    return { ...view, problems: new Map([...view.problems, ...failed]) };
+    return { ...view, complete, problems: new Map([...view.problems, ...failed]) };
   }
 }

@@ -6,7 +6,6 @@ import { applyFirewall, readFirewall, setForwarding } from '../host/firewall.ts'
 import { OUR_GROUP } from '../host/links.ts';
 import { syncRoutes } from '../host/routes.ts';
 import { ipBatch } from '../host/run.ts';
-import { familyOf } from '../model/ip.ts';
 import type { FirewallMemory, Step } from './plan.ts';
 import type { Adjustment } from './plan-links.ts';
 
@@ -82,9 +81,7 @@ async function adjustLink(name: string, changes: Adjustment, sandbox: string | u
       ...changes.removeAddresses.map((address) => `address del ${address} dev ${name}`),
       ...(changes.alias === undefined ? [] : [`${set} alias "${changes.alias}"`]),
       ...(changes.up === undefined ? [] : [`${set} up`]),
-      ...(changes.addDefaults ?? []).map(
-        (gateway) => `-${familyOf(gateway)} route replace default via ${gateway} dev ${name}`,
-      ),
+      ...(changes.addDefaults ?? []).map((gateway) => `route replace default via ${gateway} dev ${name}`),
     ],
     sandbox,
   );

@@ -19,12 +19,14 @@ h2 small{font-weight:400;color:var(--mute)}
 section{background:var(--card);border:1px solid var(--line);border-radius:12px;padding:14px 16px;margin-bottom:14px}
 dl{display:grid;grid-template-columns:repeat(auto-fit,minmax(150px,1fr));gap:10px 16px;margin:0}
 dt{color:var(--mute);font-size:13px}
+dd .mute{font-weight:400}
 dd{margin:0;font-weight:600;overflow-wrap:anywhere}
 table{border-collapse:collapse;width:100%}
 th{text-align:left;font-weight:400;font-size:13px;color:var(--mute);padding:0 12px 6px 0;white-space:nowrap}
 td{padding:7px 12px 7px 0;border-top:1px solid var(--line);vertical-align:top;overflow-wrap:anywhere;
 font-variant-numeric:tabular-nums}
 td:first-child{font-weight:600}
+tr:last-child td{padding-bottom:0}
 td:last-child,th:last-child{padding-right:0}
 .n{white-space:nowrap}
 .good-t{color:var(--good)}.warn-t{color:var(--warn)}.bad-t{color:var(--bad)}
@@ -37,6 +39,7 @@ footer a{color:inherit;margin-right:12px}
 tr{display:flex;flex-wrap:wrap;gap:0 14px;padding:8px 0;border-top:1px solid var(--line)}
 tr:first-child{border-top:0;padding-top:0}tr:last-child{padding-bottom:0}
 td{border:0;padding:0}td:first-child{flex-basis:100%}td:empty{display:none}
+td div{display:inline}td div::before{content:" "}
 td[data-l]:not([data-l=""])::before{content:attr(data-l) " ";color:var(--mute);font-weight:400}
 dl{grid-template-columns:1fr 1fr}}
 @media print{body{background:#fff;color:#000;font-size:11px}main{max-width:none;padding:0}

@@ -84,7 +84,7 @@ function config({ config: state, broker }: GatewayStatus, limit: number): Html {
         <dt>Broker</dt>
         <dd>
           ${toned(broker.connected ? 'good' : 'bad', broker.connected ? 'connected' : 'not connected')}
-          <div class="mute n">${broker.url}</div>
+          <div class="mute">${broker.url}</div>
         </dd>
       </div>
     </dl>

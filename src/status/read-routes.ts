@@ -18,9 +18,6 @@ const JSON_TYPE = 'application/json';
 
 /** The routes that change nothing, for TCP and the control socket; one call's routes share one limit of followers. */
 export function readRoutes(source: StatusSource): readonly Route[] {
-  const get = (path: string, summary: string, handle: Handler, produces = JSON_TYPE): Route => {
-    return { method: 'GET', path, summary, produces, handle };
-  };
   return [
     get('/', 'The page for people', () => html(page(source.status(), source.events.list())), 'text/html'),
     get('/healthz', '200 while the service does its work, 503 and why otherwise', () => healthz(source)),
@@ -36,6 +33,10 @@ export function readRoutes(source: StatusSource): readonly Route[] {
     get('/v1/events', 'Server-sent events; ?once=1 for JSON', eventStream(source.events), 'text/event-stream'),
     get('/schema/desired.json', 'JSON Schema of the desired document', () => json(source.desiredSchema)),
   ];
+}
+
+function get(path: string, summary: string, handle: Handler, produces = JSON_TYPE): Route {
+  return { method: 'GET', path, summary, produces, handle };
 }
 
 function html(body: string): Reply {

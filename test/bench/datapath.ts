@@ -1,6 +1,6 @@
 import { availableParallelism, cpus, release } from 'node:os';
 import { withLab } from '../lab/lab.ts';
-import type { Measure, Sample } from './measure.ts';
+import type { How, Measure, Sample } from './measure.ts';
 import { MEASURES, sample, serve } from './measure.ts';
 import type { Spread } from './statistics.ts';
 import { ratiosOf, spreadOf } from './statistics.ts';
@@ -22,10 +22,11 @@ export type Report = {
   readonly taken: string;
   readonly machine: { readonly cores: number; readonly cpu: string; readonly kernel: string; readonly node: string };
   readonly seconds: number;
+  readonly pinned: boolean;
   readonly labs: readonly LabReport[];
 };
 
-export type Plan = { readonly labs: readonly LabName[]; readonly rounds: number; readonly seconds: number };
+export type Plan = { readonly labs: readonly LabName[]; readonly rounds: number } & How;
 
 function figureOf(rounds: readonly Round[], key: Measure['key'], topology: TopologyName): Figure {
   const column = (name: TopologyName): number[] => rounds.map((round) => round[name][key]);
@@ -63,7 +64,7 @@ async function measureLab(name: LabName, plan: Plan, progress: (line: string) =>
     const rounds: Round[] = [];
     for (let number = 0; number < plan.rounds; number++) {
       const measure = async (topology: TopologyName): Promise<Sample> => {
-        const taken = await sample(paths[topology], plan.seconds);
+        const taken = await sample(paths[topology], plan);
         const text = MEASURES.map(({ key, unit, digits }) => `${taken[key].toFixed(digits)} ${unit}`);
         progress(`${name}, round ${number + 1} of ${plan.rounds}, ${topology}: ${text.join(', ')}`);
         return taken;
@@ -80,5 +81,12 @@ export async function benchDatapath(plan: Plan, progress: (line: string) => void
   for (const name of plan.labs) labs.push(await measureLab(name, plan, progress));
   const cpu = cpus()[0]?.model ?? 'unknown';
   const machine = { cores: availableParallelism(), cpu, kernel: release(), node: process.version };
-  return { benchmark: 'datapath', taken: new Date().toISOString(), machine, seconds: plan.seconds, labs };
+  return {
+    benchmark: 'datapath',
+    taken: new Date().toISOString(),
+    machine,
+    seconds: plan.seconds,
+    pinned: plan.pin,
+    labs,
+  };
 }

@@ -17,6 +17,16 @@ export const MEASURES = [
 export type Measure = (typeof MEASURES)[number];
 export type Sample = Readonly<Record<Measure['key'], number>>;
 
+export type How = {
+  /** of each measurement */
+  readonly seconds: number;
+  /**
+   * Client on the first core, server on the second. Left free, the scheduler at times puts both on one core, whose
+   * cache then carries the data: a tunnel was seen to beat its own underlay, which two machines could never do.
+   */
+  readonly pin: boolean;
+};
+
 type IperfReport = {
   readonly error?: string;
   readonly end: {
@@ -31,15 +41,16 @@ export async function serve(lab: Lab, path: Path): Promise<void> {
   await until(`iperf3 in ${path.server.name} to listen`, () => server.log().includes('Server listening'));
 }
 
-async function iperf(path: Path, seconds: number, args: readonly string[]): Promise<IperfReport> {
-  const argv = ['iperf3', '--client', path.address, '--time', String(seconds), '--json', ...args];
+async function iperf(path: Path, how: How, args: readonly string[]): Promise<IperfReport> {
+  const placement = how.pin ? ['--affinity', '0,1'] : [];
+  const argv = ['iperf3', '--client', path.address, '--time', String(how.seconds), '--json', ...placement, ...args];
   const { code, stdout, stderr } = await run(path.client.inside(argv), { allowFailure: true });
   if (code !== 0) throw new Error(`iperf3 to ${path.address}: exit ${code} ${stderr}${stdout.slice(-500)}`);
   return JSON.parse(stdout) as IperfReport;
 }
 
-async function gigabits(path: Path, seconds: number, streams: number): Promise<number> {
-  const report = await iperf(path, seconds, ['--parallel', String(streams)]);
+async function gigabits(path: Path, how: How, streams: number): Promise<number> {
+  const report = await iperf(path, how, ['--parallel', String(streams)]);
   return (report.end.sum_received?.bits_per_second ?? 0) / 1e9;
 }
 
@@ -50,9 +61,9 @@ async function datagramsReceived(namespace: Namespace): Promise<number> {
 }
 
 /** Thousands of 64-byte datagrams a second that arrive while the sender sends all it can. */
-async function kilopackets(path: Path, seconds: number): Promise<number> {
+async function kilopackets(path: Path, how: How): Promise<number> {
   const before = await datagramsReceived(path.server);
-  const report = await iperf(path, seconds, ['--udp', '--bitrate', '0', '--length', '64']);
+  const report = await iperf(path, how, ['--udp', '--bitrate', '0', '--length', '64']);
   return ((await datagramsReceived(path.server)) - before) / report.end.sum.seconds / 1000;
 }
 
@@ -63,11 +74,11 @@ async function roundTrip(path: Path): Promise<number> {
 }
 
 /** All measures of one topology, one after another. */
-export async function sample(path: Path, seconds: number): Promise<Sample> {
+export async function sample(path: Path, how: How): Promise<Sample> {
   const rtt = await roundTrip(path);
-  const tcp1 = await gigabits(path, seconds, 1);
-  const tcp4 = await gigabits(path, seconds, 4);
-  const udp64 = await kilopackets(path, seconds);
+  const tcp1 = await gigabits(path, how, 1);
+  const tcp4 = await gigabits(path, how, 4);
+  const udp64 = await kilopackets(path, how);
   // Lets queues and freed sockets of the flood drain before the next topology's turn.
   await sleep(100);
   return { tcp1, tcp4, udp64, rtt };

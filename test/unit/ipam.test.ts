@@ -1,5 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { pickAddress } from '../../src/ipam/pool.ts';
 import { contains, ipFromNumber, networkOf, parseIpPrefix, rangeOf } from '../../src/model/ip.ts';
 import type { IpPrefix } from '../../src/model/ip.ts';
@@ -8,6 +8,10 @@ function prefix(text: string): IpPrefix {
   const parsed = parseIpPrefix(text);
   if (!parsed) throw new Error(`not a prefix: ${text}`);
   return parsed;
+}
+
+function pick(key: string): string | undefined {
+  return pickAddress({ pool: prefix('10.0.0.0/16'), subnet: prefix('10.0.0.0/16'), taken: new Set(), key })?.address;
 }
 
 function pickAll(pool: string, subnet: string): string[] {
@@ -50,8 +54,6 @@ describe('pickAddress', () => {
   });
 
   test('is the same for the same key and spreads for others', () => {
-    const pick = (key: string) =>
-      pickAddress({ pool: prefix('10.0.0.0/16'), subnet: prefix('10.0.0.0/16'), taken: new Set(), key })?.address;
     expect(pick('gw-a/w/n')).toBe(pick('gw-a/w/n'));
     const many = new Set(Array.from({ length: 100 }, (_, index) => pick(`gw-${index}/w/n`)));
     expect(many.size).toBeGreaterThan(95);

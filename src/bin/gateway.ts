@@ -1,0 +1,214 @@
+import { type Broker, startBroker } from '../control/broker.ts';
+import { createCommands } from '../control/commands.ts';
+import { Documents } from '../control/documents.ts';
+import { GatewaySession } from '../control/gateway-session.ts';
+import { encodeReported } from '../control/reported.ts';
+import { writeRoutes } from '../control/writes.ts';
+import { desiredSchema } from '../document/index.ts';
+import { watchHost } from '../host/link-events.ts';
+import { namedSandboxes } from '../host/sandbox.ts';
+import { PeerDirectory } from '../peers/directory.ts';
+import { Publisher } from '../peers/publisher.ts';
+import type { CycleInput, CycleView } from '../reconcile/cycle.ts';
+import { ReconcileLoop } from '../reconcile/loop.ts';
+import type { Bootstrap } from '../service/bootstrap.ts';
+import { systemClock } from '../service/clock.ts';
+import type { Log } from '../service/log.ts';
+import { EventRing } from '../status/events.ts';
+import { gatewayStatus, type StatusParts } from '../status/gateway-status.ts';
+import { localState, ownMacs, remotesByVni } from '../status/local-state.ts';
+import { readRoutes } from '../status/read-routes.ts';
+import { type Listener, listenTcp, listenUnix } from '../status/server.ts';
+import { endpointStatuses, fdbEntries } from '../status/snapshot.ts';
+import { openStore, type Store } from '../store/store.ts';
+
+/** The service as a whole: built here, started in order, stopped in reverse. */
+export class Gateway {
+  readonly #bootstrap: Bootstrap;
+  readonly #log: Log;
+  readonly #version: string;
+  readonly #store: Store;
+  readonly #events = new EventRing();
+  readonly #directory: PeerDirectory;
+  readonly #documents: Documents;
+  readonly #loop: ReconcileLoop;
+  readonly #started = systemClock.monotonic();
+  readonly #stops: (() => Promise<void> | void)[] = [];
+  #sandboxes: ReadonlySet<string>;
+  #epoch: number;
+  #brokerUrl: string;
+  #session: GatewaySession | undefined;
+  #view: CycleView | undefined;
+
+  constructor(bootstrap: Bootstrap, log: Log, version: string) {
+    this.#bootstrap = bootstrap;
+    this.#log = log;
+    this.#version = version;
+    this.#brokerUrl = bootstrap.mqtt.url;
+    this.#store = openStore(bootstrap.state.path, log);
+    this.#epoch = this.#store.epoch.bumpEpoch();
+    this.#sandboxes = new Set(this.#store.endpoints.list().map((row) => row.sandbox));
+    const { gateway, fleet } = bootstrap;
+    const event = this.#event.bind(this);
+    this.#directory = new PeerDirectory({
+      gateway,
+      fleet,
+      store: this.#store.peers,
+      clock: systemClock,
+      onEvent: event,
+    });
+    this.#documents = new Documents({
+      gateway,
+      store: this.#store.documents,
+      interfaces: () => this.#view && new Set(this.#view.seen.links.map((link) => link.name)),
+      event,
+      onAccepted: () => this.#loop.wake(true),
+      onStatus: () => this.#report(),
+    });
+    this.#loop = new ReconcileLoop({
+      input: () => this.#input(),
+      endpoints: this.#store.endpoints,
+      clock: systemClock,
+      log,
+      onCycle: (view) => this.#cycled(view),
+    });
+  }
+
+  /** Returns when the gateway stands as its stored document says and answers on its sockets; the broker may come later. */
+  async start(): Promise<void> {
+    const { status, control } = this.#bootstrap;
+    this.#stops.push(() => this.#store.close());
+    if (this.#store.recovered !== null) {
+      const message = `the state file was damaged; it is kept as ${this.#store.recovered}; apply the document again`;
+      this.#event('state.recovered', 'error', message);
+    }
+    const read = readRoutes({
+      status: () => gatewayStatus(this.#parts()),
+      fdb: () => (this.#view ? fdbEntries(this.#view, this.#remotes(), this.#bootstrap.gateway) : []),
+      events: this.#events,
+      desiredSchema,
+    });
+    // Interfaces that an earlier run left half-way stand in namespaces that no table names: look into all, once.
+    this.#sandboxes = new Set([...this.#sandboxes, ...(await namedSandboxes())]);
+    this.#stops.push(() => this.#loop.stop());
+    await this.#loop.settled();
+    this.#sandboxes = new Set();
+    this.#stops.push(closing(await listenTcp(status.listen, read)));
+    this.#stops.push(closing(await listenUnix(control.socket, [...read, ...writeRoutes(this.#commands())])));
+    const watcher = watchHost(() => this.#loop.wake());
+    this.#stops.push(() => watcher.close());
+    this.#stops.push(this.#directory.onChange(() => this.#loop.wake()));
+    if (this.#brokerUrl === '') await this.#embedBroker();
+    this.#stops.push(() => this.#session?.stop());
+    this.#connect();
+  }
+
+  /** In reverse order of the start. What runs in the kernel goes on running. */
+  async stop(): Promise<void> {
+    for (const stop of this.#stops.splice(0).toReversed()) await stop();
+  }
+
+  /** Whether the loop still turns; what the watchdog asks. */
+  get turning(): boolean {
+    return gatewayStatus(this.#parts()).health.ready;
+  }
+
+  async #embedBroker(): Promise<void> {
+    const broker: Broker = await startBroker(this.#bootstrap.mqtt.embedded.listen);
+    this.#stops.push(() => broker.close());
+    this.#brokerUrl = `mqtt://127.0.0.1:${broker.port}`;
+  }
+
+  #connect(): void {
+    const { fleet, gateway, mqtt } = this.#bootstrap;
+    const publisher = new Publisher({ fleet, gateway, epoch: this.#epoch, clock: systemClock });
+    this.#session = new GatewaySession({
+      fleet,
+      gateway,
+      mqtt: { ...mqtt, url: this.#brokerUrl },
+      directory: this.#directory,
+      publisher,
+      clock: systemClock,
+      onDesired: (payload) => void this.#documents.submit(payload),
+      onEpochBehind: (epoch) => void this.#reconnect(epoch),
+      onEvent: this.#event.bind(this),
+    });
+    if (this.#view) this.#session.setLocal(localState(this.#view, this.#bootstrap.underlay.port));
+    this.#report();
+    this.#session.start();
+  }
+
+  /** The fleet knows a later epoch of this gateway than its own state does (state lost): go beyond it. */
+  async #reconnect(epoch: number): Promise<void> {
+    await this.#session?.stop();
+    this.#epoch = this.#store.epoch.raiseEpoch(epoch + 1);
+    this.#event('epoch.raised', 'warning', `the fleet knew epoch ${epoch} of this gateway; going on with ${this.#epoch}`);
+    this.#connect();
+  }
+
+  #commands(): Parameters<typeof writeRoutes>[0] {
+    return createCommands({
+      documents: this.#documents,
+      attachments: this.#store.attachments,
+      settled: () => this.#loop.settled(),
+      endpoints: () => (this.#view ? endpointStatuses(this.#view) : []),
+    });
+  }
+
+  #remotes(): ReturnType<typeof remotesByVni> {
+    return remotesByVni(this.#documents.desired, this.#directory);
+  }
+
+  #input(): CycleInput {
+    return {
+      gateway: this.#bootstrap.gateway,
+      underlay: this.#bootstrap.underlay,
+      document: this.#documents.desired,
+      attachments: this.#store.attachments.list(),
+      leases: this.#store.leases,
+      remotes: this.#remotes(),
+      otherSandboxes: [...this.#sandboxes, ...this.#store.endpoints.list().map((row) => row.sandbox)],
+    };
+  }
+
+  #cycled(view: CycleView): void {
+    this.#view = view;
+    this.#directory.setOwnMacs(ownMacs(view));
+    // A cycle that a newer document interrupted says nothing about that document.
+    if (view.complete && view.document === this.#documents.desired) {
+      this.#documents.settled([...view.problems.values()]);
+    }
+    this.#session?.setLocal(localState(view, this.#bootstrap.underlay.port));
+    this.#report();
+  }
+
+  #report(): void {
+    const { config, networks, epoch } = gatewayStatus(this.#parts());
+    this.#session?.reportedChanged(encodeReported(config, epoch, networks));
+  }
+
+  #event(type: string, level: 'info' | 'warning' | 'error', message: string): void {
+    const event = this.#events.add(type, level, message);
+    this.#log[level === 'warning' ? 'warn' : level](message);
+    this.#session?.event(event);
+  }
+
+  #parts(): StatusParts {
+    return {
+      bootstrap: this.#bootstrap,
+      version: this.#version,
+      epoch: this.#epoch,
+      uptimeMs: systemClock.monotonic() - this.#started,
+      cycleAgeMs: this.#loop.age,
+      broker: { connected: this.#session?.connected ?? false, url: this.#brokerUrl },
+      config: this.#documents.status,
+      view: this.#view,
+      remotes: this.#remotes(),
+      peers: this.#directory.peers(),
+    };
+  }
+}
+
+function closing(listener: Listener): () => Promise<void> {
+  return () => listener.close();
+}

@@ -1,0 +1,76 @@
+import type { Network } from '../model/network.ts';
+import type { RemotesByVni } from '../model/peer.ts';
+import type { ConfigStatus, GatewayStatus, Health, PeerStatus } from '../model/status.ts';
+import type { CycleView } from '../reconcile/cycle.ts';
+import type { Bootstrap } from '../service/bootstrap.ts';
+import { endpointStatuses, networkStatuses } from './snapshot.ts';
+
+/** Longer than the regular cycle and its retries: older means that the loop has stopped turning. */
+const CYCLE_AGE_MAX_MS = 150_000;
+
+export type StatusParts = {
+  readonly bootstrap: Bootstrap;
+  readonly version: string;
+  readonly epoch: number;
+  readonly uptimeMs: number;
+  /** since the last cycle that could read the kernel; undefined before the first */
+  readonly cycleAgeMs: number | undefined;
+  readonly broker: GatewayStatus['broker'];
+  readonly config: ConfigStatus;
+  readonly view: CycleView | undefined;
+  readonly remotes: RemotesByVni;
+  readonly peers: readonly PeerStatus[];
+};
+
+/** The whole state, put together from its parts. */
+export function gatewayStatus(parts: StatusParts): GatewayStatus {
+  const { bootstrap, view, remotes } = parts;
+  return {
+    gateway: bootstrap.gateway,
+    fleet: bootstrap.fleet,
+    version: parts.version,
+    epoch: parts.epoch,
+    uptime_s: Math.floor(parts.uptimeMs / 1000),
+    health: health(parts),
+    broker: { connected: parts.broker.connected, url: withoutCredentials(parts.broker.url) },
+    config: parts.config,
+    networks: view ? networkStatuses(view, remotes) : [],
+    endpoints: view ? endpointStatuses(view) : [],
+    peers: [...parts.peers, ...staticPeers(view?.desired.networks ?? [])],
+    drops: {},
+  };
+}
+
+/** `ok`: the loop turns and nothing fails; `ready`: it has turned once. A broker that is away is no illness. */
+function health({ cycleAgeMs, view }: StatusParts): Health {
+  const reasons: string[] = [];
+  if (cycleAgeMs === undefined) reasons.push('the first look at the host is not done yet');
+  else if (cycleAgeMs > CYCLE_AGE_MAX_MS) {
+    reasons.push(`the host was last looked at ${Math.round(cycleAgeMs / 1000)} s ago; see the log`);
+  }
+  const failing = [...(view?.problems.values() ?? [])].filter((problem) => problem.code !== 'waiting');
+  const turning = reasons.length === 0;
+  return {
+    ok: turning && failing.length === 0,
+    ready: turning,
+    reasons: [...reasons, ...failing.map((problem) => problem.message)],
+  };
+}
+
+function staticPeers(networks: readonly Network[]): readonly PeerStatus[] {
+  const overlays = networks.flatMap((network) => (network.driver === 'overlay' ? [network] : []));
+  const vteps = [...new Set(overlays.flatMap((network) => network.peers))];
+  return vteps.map((vtep) => ({
+    gateway: '',
+    vtep,
+    vnis: overlays.filter((network) => network.peers.includes(vtep)).map((network) => network.vni),
+    state: 'static',
+    rtt_ms: null,
+    path_mtu: null,
+    last_seen_s: null,
+  }));
+}
+
+function withoutCredentials(url: string): string {
+  return url.replace(/\/\/[^@/]*@/, '//');
+}

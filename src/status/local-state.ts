@@ -1,0 +1,45 @@
+import { type DesiredState, type OverlayNetwork } from '../model/network.ts';
+import type { Mac } from '../model/mac.ts';
+import type { MacEntry, RemotesByVni } from '../model/peer.ts';
+import type { Vni } from '../model/vni.ts';
+import type { PeerDirectory } from '../peers/directory.ts';
+import type { LocalState } from '../peers/publisher.ts';
+import type { CycleView } from '../reconcile/cycle.ts';
+import { attachedLink } from './snapshot.ts';
+
+function overlays(desired: DesiredState): readonly OverlayNetwork[] {
+  return desired.networks.flatMap((network) => (network.driver === 'overlay' ? [network] : []));
+}
+
+/** What this gateway tells its peers: its VTEP, and for each VNI the MACs that the kernel really holds. */
+export function localState(view: CycleView, port: number): LocalState {
+  const { underlay } = view.seen;
+  return {
+    vteps: underlay === undefined ? [] : [{ ip: underlay.address, port }],
+    networks: overlays(view.desired)
+      .filter((network) => underlay !== undefined && view.intent.networks.has(network.name))
+      .map((network) => ({
+        vni: network.vni,
+        mtu: view.intent.networks.get(network.name)?.mtu ?? 0,
+        bum: network.bum.kind === 'replicate' ? 'replicate' : `multicast:${network.bum.group}`,
+        macs: macsOf(view, network.name),
+      })),
+  };
+}
+
+/** A workload's MAC is ours by construction: sticky, and it never moves by learning. */
+function macsOf(view: CycleView, network: string): readonly MacEntry[] {
+  return view.desired.endpoints.flatMap((endpoint): readonly MacEntry[] => {
+    const link = endpoint.network === network ? attachedLink(view, endpoint) : undefined;
+    if (link === undefined) return [];
+    return [{ m: link.mac as Mac, ip: endpoint.addresses.map((address) => address.address), q: 0, s: 1 }];
+  });
+}
+
+export function ownMacs(view: CycleView): ReadonlyMap<Vni, ReadonlySet<Mac>> {
+  return new Map(overlays(view.desired).map(({ vni, name }) => [vni, new Set(macsOf(view, name).map(({ m }) => m))]));
+}
+
+export function remotesByVni(desired: DesiredState, directory: PeerDirectory): RemotesByVni {
+  return new Map(overlays(desired).map((network) => [network.vni, directory.remotes(network.vni)]));
+}

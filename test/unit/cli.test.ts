@@ -1,0 +1,312 @@
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
+import { spawn, type ChildProcess } from 'node:child_process';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { table } from '../../src/cli/table.ts';
+import { writeRoutes, type AttachRequest } from '../../src/control/writes.ts';
+import type { EndpointStatus, GatewayStatus } from '../../src/model/status.ts';
+import { EventRing } from '../../src/status/events.ts';
+import { readRoutes } from '../../src/status/read-routes.ts';
+import { listenUnix, type Listener } from '../../src/status/server.ts';
+
+const PROGRAM = new URL('../../src/bin/linkspan.ts', import.meta.url).pathname;
+const ESC = '\u001b';
+
+const ENDPOINT: EndpointStatus = {
+  workload: `${ESC}[31mhistorian-of-the-second-line`,
+  network: 'line1',
+  interface: 'eth0',
+  mac: '02:00:00:00:00:21',
+  addresses: ['10.110.0.21/24', 'fd00:110:aaaa:bbbb:cccc:dddd:eeee:21/64'],
+  sandbox: 'netns:w1',
+  state: 'waiting',
+  problem: 'the namespace w1 does not exist; make it with ip netns add w1',
+};
+
+const healthy: GatewayStatus = {
+  gateway: 'gw-a',
+  fleet: 'plant',
+  version: '0.1.0',
+  epoch: 3,
+  uptime_s: 61,
+  health: { ok: true, ready: true, reasons: [] },
+  broker: { connected: true, url: 'mqtt://198.51.100.1:1883' },
+  config: { applied_version: 12, applied_hash: 'ab', state: 'applied', lkg_version: 12, errors: [] },
+  networks: [
+    {
+      name: 'a-network-with-a-rather-long-name-as-plants-have-them',
+      driver: 'overlay',
+      vni: 16_777_215,
+      vlan: null,
+      engine: 'kernel',
+      engine_reason: 'vxlan is there',
+      mtu: 1450,
+      endpoints: 1,
+      peers: 1,
+      shim: null,
+      problem: 'no route to the peer',
+    },
+    {
+      name: 'line1',
+      driver: 'macvlan',
+      vni: null,
+      vlan: null,
+      engine: null,
+      engine_reason: null,
+      mtu: 1500,
+      endpoints: 1,
+      peers: 0,
+      shim: 'ls-shim0',
+      problem: null,
+    },
+  ],
+  endpoints: [ENDPOINT],
+  peers: [
+    {
+      gateway: 'gw-b',
+      vtep: '[2001:db8::ffff:1]:4789',
+      vnis: [1, 2, 3],
+      state: 'up',
+      rtt_ms: 1.25,
+      path_mtu: 1500,
+      last_seen_s: 4,
+    },
+  ],
+  drops: { unknown_peer: 7 },
+};
+
+type Ended = { code: number | null; out: string; err: string };
+
+let directory: string;
+let listener: Listener;
+let status = healthy;
+let bodies: unknown[] = [];
+let attached: AttachRequest[] = [];
+const events = new EventRing();
+
+function start(...argv: readonly string[]): ChildProcess {
+  const environment = { ...process.env, LINKSPAN_SOCKET: join(directory, 'control.sock') };
+  return spawn(process.execPath, [PROGRAM, ...argv], { env: environment, stdio: 'pipe' });
+}
+
+function run(argv: readonly string[], input = ''): Promise<Ended> {
+  const child = start(...argv);
+  let [out, err] = ['', ''];
+  child.stdout?.setEncoding('utf8').on('data', (chunk: string) => (out += chunk));
+  child.stderr?.setEncoding('utf8').on('data', (chunk: string) => (err += chunk));
+  child.stdin?.on('error', () => undefined).end(input);
+  return new Promise((resolve) => child.on('close', (code) => resolve({ code, out, err })));
+}
+
+function parse(body: Uint8Array): { version: number; bad?: boolean } {
+  const document = JSON.parse(Buffer.from(body).toString()) as { version: number };
+  bodies.push(document);
+  return document;
+}
+
+beforeAll(async () => {
+  directory = mkdtempSync(join(tmpdir(), 'cli-'));
+  const source = {
+    status: () => status,
+    fdb: () => [
+      {
+        network: 'line1',
+        vni: 1,
+        mac: '02:00:00:00:00:22',
+        vtep: '198.51.100.2',
+        gateway: 'gw-b',
+        origin: 'peer',
+      } as const,
+    ],
+    events,
+    desiredSchema: {},
+  };
+  const problems = [
+    { path: '/spec/networks/x/vni', code: 'vni_range', message: 'network/x: VNI 0; use 1 to 16777215' },
+  ] as const;
+  listener = await listenUnix(join(directory, 'control.sock'), [
+    ...readRoutes(source),
+    ...writeRoutes({
+      apply: (body) => {
+        const { version, bad } = parse(body);
+        return bad ? { accepted: false, problems } : { accepted: true, version };
+      },
+      validate: (body) => (parse(body).bad ? problems : []),
+      attach: async (request) => {
+        attached.push(request);
+        const problem = { path: '', code: 'failed', message: `network/${request.network}: no` } as const;
+        if (request.network === 'none') return { ok: false, reason: 'not_found', problem };
+        return request.network === 'busy'
+          ? { ok: false, reason: 'refused', problem }
+          : { ok: true, endpoint: ENDPOINT };
+      },
+      detach: async () => ({ ok: true, removed: 1 }),
+    }),
+  ]);
+});
+
+afterAll(async () => {
+  await listener.close();
+  rmSync(directory, { recursive: true, force: true });
+});
+
+beforeEach(() => {
+  status = healthy;
+  bodies = [];
+  attached = [];
+});
+
+describe('reading', () => {
+  test('tables fit 80 columns and show control characters escaped', async () => {
+    const verbs = [
+      ['status'],
+      ['network', 'ls'],
+      ['network', 'show', 'line1'],
+      ['endpoint', 'ls'],
+      ['peer', 'ls'],
+      ['fdb'],
+      ['help'],
+      ['attach', '--help'],
+    ];
+    const results = await Promise.all(verbs.map((argv) => run(argv)));
+    for (const [index, { code, out, err }] of results.entries()) {
+      const widest = Math.max(...out.split('\n').map((line) => line.length));
+      expect({ verb: verbs[index], code, err, fits: widest <= 80 }).toEqual({
+        verb: verbs[index],
+        code: 0,
+        err: '',
+        fits: true,
+      });
+      expect(out).not.toContain(ESC);
+    }
+    expect(results[3]?.out).toContain('\n\\x1b[31mhist');
+    expect(results[3]?.out).toContain(ENDPOINT.mac);
+    expect(results[0]?.out).toContain('gw-a  healthy');
+  });
+
+  test('a degraded gateway ends status with 1 and its reasons', async () => {
+    status = { ...healthy, health: { ok: false, ready: true, reasons: [`no cycle${ESC}[2J`] } };
+    const { code, out } = await run(['status']);
+    expect({ code, out }).toEqual({ code: 1, out: expect.stringContaining('no cycle\\x1b[2J') });
+  });
+
+  test('--json stands anywhere and gives what the service said', async () => {
+    expect(JSON.parse((await run(['--json', 'status'])).out)).toEqual(healthy);
+    expect(JSON.parse((await run(['peer', 'ls', '--json'])).out)).toEqual(healthy.peers);
+    expect(JSON.parse((await run(['version', '--json'])).out)).toMatchObject({ service: '0.1.0' });
+  });
+
+  test('events are listed, and followed until the reader leaves', async () => {
+    events.add('link', 'warning', `eth1${ESC}]0;x gone`);
+    expect((await run(['events'])).out).toContain('warning link: eth1\\x1b]0;x gone\n');
+    const child = start('events', '-f', '--json');
+    let seen = '';
+    child.stdout?.setEncoding('utf8').on('data', (chunk: string) => (seen += chunk));
+    const until = async (text: string): Promise<void> => {
+      for (let tries = 0; tries < 300 && !seen.includes(text); tries += 1)
+        await new Promise((done) => setTimeout(done, 10));
+    };
+    await until('gone');
+    events.add('link', 'info', 'back');
+    await until('back');
+    child.kill();
+    expect(
+      seen
+        .trim()
+        .split('\n')
+        .map((line) => (JSON.parse(line) as { id: number }).id),
+    ).toEqual([1, 2]);
+  });
+});
+
+describe('writing', () => {
+  test('YAML and JSON arrive as the same document', async () => {
+    const yaml = join(directory, 'site.yaml');
+    writeFileSync(yaml, 'v: 1\nversion: 12\nspec:\n  networks: { on: { driver: bridge } }\n');
+    expect(await run(['apply', '-f', yaml, '--wait', '5'])).toEqual({ code: 0, out: 'version 12 applied\n', err: '' });
+    expect(
+      (await run(['apply', '--wait', '-f', '-'], '{"v":1,"version":12,"spec":{"networks":{"on":{"driver":"bridge"}}}}'))
+        .code,
+    ).toBe(0);
+    expect(bodies[0]).toEqual({ v: 1, version: 12, spec: { networks: { on: { driver: 'bridge' } } } });
+    expect(bodies[1]).toEqual(bodies[0]);
+    expect(await run(['apply', '-f', '-', '--wait=0'], '{"version":13}')).toMatchObject({
+      code: 1,
+      err: expect.stringContaining('not applied after 0 s'),
+    });
+  });
+
+  test('a bad document ends with 5 and names each problem', async () => {
+    for (const verb of ['apply', 'validate']) {
+      const { code, err } = await run([verb, '-f', '-'], '{"bad":true}');
+      expect({ code, err }).toEqual({
+        code: 5,
+        err: expect.stringContaining('/spec/networks/x/vni: network/x: VNI 0'),
+      });
+    }
+    const asJson = await run(['apply', '-f', '-', '--json'], '{"bad":true}');
+    expect(JSON.parse(asJson.out)).toMatchObject({ status: 422, errors: [{ code: 'vni_range' }] });
+    expect((await run(['validate', '-f', '-'], '{"a":')).code).toBe(5);
+    expect((await run(['validate', '-f', '-'], 'a: [1\nb: }')).code).toBe(5);
+    expect((await run(['validate', '-f', '-'], `{"a":"${'x'.repeat(10_000_000)}"}`)).code).toBe(5);
+    expect((await run(['validate', '-f', join(directory, 'none')])).code).toBe(1);
+  });
+
+  test('attach and detach send what was typed', async () => {
+    expect(
+      (await run(['attach', 'w', 'line1', '--netns', 'w1', '--address', '10.110.0.21', '--mac', '02:00:00:00:00:21']))
+        .code,
+    ).toBe(0);
+    expect((await run(['attach', 'w', 'line1', '--pid', '42'])).code).toBe(0);
+    expect(attached).toEqual([
+      {
+        workload: 'w',
+        network: 'line1',
+        sandbox: { kind: 'netns', name: 'w1' },
+        address: '10.110.0.21',
+        mac: '02:00:00:00:00:21',
+      },
+      { workload: 'w', network: 'line1', sandbox: { kind: 'pid', pid: 42 } },
+    ]);
+    expect(await run(['detach', 'w'])).toEqual({ code: 0, out: '1 endpoint removed\n', err: '' });
+  });
+});
+
+test('exit codes', async () => {
+  const cases: readonly (readonly [number, readonly string[]])[] = [
+    [2, []],
+    [2, ['doctor']],
+    [2, ['network']],
+    [2, ['network', 'show']],
+    [2, ['status', 'extra']],
+    [2, ['status', '--nope']],
+    [2, ['apply']],
+    [2, ['attach', 'w', 'line1']],
+    [2, ['attach', 'w', 'line1', '--container', 'c']],
+    [3, ['status', '--socket', '/nonexistent/linkspan.sock']],
+    [3, ['--socket=/nonexistent/linkspan.sock', 'peer', 'ls']],
+    [4, ['network', 'show', 'nope']],
+    [4, ['fdb', 'nope']],
+    [4, ['attach', 'w', 'none', '--pid', '1']],
+    [5, ['attach', 'w', 'busy', '--pid', '1']],
+    [0, ['--help']],
+    [0, ['help', 'apply']],
+  ];
+  const got = await Promise.all(
+    cases.map(async ([, argv]) => {
+      const { code, err } = await run(argv);
+      return { argv, code, silent: err === '' };
+    }),
+  );
+  expect(got).toEqual(cases.map(([code, argv]) => ({ argv, code, silent: code === 0 })));
+});
+
+test('a table narrower than its cells folds them and loses nothing', () => {
+  const text = table([{ title: 'A' }, { title: 'B' }], [['one', 'x'.repeat(50)]], {
+    width: 30,
+    paint: (_, plain) => plain,
+  });
+  expect(text.split('\n').every((line) => line.length <= 30)).toBe(true);
+  expect(text.match(/x/g)).toHaveLength(50);
+});

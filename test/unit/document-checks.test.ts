@@ -1,0 +1,224 @@
+import { describe, expect, test } from '@jest/globals';
+import { parseDesired } from '../../src/document/index.ts';
+import type { ParseResult } from '../../src/document/index.ts';
+
+type Json = Record<string, unknown>;
+
+const CONTEXT = { gateway: 'gw-a', interfaces: new Set(['eth0', 'eth1']) };
+
+function parse(value: unknown): ParseResult {
+  return parseDesired(new TextEncoder().encode(JSON.stringify(value)), CONTEXT);
+}
+
+function problemsOf(result: ParseResult): string[] {
+  return result.ok ? [] : result.problems.map(({ code, path }) => `${code} ${path}`);
+}
+
+/** A document of these networks and workloads on the uplinks `lan` (eth0) and `lan2` (eth1). */
+function document(networks: Json, workloads: Json = {}): Json {
+  const uplinks = { lan: { interface: 'eth0' }, lan2: { interface: 'eth1' } };
+  return { v: 1, version: 1, spec: { uplinks, networks, workloads } };
+}
+
+/** A workload in its own namespace. */
+function workload(networks: Json, netns = 'w'): Json {
+  return { sandbox: { netns }, networks };
+}
+
+const overlay = (vni: number, rest: Json = {}): Json => ({ driver: 'overlay', vni, ...rest });
+const macvlan = (rest: Json = {}): Json => ({ driver: 'macvlan', uplink: 'lan', ...rest });
+const bridge = (subnet: string, rest: Json = {}): Json => ({ driver: 'bridge', subnet, ...rest });
+const NET = '/spec/networks';
+const END = '/spec/workloads';
+
+const inA = (address: string): Json =>
+  document({ a: overlay(1, { subnet: '10.0.0.0/24', gateway: '10.0.0.1' }) }, { w: workload({ a: { address } }) });
+const two = (a: Json, b: Json): Json =>
+  document({ a: overlay(1, { subnet: '10.0.0.0/24' }) }, { w: workload({ a }, 'w'), x: workload({ a: b }, 'x') });
+const MAC = '02:00:00:00:00:01';
+
+describe('what the cross-checks refuse', () => {
+  test.each<[string, Json, string[]]>([
+    ['another gateway', { v: 1, version: 1, gateway: 'gw-b', spec: {} }, ['wrong_gateway /gateway']],
+    [
+      'an uplink that is not there',
+      document({ m: { driver: 'macvlan', uplink: 'wan' } }),
+      [`missing_uplink ${NET}/m/uplink`],
+    ],
+    [
+      'an uplink with a JavaScript name',
+      document({ m: { driver: 'macvlan', uplink: 'constructor' } }),
+      [`missing_uplink ${NET}/m/uplink`],
+    ],
+    [
+      'an interface that is not there',
+      { v: 1, version: 1, spec: { uplinks: { x: { interface: 'eth9' } } } },
+      ['missing_interface /spec/uplinks/x/interface'],
+    ],
+    [
+      'one interface, two uplinks',
+      { v: 1, version: 1, spec: { uplinks: { x: { interface: 'eth0' }, y: { interface: 'eth0' } } } },
+      ['duplicate_interface /spec/uplinks/y/interface'],
+    ],
+    ['one VNI twice', document({ a: overlay(5), b: overlay(5) }), [`duplicate_vni ${NET}/b/vni`]],
+    [
+      'overlapping subnets',
+      document({ a: overlay(1, { subnet: '10.0.0.0/8' }), b: bridge('10.9.0.0/24') }),
+      [`subnet_overlap ${NET}/b/subnet`],
+    ],
+    [
+      'a wide subnet after a narrow one',
+      document({ a: bridge('10.9.0.0/24'), b: overlay(1, { subnet: '10.0.0.0/8' }) }),
+      [`subnet_overlap ${NET}/b/subnet`],
+    ],
+    [
+      'an overlap that others stand between',
+      document({ a: bridge('10.0.0.0/8'), b: bridge('11.0.0.0/24'), c: bridge('10.255.0.0/24') }),
+      [`subnet_overlap ${NET}/c/subnet`],
+    ],
+    [
+      'two narrow subnets in a wide one',
+      document({ a: bridge('10.0.0.0/8'), b: bridge('10.1.0.0/24'), c: bridge('10.2.0.0/24') }),
+      [`subnet_overlap ${NET}/b/subnet`, `subnet_overlap ${NET}/c/subnet`],
+    ],
+    [
+      'equal IPv6 subnets',
+      document({ a: overlay(1, { subnet6: 'fd00::/64' }), b: overlay(2, { subnet6: 'fd00::/64' }) }),
+      [`subnet_overlap ${NET}/b/subnet6`],
+    ],
+    [
+      'unequal subnets on one segment',
+      document({ a: macvlan({ subnet: '10.0.0.0/16' }), b: macvlan({ subnet: '10.0.0.0/24' }) }),
+      [`subnet_overlap ${NET}/b/subnet`],
+    ],
+    [
+      'a network that is not there',
+      document({}, { w: workload({ nope: {} }) }),
+      [`missing_network ${END}/w/networks/nope`],
+    ],
+    ['an address outside', inA('10.0.1.5'), [`address_outside_subnet ${END}/w/networks/a/address`]],
+    ['an address of another family', inA('fd00::5'), [`address_outside_subnet ${END}/w/networks/a/address`]],
+    ['the network address', inA('10.0.0.0'), [`address_outside_subnet ${END}/w/networks/a/address`]],
+    ['the broadcast address', inA('10.0.0.255'), [`address_outside_subnet ${END}/w/networks/a/address`]],
+    ['another prefix length', inA('10.0.0.5/16'), [`address_outside_subnet ${END}/w/networks/a/address`]],
+    ['the gateway’s address', inA('10.0.0.1'), [`duplicate_address ${END}/w/networks/a/address`]],
+    [
+      'the bridge’s own address',
+      document({ b: bridge('10.0.0.0/24') }, { w: workload({ b: { address: '10.0.0.1' } }) }),
+      [`duplicate_address ${END}/w/networks/b/address`],
+    ],
+    [
+      'a plain address where there is no subnet',
+      document({ m: macvlan() }, { w: workload({ m: { address: '10.0.0.9' } }) }),
+      [`address_outside_subnet ${END}/w/networks/m/address`],
+    ],
+    [
+      'one address twice',
+      two({ address: '10.0.0.5' }, { address: '10.0.0.5/24' }),
+      [`duplicate_address ${END}/x/networks/a/address`],
+    ],
+    ['one MAC twice', two({ mac: MAC }, { mac: MAC }), [`duplicate_mac ${END}/x/networks/a/mac`]],
+    [
+      'one interface name twice',
+      document({ a: overlay(1), b: overlay(2) }, { w: workload({ a: { interface: 'x0' }, b: { interface: 'x0' } }) }),
+      [`duplicate_interface ${END}/w/networks/b/interface`],
+    ],
+    [
+      'one interface name in a shared sandbox',
+      document({ a: overlay(1) }, { w: workload({ a: {} }, 's'), x: workload({ a: {} }, 's') }),
+      [`duplicate_interface ${END}/x/networks/a`],
+    ],
+    [
+      'no address on the plant’s subnet',
+      document({ m: macvlan({ subnet: '10.0.0.0/24' }) }, { w: workload({ m: {} }) }),
+      [`address_required ${END}/w/networks/m`],
+    ],
+    [
+      'a range outside',
+      document({ a: overlay(1, { subnet: '10.0.0.0/24', range: '10.0.0.0/23' }) }),
+      [`address_outside_subnet ${NET}/a/range`],
+    ],
+    [
+      'a gateway outside',
+      document({ a: overlay(1, { subnet: '10.0.0.0/24', gateway: '10.0.1.1' }) }),
+      [`address_outside_subnet ${NET}/a/gateway`],
+    ],
+    [
+      'a gateway without subnet',
+      document({ a: overlay(1, { gateway: '10.0.1.1' }) }),
+      [`address_outside_subnet ${NET}/a/gateway`],
+    ],
+    [
+      'two workloads in passthru',
+      document({ m: macvlan({ mode: 'passthru' }) }, { w: workload({ m: {} }, 'w'), x: workload({ m: {} }, 'x') }),
+      [`parent_busy ${END}/x/networks/m`],
+    ],
+    [
+      'passthru beside another',
+      document({ a: macvlan(), m: macvlan({ mode: 'passthru' }) }),
+      [`parent_busy ${NET}/a/uplink`],
+    ],
+    [
+      'passthru twice',
+      document({ a: macvlan({ mode: 'passthru' }), b: macvlan({ mode: 'passthru' }) }),
+      [`parent_busy ${NET}/b/uplink`],
+    ],
+    ['passthru with a shim', document({ m: macvlan({ mode: 'passthru', shim: true }) }), [`parent_busy ${NET}/m/shim`]],
+    [
+      'one VLAN twice',
+      document({ a: macvlan({ vlan: 5 }), b: macvlan({ vlan: 5 }) }),
+      [`duplicate_vlan ${NET}/b/vlan`, `unsupported ${NET}/a/vlan`, `unsupported ${NET}/b/vlan`],
+    ],
+    [
+      'a VLAN and its stretch with unequal subnets',
+      document({
+        a: macvlan({ vlan: 5, subnet: '10.0.0.0/24' }),
+        b: overlay(1, { subnet: '10.0.0.0/16', stretch: { uplink: 'lan', vlan: 5 } }),
+      }),
+      [`subnet_overlap ${NET}/b/subnet`, `unsupported ${NET}/a/vlan`, `unsupported ${NET}/b/stretch`],
+    ],
+    [
+      'a VLAN and its stretch with equal subnets: only what is not done yet',
+      document({
+        a: macvlan({ vlan: 5, subnet: '10.0.0.0/24' }),
+        b: overlay(1, { subnet: '10.0.0.0/24', stretch: { uplink: 'lan', vlan: 5 } }),
+      }),
+      [`unsupported ${NET}/a/vlan`, `unsupported ${NET}/b/stretch`],
+    ],
+  ])('%s', (_, value, expected) => {
+    expect(problemsOf(parse(value))).toEqual(expected);
+  });
+});
+
+describe('what this version does not do yet is refused, never ignored', () => {
+  test.each<[string, Json]>([
+    ['/spec/networks/n/driver', document({ n: { driver: 'ipvlan', uplink: 'lan' } })],
+    ['/spec/networks/n/vlan', document({ n: macvlan({ vlan: 110 }) })],
+    ['/spec/networks/n/stretch', document({ n: overlay(1, { stretch: { uplink: 'lan', vlan: 1 } }) })],
+    ['/spec/networks/n/guards', document({ n: overlay(1, { guards: { dhcp: 'block' } }) })],
+    ['/spec/networks/n/engine', document({ n: overlay(1, { engine: 'user' }) })],
+    ['/spec/networks/n/icc', document({ n: bridge('10.0.0.0/24', { icc: false }) })],
+    [
+      '/spec/networks/n/address',
+      document({ n: macvlan({ address: 'dhcp', subnet: '10.0.0.0/24' }) }, { w: workload({ n: {} }) }),
+    ],
+    [
+      '/spec/workloads/w/networks/n/address',
+      document({ n: macvlan({ subnet: '10.0.0.0/24' }) }, { w: workload({ n: { address: 'dhcp' } }) }),
+    ],
+    [
+      '/spec/workloads/w/networks/n/publish',
+      document({ n: overlay(1) }, { w: workload({ n: { publish: ['8080:80/tcp'] } }) }),
+    ],
+    ['/spec/workloads/w/networks/n/aliases', document({ n: overlay(1) }, { w: workload({ n: { aliases: ['db'] } }) })],
+    ['/spec/workloads/w/sandbox/container', document({}, { w: { sandbox: { container: 'hmi' }, networks: {} } })],
+    ['/spec/uplinks/lan/ssid', { v: 1, version: 1, spec: { uplinks: { lan: { interface: 'eth0', ssid: 'x' } } } }],
+    [
+      '/spec/uplinks/lan/pskFile',
+      { v: 1, version: 1, spec: { uplinks: { lan: { interface: 'eth0', pskFile: '/x' } } } },
+    ],
+    ['/confirm', { v: 1, version: 1, spec: {}, confirm: { timeout_s: 120 } }],
+  ])('%s', (path, value) => {
+    expect(problemsOf(parse(value))).toEqual([`unsupported ${path}`]);
+  });
+});

@@ -1,0 +1,158 @@
+import { describe, expect, test } from '@jest/globals';
+import { isVni, type Vni } from '../../src/model/vni.ts';
+import { parseAlive } from '../../src/peers/alive.ts';
+import { Publisher, type LocalState } from '../../src/peers/publisher.ts';
+import { digestOf, encodeRecord, parseRecord } from '../../src/peers/record.ts';
+import { parseMac } from '../../src/model/mac.ts';
+
+const vni = (n: number): Vni => {
+  if (!isVni(n)) throw new Error(`${n} is no VNI`);
+  return n;
+};
+const ADDRESS = { fleet: 'plant', vni: vni(7), gw: 'gw-b' };
+const GOOD = {
+  v: 1,
+  fleet: 'plant',
+  vni: 7,
+  gw: 'gw-b',
+  epoch: 1,
+  seq: 2,
+  iat: 3,
+  exp: 4,
+  vtep: [{ ip: '198.51.100.2', port: 4789 }],
+  mtu: 1450,
+  bum: 'replicate',
+  caps: [],
+  macs: [{ m: '02:00:00:00:00:01', ip: ['10.0.0.1', 'fd00::1'], q: 0, s: 1 }],
+  pages: 0,
+};
+const bytes = (value: unknown): Buffer => Buffer.from(JSON.stringify(value));
+
+describe('record', () => {
+  test('comes back as it was, and unknown fields are ignored', () => {
+    const parsed = parseRecord(bytes({ ...GOOD, later: true }), ADDRESS);
+    if (!parsed.ok) throw new Error(parsed.reason);
+    expect(parsed.value).toEqual(GOOD);
+    expect(encodeRecord(parsed.value)).toEqual(bytes(GOOD));
+    expect(digestOf(parsed.value)).toMatch(/^[0-9a-f]{16}$/);
+  });
+
+  test.each([
+    ['v', { v: 2 }],
+    ['fleet', { fleet: 'x' }],
+    ['vni', { vni: 8 }],
+    ['gw', { gw: 'gw-c' }],
+    ['epoch', { epoch: -1 }],
+    ['seq', { seq: 1.5 }],
+    ['seq', { seq: 2 ** 53 }],
+    ['exp', { exp: '4' }],
+    ['vtep', { vtep: [] }],
+    ['vtep.ip', { vtep: [{ ip: '239.1.1.1', port: 1 }] }],
+    ['vtep.ip', { vtep: [{ ip: '0.0.0.0', port: 1 }] }],
+    ['vtep.ip', { vtep: [{ ip: 'ff02::1', port: 1 }] }],
+    ['vtep.port', { vtep: [{ ip: '10.0.0.1', port: 0 }] }],
+    ['mtu', { mtu: 10 }],
+    ['bum', { bum: 'rm -rf /' }],
+    ['caps', { caps: [1] }],
+    ['macs', { macs: {} }],
+    ['macs.m', { macs: [{ m: '01:00:5e:00:00:01' }] }],
+    ['macs.q', { macs: [{ m: '02:00:00:00:00:01', q: 2 ** 32 }] }],
+    ['macs.ip', { macs: [{ m: '02:00:00:00:00:01', ip: ['x'] }] }],
+    ['macs', { macs: [GOOD.macs[0], GOOD.macs[0]] }],
+  ])('a bad %s is refused by name: %j', (field, over) => {
+    const parsed = parseRecord(bytes({ ...GOOD, ...over }), ADDRESS);
+    expect(parsed).toMatchObject({ ok: false });
+    expect(parsed.ok ? '' : parsed.reason).toContain(`${field}: `);
+  });
+
+  test.each([
+    Buffer.from('['),
+    Buffer.from([0xff, 0xfe]),
+    Buffer.from('null'),
+    Buffer.from('[]'),
+    Buffer.alloc(70_000, 32),
+    Buffer.from('['.repeat(60_000)),
+  ])('no JSON object (%#)', (payload) => {
+    expect(parseRecord(payload, ADDRESS).ok).toBe(false);
+    expect(parseAlive(payload, 'gw-b').ok).toBe(false);
+  });
+});
+
+describe('alive', () => {
+  const alive = { v: 1, gw: 'gw-b', epoch: 1, seq: 2, state: 'up', vteps: [], vnis: { 7: [2, '0123456789abcdef'] } };
+  test('comes back as it was', () => expect(parseAlive(bytes(alive), 'gw-b')).toEqual({ ok: true, value: alive }));
+  test.each([
+    { gw: 'gw-c' },
+    { state: 'gone' },
+    { vnis: { 0: [1, '0123456789abcdef'] } },
+    { vnis: { 7: [1] } },
+    { vnis: { __proto__x: [1, 'x'] } },
+  ])('%j is refused', (over) => expect(parseAlive(bytes({ ...alive, ...over }), 'gw-b').ok).toBe(false));
+});
+
+const shape = (publications: readonly { kind: string; payload: Buffer }[]): string[] =>
+  publications.map(({ kind, payload }) => (payload.length > 0 ? kind : `${kind} erased`));
+
+describe('publisher', () => {
+  let now = 1_000_000_000;
+  const born = (): Publisher =>
+    new Publisher({ fleet: 'plant', gateway: 'gw-b', epoch: 1, clock: { now: () => now, monotonic: () => 0 } });
+  const mac = parseMac('02:00:00:00:00:01');
+  const local = (...vnis: number[]): LocalState => ({
+    vteps: [{ ip: '198.51.100.2', port: 4789 }],
+    networks: vnis.map((n) => ({
+      vni: vni(n),
+      mtu: 1450,
+      bum: 'replicate',
+      macs: mac ? [{ m: mac, ip: [], q: 0, s: 1 }] : [],
+    })),
+  });
+
+  test('publishes what changed, then the manifest, then erasures', () => {
+    const publisher = born();
+    expect(shape(publisher.snapshot())).toEqual([]);
+    expect(shape(publisher.update(local(1, 2)))).toEqual(['record', 'record', 'alive']);
+    expect(publisher.update(local(1, 2))).toEqual([]);
+    expect(shape(publisher.update(local(1, 3)))).toEqual(['record', 'alive', 'record erased']);
+    expect(shape(publisher.snapshot())).toEqual(['record', 'record', 'alive', 'record erased']);
+  });
+
+  test('a gateway without networks is born too', () => expect(shape(born().update(local()))).toEqual(['alive']));
+
+  test('renews a record after a third of its 24 h', () => {
+    const publisher = born();
+    publisher.update(local(1));
+    now += 7 * 3_600_000;
+    expect(publisher.renew()).toEqual([]);
+    now += 2 * 3_600_000;
+    expect(shape(publisher.renew())).toEqual(['record', 'alive']);
+  });
+
+  test('a table too large for one record is cut and told', () => {
+    const told: number[][] = [];
+    const publisher = new Publisher({
+      fleet: 'plant',
+      gateway: 'gw-b',
+      epoch: 1,
+      clock: { now: () => now, monotonic: () => 0 },
+      onTruncated: (...args) => void told.push(args),
+    });
+    const macs = Array.from({ length: 3000 }, (_, i) =>
+      parseMac(`02:00:00:00:${(i >> 8).toString(16).padStart(2, '0')}:${(i & 255).toString(16).padStart(2, '0')}`),
+    ).flatMap((m) => (m ? [{ m, ip: ['10.0.0.1'], q: 0, s: 1 } as const] : []));
+    const [record] = publisher.update({ ...local(), networks: [{ vni: vni(7), mtu: 1450, bum: 'replicate', macs }] });
+    expect(parseRecord(record?.payload ?? Buffer.alloc(0), ADDRESS).ok).toBe(true);
+    expect(told).toEqual([[7, expect.any(Number), 3000]]);
+  });
+
+  test('knows its own alives, wills included', () => {
+    const publisher = born();
+    const will = publisher.startSession();
+    const [birth] = publisher.update(local());
+    expect([
+      publisher.isOwnAlive(will),
+      publisher.isOwnAlive(birth?.payload ?? will),
+      publisher.isOwnAlive(bytes({ gw: 'gw-b' })),
+    ]).toEqual([true, true, false]);
+  });
+});

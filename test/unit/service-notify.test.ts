@@ -1,0 +1,85 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { afterAll, expect, test } from '@jest/globals';
+import { libc, LINUX } from '../../src/host/libc.ts';
+import { sdNotify, startWatchdog } from '../../src/host/sd-notify.ts';
+
+const directory = mkdtempSync(join(tmpdir(), 'linkspan-notify-'));
+const path = join(directory, 'notify');
+const abstract = `@linkspan-test-${process.pid}`;
+
+afterAll(() => rmSync(directory, { recursive: true }));
+
+/** A receiving socket; `take` returns the datagrams that wait in it. */
+function listen(target: string): { take: () => string[]; close: () => void } {
+  const descriptor = libc().socket(LINUX.AF_UNIX, LINUX.SOCK_DGRAM | LINUX.SOCK_NONBLOCK | LINUX.SOCK_CLOEXEC, 0);
+  libc().bind(descriptor, Buffer.from(`\u0001\0${target.startsWith('@') ? `\0${target.slice(1)}` : `${target}\0`}`));
+  const buffer = Buffer.alloc(256);
+  const take = (): string[] => {
+    const length = libc().recv(descriptor, buffer, 0);
+    return length === undefined ? [] : [buffer.toString('utf8', 0, length), ...take()];
+  };
+  return { take, close: () => libc().close(descriptor) };
+}
+
+test.each([path, abstract])('the state reaches %s', (target) => {
+  const receiver = listen(target);
+  sdNotify('READY=1\nSTATUS=up', { NOTIFY_SOCKET: target });
+  expect(receiver.take()).toEqual(['READY=1\nSTATUS=up']);
+  receiver.close();
+});
+
+test('without a socket nothing happens; a dead one is an error', () => {
+  sdNotify('READY=1', {});
+  expect(() => sdNotify('READY=1', { NOTIFY_SOCKET: join(directory, 'nobody') })).toThrow(
+    expect.objectContaining({ code: 'ENOENT', syscall: 'sendto' }),
+  );
+});
+
+test('the watchdog is pinged at half its interval while healthy, and only then', async () => {
+  const target = `${abstract}-dog`;
+  const receiver = listen(target);
+  let healthy = true;
+  const env = { NOTIFY_SOCKET: target, WATCHDOG_USEC: '60000' };
+  const stop = startWatchdog(() => healthy, env);
+  await sleep(200);
+  const pings = receiver.take();
+  expect(new Set(pings)).toEqual(new Set(['WATCHDOG=1']));
+  expect(pings.length).toBeGreaterThanOrEqual(3);
+  expect(pings.length).toBeLessThanOrEqual(7);
+  healthy = false;
+  await sleep(90);
+  expect(receiver.take()).toEqual([]);
+  healthy = true;
+  stop();
+  startWatchdog(() => true, { ...env, WATCHDOG_PID: '1' })();
+  await sleep(90);
+  expect(receiver.take()).toEqual([]);
+  receiver.close();
+});
+
+test('open, setns and recvfrom reach the kernel', () => {
+  const { open, setns, close, socket, bind, sendto, recvfrom } = libc();
+  expect(() => open(join(directory, 'nothing'), LINUX.O_RDONLY)).toThrow('ENOENT');
+  const file = open('/proc/self/status', LINUX.O_RDONLY | LINUX.O_CLOEXEC);
+  expect(() => setns(file, LINUX.CLONE_NEWNET)).toThrow('EINVAL');
+  close(file);
+  expect(() => close(file)).toThrow('EBADF');
+
+  const [sender, receiver] = [0, 1].map((n) => {
+    const descriptor = socket(LINUX.AF_UNIX, LINUX.SOCK_DGRAM | LINUX.SOCK_NONBLOCK | LINUX.SOCK_CLOEXEC, 0);
+    bind(descriptor, Buffer.from(`\u0001\0\0linkspan-${process.pid}-${n}`));
+    return descriptor;
+  }) as [number, number];
+  const data = Buffer.alloc(16);
+  const address = Buffer.alloc(110);
+  expect(recvfrom(receiver, data, LINUX.MSG_DONTWAIT, address)).toBeUndefined();
+  expect(sendto(sender, Buffer.from('hello'), 0, Buffer.from(`\u0001\0\0linkspan-${process.pid}-1`))).toBe(5);
+  const got = recvfrom(receiver, data, 0, address);
+  expect(data.toString('utf8', 0, got?.length)).toBe('hello');
+  expect(address.toString('utf8', 3, got?.addressLength)).toBe(`linkspan-${process.pid}-0`);
+  close(sender);
+  close(receiver);
+});
