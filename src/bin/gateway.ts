@@ -1,4 +1,3 @@
-import { type Broker, startBroker } from '../control/broker.ts';
 import { createCommands } from '../control/commands.ts';
 import { Documents } from '../control/documents.ts';
 import { GatewaySession } from '../control/gateway-session.ts';
@@ -114,7 +113,9 @@ export class Gateway {
   }
 
   async #embedBroker(): Promise<void> {
-    const broker: Broker = await startBroker(this.#bootstrap.mqtt.embedded.listen);
+    // Loaded only where it is wanted: the broker costs 10 MB.
+    const { startBroker } = await import('../control/broker.ts');
+    const broker = await startBroker(this.#bootstrap.mqtt.embedded.listen);
     this.#stops.push(() => broker.close());
     this.#brokerUrl = `mqtt://127.0.0.1:${broker.port}`;
   }

@@ -41,6 +41,7 @@ export class GatewaySession {
   #vnis: ReadonlySet<Vni> = new Set();
   #pending: LocalState | undefined;
   #reported: Buffer | undefined;
+  #stopped = false;
   #ownAlive: 'unknown' | 'ours' | 'behind' = 'unknown';
 
   constructor(options: GatewaySessionOptions) {
@@ -76,6 +77,7 @@ export class GatewaySession {
     for (const timer of this.#timers.values()) clearTimeout(timer);
     this.#timers.clear();
     if (this.#mayPublish && this.#options.publisher.ready) this.#publishAll([this.#options.publisher.farewell(state)]);
+    this.#stopped = true;
     await this.#session.stop();
   }
 
@@ -201,7 +203,7 @@ export class GatewaySession {
   /** Sets the timer of that name; one that runs is replaced, or kept where `replace` is false. */
   #after(name: string, ms: number, act: () => void, replace = true): void {
     const running = this.#timers.get(name);
-    if (running && !replace) return;
+    if (this.#stopped || (running && !replace)) return;
     clearTimeout(running);
     const fire = (): void => {
       this.#timers.delete(name);

@@ -6,11 +6,14 @@ export const NAMED_NAMESPACES = '/run/netns';
 /** A sandbox's namespace as it stands; the inode tells one namespace from a later one of the same name. */
 export type ObservedSandbox = { readonly inode: number; readonly links: readonly ObservedLink[] };
 
-/** Reads the namespace at `path`, or undefined where it is gone. */
+/**
+ * Reads the namespace at `path`, or undefined where it is gone. The gateway's own namespace is no sandbox, by whichever
+ * name: the host ends of veth pairs in it are no workload's interfaces.
+ */
 export async function readSandbox(path: string): Promise<ObservedSandbox | undefined> {
   try {
-    const { ino } = await stat(path);
-    return { inode: ino, links: await readLinks(path) };
+    const [{ ino }, own] = await Promise.all([stat(path), stat('/proc/self/ns/net')]);
+    return ino === own.ino ? undefined : { inode: ino, links: await readLinks(path) };
   } catch {
     return undefined;
   }

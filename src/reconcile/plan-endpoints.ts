@@ -58,12 +58,14 @@ function planOne(spec: EndpointSpec, links: readonly ObservedLink[], seen: Obser
 
 /** Interfaces of this gateway in a sandbox whose endpoint is gone, or has moved to another sandbox. */
 function unwanted(intent: Intent, seen: Observation, gateway: string): readonly Step[] {
-  const wanted = new Set(intent.endpoints.map((spec) => `${sandboxPath(spec.endpoint.sandbox)} ${spec.alias}`));
+  // By inode, since one namespace may be known by a name and by a pid.
+  const inodeOf = (path: string): number => seen.sandboxes.get(path)?.inode ?? 0;
+  const wanted = new Set(intent.endpoints.map((spec) => `${inodeOf(sandboxPath(spec.endpoint.sandbox))} ${spec.alias}`));
   return [...seen.sandboxes].flatMap(([sandbox, observed]) =>
     (observed?.links ?? [])
       .map((link) => ({ name: link.name, alias: splitAlias(link.alias).alias }))
       .filter((link) => link.alias.startsWith(`${aliasPrefix(gateway)}endpoint/`))
-      .filter((link) => !wanted.has(`${sandbox} ${link.alias}`) && !isWaiting(intent, link.alias))
+      .filter((link) => !wanted.has(`${inodeOf(sandbox)} ${link.alias}`) && !isWaiting(intent, link.alias))
       .map((link): Step => {
         const object = link.alias.slice(aliasPrefix(gateway).length);
         return { kind: 'endpoint.detach', object, sandbox, name: link.name, reason: 'no longer wanted' };
