@@ -15,11 +15,19 @@ export async function startBroker(listen: string): Promise<Broker> {
     socket.once('close', () => sockets.delete(socket));
     aedes.handle(socket);
   });
-  await listenOn(server, host, port, listen);
+  const closeAedes = (): Promise<void> =>
+    new Promise((resolve) => {
+      aedes.close(resolve);
+    });
+  await listenOn(server, host, port, listen).catch(async (error: unknown) => {
+    // its heartbeat would keep the process alive
+    await closeAedes();
+    throw error;
+  });
   const close = async (): Promise<void> => {
     const closed = new Promise<void>((resolve) => void server.close(() => resolve()));
     for (const socket of sockets) socket.destroy();
-    await new Promise<void>((resolve) => aedes.close(resolve));
+    await closeAedes();
     await closed;
   };
   return { port: (server.address() as AddressInfo).port, close };

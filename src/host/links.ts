@@ -35,13 +35,15 @@ type RawLink = {
   flags?: string[];
   group?: string;
   ifalias?: string;
+  /** the parent's or peer's name where it is in the same namespace, its index where it is in another */
+  link?: string;
   link_index?: number;
   master?: string;
   linkinfo?: { info_kind?: string; info_data?: Record<string, unknown> };
   addr_info?: RawAddress[];
 };
 
-function observed(raw: RawLink): ObservedLink {
+function observed(raw: RawLink, indexes: ReadonlyMap<string, number>): ObservedLink {
   return {
     index: raw.ifindex,
     name: raw.ifname,
@@ -51,7 +53,7 @@ function observed(raw: RawLink): ObservedLink {
     ours: raw.group === String(OUR_GROUP),
     alias: raw.ifalias ?? '',
     kind: raw.linkinfo?.info_kind ?? '',
-    parent: raw.link_index,
+    parent: raw.link_index ?? indexes.get(raw.link ?? ''),
     master: raw.master,
     data: raw.linkinfo?.info_data ?? {},
     addresses: (raw.addr_info ?? [])
@@ -63,7 +65,9 @@ function observed(raw: RawLink): ObservedLink {
 /** Every link of the namespace at `path` (own namespace when undefined), with its addresses. */
 export async function readLinks(path?: string): Promise<readonly ObservedLink[]> {
   const text = await run(inNamespace(path, ['ip', '-d', '-j', 'address', 'show']));
-  return (JSON.parse(text) as Partial<RawLink>[])
-    .filter((raw): raw is RawLink => raw.ifindex !== undefined && raw.ifname !== undefined && raw.mtu !== undefined)
-    .map((raw) => observed(raw));
+  const links = (JSON.parse(text) as Partial<RawLink>[]).filter(
+    (raw): raw is RawLink => raw.ifindex !== undefined && raw.ifname !== undefined && raw.mtu !== undefined,
+  );
+  const indexes = new Map(links.map((raw) => [raw.ifname, raw.ifindex]));
+  return links.map((raw) => observed(raw, indexes));
 }

@@ -70,7 +70,7 @@ export class Lab {
         failures.push(error);
       }
     }
-    this.#reaper.dismiss();
+    this.#reaper.dismiss(failures.length === 0);
     if (failures.length > 0) throw new AggregateError(failures, `closing the lab: ${failures.join('; ')}`);
   }
 }

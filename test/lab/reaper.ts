@@ -2,10 +2,16 @@ import { spawn } from 'node:child_process';
 import type { Socket } from 'node:net';
 
 // Reads the names of namespaces and folders until its input ends, which it does however the lab's process ends, even by
-// SIGKILL; then ends what still runs inside those namespaces and removes both. After an orderly close it finds nothing.
+// SIGKILL; then ends what still runs inside those namespaces and removes both. After an orderly close it is told to
+// forget them: a later lab of the same process may have namespaces of the same names by then.
 const SCRIPT = `
 set --
-while read -r kind name; do set -- "$@" "$kind" "$name"; done
+while read -r kind name; do
+  case $kind in
+    done) set -- ;;
+    *) set -- "$@" "$kind" "$name" ;;
+  esac
+done
 while [ $# -gt 0 ]; do
   case $1 in
     netns) if [ -e "/run/netns/$2" ]; then
@@ -20,7 +26,8 @@ done`;
 export type Reaper = {
   /** has it removed after this process's end, if it is still there */
   readonly own: (kind: 'netns' | 'folder', name: string) => void;
-  readonly dismiss: () => void;
+  /** `clean`: everything is removed already */
+  readonly dismiss: (clean: boolean) => void;
 };
 
 /**
@@ -35,6 +42,6 @@ export function startReaper(): Reaper {
   (child.stdin as Socket).unref();
   return {
     own: (kind, name) => void child.stdin.write(`${kind} ${name}\n`),
-    dismiss: () => void child.stdin.end(),
+    dismiss: (clean) => void child.stdin.end(clean ? 'done\n' : ''),
   };
 }

@@ -1,0 +1,81 @@
+import { globSync, readFileSync } from 'node:fs';
+import { dirname, join, relative } from 'node:path';
+import { expect, test } from '@jest/globals';
+
+const SOURCE = join(import.meta.dirname, '..', 'src');
+
+/** Which folder of src/ may import which others. Everything may import model and service's log, errors and clock. */
+const ARROWS: Readonly<Record<string, readonly string[]>> = {
+  bin: ['cli', 'control', 'status', 'peers', 'reconcile', 'document', 'host', 'store', 'service'],
+  cli: [],
+  control: ['status', 'reconcile', 'peers', 'document'],
+  status: ['reconcile', 'peers', 'drivers', 'host', 'service'],
+  peers: [],
+  reconcile: ['attach', 'drivers', 'host', 'ipam'],
+  attach: ['drivers', 'host', 'packet'],
+  drivers: ['host', 'ipam'],
+  host: [],
+  store: [],
+  document: ['ipam'],
+  ipam: [],
+  packet: [],
+  service: [],
+  model: [],
+};
+
+const EVERYWHERE = /^(?:model\/|service\/(?:log|errors|clock)\.ts$)/;
+const PURE = ['model', 'packet', 'document', 'ipam'];
+const PURE_FILES = ['reconcile/plan.ts', 'reconcile/plan-links.ts', 'reconcile/plan-endpoints.ts', 'reconcile/intend.ts'];
+const PURE_NODE_MODULES = new Set(['node:crypto', 'node:net']);
+const IMPORT = /^(?:import|export)\b([^;'"]*?)\bfrom\s+['"]([^'"]+)['"]|\bimport\s*\(?\s*['"]([^'"]+)['"]/gm;
+
+type Import = { readonly file: string; readonly target: string; readonly typeOnly: boolean };
+
+const imports: readonly Import[] = globSync('*/**/*.ts', { cwd: SOURCE }).flatMap((file) =>
+  [...readFileSync(join(SOURCE, file), 'utf8').matchAll(IMPORT)].map((match) => {
+    const name = match[2] ?? match[3] ?? '';
+    const target = name.startsWith('.') ? relative(SOURCE, join(SOURCE, dirname(file), name)) : name;
+    return { file, target, typeOnly: /^\s*type\b/.test(match[1] ?? '') };
+  }),
+);
+
+const folderOf = (path: string): string => path.split('/')[0] ?? '';
+const isOwn = ({ target }: Import): boolean => folderOf(target) in ARROWS;
+
+test('src has the folders of the plan and no others', () => {
+  const folders = new Set(globSync('*/', { cwd: SOURCE }).map((name) => name.replace('/', '')));
+  expect([...folders].toSorted()).toEqual(Object.keys(ARROWS).toSorted());
+});
+
+test('every import follows an arrow of the plan', () => {
+  const wrong = imports
+    .filter((entry) => isOwn(entry) && folderOf(entry.target) !== folderOf(entry.file))
+    .filter(({ target }) => !EVERYWHERE.test(target))
+    .filter(({ file, target }) => !ARROWS[folderOf(file)]?.includes(folderOf(target)))
+    .map(({ file, target }) => `${file} -> ${target}`);
+  expect(wrong).toEqual([]);
+});
+
+test('the arrows make no circle', () => {
+  const reached = (from: string, seen = new Set<string>()): ReadonlySet<string> => {
+    for (const next of ARROWS[from] ?? []) if (!seen.has(next)) reached(next, seen.add(next));
+    return seen;
+  };
+  expect(Object.keys(ARROWS).filter((folder) => reached(folder).has(folder))).toEqual([]);
+});
+
+test('pure code touches neither the host nor a timer', () => {
+  const pure = (file: string): boolean => PURE.includes(folderOf(file)) || PURE_FILES.includes(file);
+  const wrong = imports
+    .filter(({ file }) => pure(file))
+    .filter(({ target, typeOnly }) => {
+      if (target.startsWith('node:')) return !PURE_NODE_MODULES.has(target);
+      // A planner knows the host's shapes, never its functions; fdb.ts gives it one constant.
+      return folderOf(target) === 'host' && !typeOnly && target !== 'host/fdb.ts';
+    })
+    .map(({ file, target }) => `${file} -> ${target}`);
+  const timers = globSync('*/**/*.ts', { cwd: SOURCE })
+    .filter((file) => pure(file))
+    .filter((file) => /\b(?:setTimeout|setInterval|Date\.now)\(/.test(readFileSync(join(SOURCE, file), 'utf8')));
+  expect([...wrong, ...timers]).toEqual([]);
+});
