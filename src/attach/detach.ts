@@ -1,5 +1,5 @@
 import { CommandError, ipBatch } from '../host/run.ts';
-import { stat } from 'node:fs/promises';
+import { existsSync } from 'node:fs';
 import type { EndpointStore } from './attach.ts';
 
 /**
@@ -8,15 +8,17 @@ import type { EndpointStore } from './attach.ts';
  * @param object `endpoint/<workload>/<network>`
  */
 export async function detach(sandbox: string, name: string, object: string, store: EndpointStore): Promise<void> {
-  await ipBatch([`link del ${name}`], sandbox).catch(async (error: unknown) => {
-    if (!(await isGone(error, sandbox))) throw error;
-  });
+  try {
+    await ipBatch([`link del ${name}`], sandbox);
+  } catch (error) {
+    if (!isGone(error, sandbox)) throw error;
+  }
   const [, workload = '', network = ''] = object.split('/');
   store.remove(workload, network);
 }
 
-async function isGone(error: unknown, sandbox: string): Promise<boolean> {
+function isGone(error: unknown, sandbox: string): boolean {
   if (!(error instanceof CommandError)) return false;
   if (error.stderr.includes('Cannot find device')) return true;
-  return (await stat(sandbox).catch(() => undefined)) === undefined;
+  return !existsSync(sandbox);
 }

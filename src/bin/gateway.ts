@@ -143,7 +143,11 @@ export class Gateway {
   async #reconnect(epoch: number): Promise<void> {
     await this.#session?.stop();
     this.#epoch = this.#store.epoch.raiseEpoch(epoch + 1);
-    this.#event('epoch.raised', 'warning', `the fleet knew epoch ${epoch} of this gateway; going on with ${this.#epoch}`);
+    this.#event(
+      'epoch.raised',
+      'warning',
+      `the fleet knew epoch ${epoch} of this gateway; going on with ${this.#epoch}`,
+    );
     this.#connect();
   }
 

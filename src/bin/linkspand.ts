@@ -65,7 +65,8 @@ function split(argv: readonly string[]): { values: Record<string, unknown>; flag
     if (token.index === skip) continue;
     if (token.kind === 'positional') usage(`unexpected argument ${token.value}`);
     if (token.kind !== 'option' || token.name in OPTIONS) continue;
-    if (!token.name.includes('.') && !['gateway', 'fleet'].includes(token.name)) usage(`unknown option --${token.name}`);
+    if (!token.name.includes('.') && !['gateway', 'fleet'].includes(token.name))
+      usage(`unknown option --${token.name}`);
     const value = token.inlineValue === true ? token.value : argv[token.index + 1];
     if (value === undefined) usage(`--${token.name} needs a value`);
     if (token.inlineValue !== true) skip = token.index + 1;

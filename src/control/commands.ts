@@ -100,7 +100,11 @@ function conflict(endpoint: Endpoint, desired: DesiredState, attachments: readon
   const others = [...desired.endpoints, ...attachments].filter((o) => o.network === network && o.workload !== workload);
   const sameMac = others.find((other) => other.mac === endpoint.mac);
   if (sameMac !== undefined) {
-    return refuse('refused', 'duplicate_mac', `MAC ${endpoint.mac} is ${sameMac.workload}'s on ${network}; give another`);
+    return refuse(
+      'refused',
+      'duplicate_mac',
+      `MAC ${endpoint.mac} is ${sameMac.workload}'s on ${network}; give another`,
+    );
   }
   const taken = new Map(others.flatMap((other) => other.addresses.map((a) => [a.address, other.workload] as const)));
   const clash = endpoint.addresses.find((address) => taken.has(address.address));

@@ -30,7 +30,10 @@ export const macvlan: NetworkDriver<MacvlanNetwork> = {
 
 function missing(network: MacvlanNetwork): Problem {
   const { name, interface: device } = network.uplink;
-  return waitingFor(network, `network ${network.name}: interface ${device} of uplink ${name} is gone; plug it in again`);
+  return waitingFor(
+    network,
+    `network ${network.name}: interface ${device} of uplink ${name} is gone; plug it in again`,
+  );
 }
 
 /** A parent has one receive handler, so the kernel refuses macvlan on a bridge's port with a bare "busy". */
@@ -54,7 +57,12 @@ type Shim = { links: readonly LinkSpec[]; routes: readonly HostRoute[]; note: st
  * The kernel hands no frame from a parent to its own macvlan children, so the host reaches them through a child of its
  * own (bridge mode) and one route for each workload, with the parent's address as source.
  */
-function specifyShim(network: MacvlanNetwork, endpoints: readonly Endpoint[], parent: ObservedLink, gateway: string): Shim {
+function specifyShim(
+  network: MacvlanNetwork,
+  endpoints: readonly Endpoint[],
+  parent: ObservedLink,
+  gateway: string,
+): Shim {
   if (!network.shim) return { links: [], routes: [], note: 'off: the host does not reach these workloads' };
   if (network.mode !== 'bridge') {
     return { links: [], routes: [], note: `none: mode ${network.mode} lets no other child reach a workload` };

@@ -8,10 +8,12 @@ export type HostRoute = { readonly to: string; readonly device: string; readonly
 
 type RawRoute = { dst?: string; dev?: string; prefsrc?: string };
 
+function show(family: '-4' | '-6'): Promise<string> {
+  return run(['ip', family, '-j', 'route', 'show', 'proto', String(OUR_PROTOCOL)]);
+}
+
 /** The routes of ours in the own namespace. */
 export async function readRoutes(): Promise<readonly HostRoute[]> {
-  const show = (family: string): Promise<string> =>
-    run(['ip', family, '-j', 'route', 'show', 'proto', String(OUR_PROTOCOL)]);
   const texts = await Promise.all([show('-4'), show('-6')]);
   return texts
     .flatMap((text) => JSON.parse(text.trim() || '[]') as RawRoute[])

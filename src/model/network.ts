@@ -40,7 +40,9 @@ export type BridgeNetwork = Common & { readonly driver: 'bridge' };
 export type Network = MacvlanNetwork | OverlayNetwork | BridgeNetwork;
 
 /** Where a workload's interfaces live: a network namespace, by name or by one of its processes. */
-export type Sandbox = { readonly kind: 'netns'; readonly name: string } | { readonly kind: 'pid'; readonly pid: number };
+export type Sandbox =
+  | { readonly kind: 'netns'; readonly name: string }
+  | { readonly kind: 'pid'; readonly pid: number };
 
 /** A workload's interface on a network, as wanted. `addresses` is empty where Linkspan is to pick one. */
 export type Endpoint = {

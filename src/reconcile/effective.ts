@@ -5,7 +5,12 @@ import type { DesiredState, Endpoint, Network } from '../model/network.ts';
 import type { Problem } from '../model/problem.ts';
 
 /** An address that Linkspan picked once and keeps for the workload. */
-export type Lease = { readonly workload: string; readonly network: string; readonly family: 4 | 6; readonly address: string };
+export type Lease = {
+  readonly workload: string;
+  readonly network: string;
+  readonly family: 4 | 6;
+  readonly address: string;
+};
 
 export type Effective = {
   readonly desired: DesiredState;
@@ -67,7 +72,9 @@ function takenByNetwork(
   leases: readonly Lease[],
   remote: ReadonlyMap<string, ReadonlySet<string>>,
 ): Map<string, Set<string>> {
-  const taken = new Map([...networks].map(([name, network]) => [name, new Set(network.gateway ? [network.gateway] : [])]));
+  const taken = new Map(
+    [...networks].map(([name, network]) => [name, new Set(network.gateway ? [network.gateway] : [])]),
+  );
   for (const [name, addresses] of remote) for (const address of addresses) taken.get(name)?.add(address);
   for (const lease of leases) taken.get(lease.network)?.add(lease.address);
   for (const endpoint of endpoints) {

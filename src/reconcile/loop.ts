@@ -117,15 +117,12 @@ export class ReconcileLoop {
       const view = await look(this.#options.input(), this.#firewall);
       const due = view.steps.filter((step) => this.#backoff.isDue(step.object));
       if (due.length === 0 || pass > PASSES || signal.aborted) return this.#judged(view, due.length === 0);
-      for (const step of due) {
-        if (signal.aborted) break;
-        await this.#step(step);
-      }
+      for (const step of due) await this.#step(step, signal);
     }
   }
 
-  async #step(step: CycleView['steps'][number]): Promise<void> {
-    if (!this.#backoff.isDue(step.object)) return;
+  async #step(step: CycleView['steps'][number], signal: AbortSignal): Promise<void> {
+    if (signal.aborted || !this.#backoff.isDue(step.object)) return;
     const { log, endpoints } = this.#options;
     const reason = 'reason' in step ? ` (${step.reason})` : '';
     try {

@@ -17,7 +17,9 @@ export function natRules(nats: readonly Nat[], guarded: boolean): string {
   const masquerade = nats.map(
     (nat) => `    ip saddr ${formatIpPrefix(networkOf(nat.subnet))} oifname != "${nat.bridge}" masquerade\n`,
   );
-  const isolate = nats.map((nat) => `    iifname "${nat.bridge}" oifname { ${names} } oifname != "${nat.bridge}" drop\n`);
+  const isolate = nats.map(
+    (nat) => `    iifname "${nat.bridge}" oifname { ${names} } oifname != "${nat.bridge}" drop\n`,
+  );
   const guard = `  chain ${GUARD_CHAIN} {
     type filter hook forward priority filter; policy accept;
     iifname != { ${names} } oifname != { ${names} } drop

@@ -20,7 +20,8 @@ export function planEndpoints(
   intent: Intent,
   seen: Observation,
   gateway: string,
-  blocked: ReadonlyMap<string, Problem>,
+  /** networks whose links cannot be made, by object; and links that this plan deletes */
+  { blocked, gone }: { readonly blocked: ReadonlyMap<string, Problem>; readonly gone: ReadonlySet<string> },
 ): EndpointsPlan {
   const detach: Step[] = [...unwanted(intent, seen, gateway)];
   const attach: Step[] = [];
@@ -29,22 +30,24 @@ export function planEndpoints(
     if (blocked.has(`network/${spec.endpoint.network}`)) continue;
     const sandbox = seen.sandboxes.get(sandboxPath(spec.endpoint.sandbox));
     if (sandbox === undefined) waiting.set(spec.object, noSandbox(spec));
-    else planOne(spec, sandbox.links, seen, { detach, attach, waiting });
+    else planOne(spec, sandbox.links, { links: seen.links, gone }, { detach, attach, waiting });
   }
   return { detach, attach, waiting };
 }
 
 type Collected = { detach: Step[]; attach: Step[]; waiting: Map<string, Problem> };
 
-function planOne(spec: EndpointSpec, links: readonly ObservedLink[], seen: Observation, into: Collected): void {
+type Host = { readonly links: readonly ObservedLink[]; readonly gone: ReadonlySet<string> };
+
+function planOne(spec: EndpointSpec, links: readonly ObservedLink[], host: Host, into: Collected): void {
   const path = sandboxPath(spec.endpoint.sandbox);
   const have = links.find((link) => splitAlias(link.alias).alias === spec.alias);
-  const reason = have === undefined ? undefined : incompatible(spec, have, seen.links);
+  const reason = have === undefined ? undefined : incompatible(spec, have, host);
   if (have !== undefined && reason === undefined) {
     const changes = drift(spec, have);
     const { object } = spec;
     if (hasChanges(changes)) into.attach.push({ kind: 'link.adjust', object, sandbox: path, name: have.name, changes });
-    into.attach.push(...hostEndDrift(spec, seen.links));
+    into.attach.push(...hostEndDrift(spec, host.links));
     return;
   }
   if (have !== undefined && reason !== undefined) {
@@ -60,7 +63,9 @@ function planOne(spec: EndpointSpec, links: readonly ObservedLink[], seen: Obser
 function unwanted(intent: Intent, seen: Observation, gateway: string): readonly Step[] {
   // By inode, since one namespace may be known by a name and by a pid.
   const inodeOf = (path: string): number => seen.sandboxes.get(path)?.inode ?? 0;
-  const wanted = new Set(intent.endpoints.map((spec) => `${inodeOf(sandboxPath(spec.endpoint.sandbox))} ${spec.alias}`));
+  const wanted = new Set(
+    intent.endpoints.map((spec) => `${inodeOf(sandboxPath(spec.endpoint.sandbox))} ${spec.alias}`),
+  );
   return [...seen.sandboxes].flatMap(([sandbox, observed]) =>
     (observed?.links ?? [])
       .map((link) => ({ name: link.name, alias: splitAlias(link.alias).alias }))
@@ -94,7 +99,7 @@ function interfaceTaken(spec: EndpointSpec): Problem {
 }
 
 /** Why the interface must be made anew, or undefined. */
-function incompatible(spec: EndpointSpec, have: ObservedLink, host: readonly ObservedLink[]): string | undefined {
+function incompatible(spec: EndpointSpec, have: ObservedLink, host: Host): string | undefined {
   const { attachment } = spec;
   if (have.name !== spec.endpoint.interface) return `is named ${have.name} and shall be ${spec.endpoint.interface}`;
   if (have.kind !== attachment.type) return `is a ${have.kind} and shall be a ${attachment.type}`;
@@ -102,7 +107,8 @@ function incompatible(spec: EndpointSpec, have: ObservedLink, host: readonly Obs
   const gateways = splitAlias(have.alias).memo.filter((item) => item.startsWith('via '));
   if (gateways.join() !== spec.gateways.map((gateway) => `via ${gateway}`).join()) return 'has another gateway';
   if (attachment.type === 'veth') return undefined;
-  const parent = host.find((link) => link.name === attachment.parent);
+  if (host.gone.has(attachment.parent)) return `goes with ${attachment.parent}, which is made anew`;
+  const parent = host.links.find((link) => link.name === attachment.parent);
   if (have.parent !== parent?.index) return `hangs on another interface than ${attachment.parent}`;
   return have.data['mode'] === attachment.mode
     ? undefined

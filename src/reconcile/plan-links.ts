@@ -19,6 +19,8 @@ export type Adjustment = {
   readonly addDefaults?: readonly string[];
 };
 
+type Vxlan = Extract<LinkSpec['kind'], { type: 'vxlan' }>;
+
 type LinksPlan = {
   readonly remove: readonly Step[];
   readonly make: readonly Step[];
@@ -44,7 +46,8 @@ export function planLinks(intent: Intent, seen: Observation): LinksPlan {
     const reason = have === undefined ? undefined : incompatible(want, have, seen.links);
     if (have !== undefined && reason === undefined) {
       const changes = drift(want, have);
-      if (changes) make.push({ kind: 'link.adjust', object: want.object, sandbox: undefined, name: want.name, changes });
+      if (changes)
+        make.push({ kind: 'link.adjust', object: want.object, sandbox: undefined, name: want.name, changes });
       continue;
     }
     if (reason !== undefined) remove.push({ kind: 'link.delete', object: want.object, name: want.name, reason });
@@ -75,20 +78,22 @@ function nameTaken(want: LinkSpec): Problem {
 function incompatible(want: LinkSpec, have: ObservedLink, links: readonly ObservedLink[]): string | undefined {
   const { kind } = want;
   if (have.kind !== kind.type) return `is a ${have.kind} and shall be a ${kind.type}`;
-  if (kind.type === 'vxlan') {
-    if (have.data['id'] !== kind.vni) return `has VNI ${String(have.data['id'])} and shall have ${kind.vni}`;
-    if (have.data['port'] !== kind.port) return `has port ${String(have.data['port'])} and shall have ${kind.port}`;
-    const family = have.data['local6'] === undefined ? 4 : 6;
-    if (family !== (kind.local.includes(':') ? 6 : 4)) return 'changes the address family of its underlay';
-    const group = have.data['group'] ?? have.data['group6'];
-    if (group !== kind.multicast?.group) return `has group ${String(group)} and shall have ${kind.multicast?.group ?? 'none'}`;
-  }
+  if (kind.type === 'vxlan') return otherVxlan(kind, have.data);
   if (kind.type === 'macvlan') {
     const parent = links.find((link) => link.name === kind.parent);
     if (have.parent !== parent?.index) return `hangs on another interface than ${kind.parent}`;
     if (have.data['mode'] !== kind.mode) return `has mode ${String(have.data['mode'])} and shall have ${kind.mode}`;
   }
   return undefined;
+}
+
+function otherVxlan(kind: Vxlan, data: ObservedLink['data']): string | undefined {
+  if (data['id'] !== kind.vni) return `has VNI ${String(data['id'])} and shall have ${kind.vni}`;
+  if (data['port'] !== kind.port) return `has port ${String(data['port'])} and shall have ${kind.port}`;
+  if ('local6' in data !== kind.local.includes(':')) return 'changes the address family of its underlay';
+  const group = data['group'] ?? data['group6'];
+  const wanted = kind.multicast?.group;
+  return group === wanted ? undefined : `has group ${String(group)} and shall have ${String(wanted)}`;
 }
 
 function drift(want: LinkSpec, have: ObservedLink): Adjustment | undefined {
@@ -105,7 +110,7 @@ function drift(want: LinkSpec, have: ObservedLink): Adjustment | undefined {
 }
 
 /** `local` and `learning` can change under the workloads; the id must be named again for the kernel to accept it. */
-function vxlanDrift(kind: Extract<LinkSpec['kind'], { type: 'vxlan' }>, have: ObservedLink): readonly string[] {
+function vxlanDrift(kind: Vxlan, have: ObservedLink): readonly string[] {
   const local = have.data['local'] ?? have.data['local6'];
   const learning = have.data['learning'] === true;
   if (local === kind.local && learning === kind.learning) return [];

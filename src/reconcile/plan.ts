@@ -12,8 +12,18 @@ export type Step = { readonly object: string } & (
   | { readonly kind: 'endpoint.detach'; readonly sandbox: string; readonly name: string; readonly reason: string }
   | { readonly kind: 'link.delete'; readonly name: string; readonly reason: string }
   | { readonly kind: 'link.create'; readonly link: LinkSpec }
-  | { readonly kind: 'link.adjust'; readonly sandbox: string | undefined; readonly name: string; readonly changes: Adjustment }
-  | { readonly kind: 'fdb.sync'; readonly device: string; readonly add: readonly FdbRow[]; readonly remove: readonly FdbRow[] }
+  | {
+      readonly kind: 'link.adjust';
+      readonly sandbox: string | undefined;
+      readonly name: string;
+      readonly changes: Adjustment;
+    }
+  | {
+      readonly kind: 'fdb.sync';
+      readonly device: string;
+      readonly add: readonly FdbRow[];
+      readonly remove: readonly FdbRow[];
+    }
   | { readonly kind: 'routes.sync'; readonly add: readonly HostRoute[]; readonly remove: readonly HostRoute[] }
   | { readonly kind: 'firewall.apply'; readonly body: string }
   | { readonly kind: 'forwarding.set'; readonly on: boolean }
@@ -31,13 +41,14 @@ export type FirewallMemory = { readonly body: string; readonly fingerprint: stri
  */
 export function plan(intent: Intent, seen: Observation, gateway: string, memory: FirewallMemory): Plan {
   const links = planLinks(intent, seen);
-  const endpoints = planEndpoints(intent, seen, gateway, links.waiting);
+  const gone = new Set(links.remove.flatMap((step) => (step.kind === 'link.delete' ? [step.name] : [])));
+  const endpoints = planEndpoints(intent, seen, gateway, { blocked: links.waiting, gone });
   const steps = [
     ...endpoints.detach,
     ...links.remove,
     ...links.make,
-    ...planFdb(intent, seen),
-    ...planRoutes(intent, seen),
+    ...planFdb(intent, seen, gone),
+    ...planRoutes(intent, seen, gone),
     ...planFirewall(intent, seen, memory),
     ...endpoints.attach,
   ];
@@ -46,20 +57,25 @@ export function plan(intent: Intent, seen: Observation, gateway: string, memory:
 
 const rowKey = (row: FdbRow): string => `${row.mac} ${row.ip} ${row.port ?? ''}`;
 
-function planFdb(intent: Intent, seen: Observation): readonly Step[] {
+/** `gone`: links that this plan deletes; the kernel deletes their entries with them, even where they are made anew. */
+function planFdb(intent: Intent, seen: Observation, gone: ReadonlySet<string>): readonly Step[] {
   const devices = intent.links.filter((link) => link.kind.type === 'vxlan');
   return devices.flatMap((link): readonly Step[] => {
     const multicast = link.kind.type === 'vxlan' && link.kind.multicast?.group;
     const want = intent.fdb.get(link.name) ?? [];
     // The kernel itself keeps the group's entry of a multicast device.
-    const have = (seen.fdb.get(link.name) ?? []).filter((row) => row.ip !== multicast);
+    const rows = gone.has(link.name) ? [] : (seen.fdb.get(link.name) ?? []);
+    const have = rows.filter((row) => row.ip !== multicast);
     const { add, remove } = difference(want, have, rowKey);
-    return add.length + remove.length === 0 ? [] : [{ kind: 'fdb.sync', object: link.object, device: link.name, add, remove }];
+    return add.length + remove.length === 0
+      ? []
+      : [{ kind: 'fdb.sync', object: link.object, device: link.name, add, remove }];
   });
 }
 
-function planRoutes(intent: Intent, seen: Observation): readonly Step[] {
-  const { add, remove } = difference(intent.routes, seen.routes, (route) => `${route.to} ${route.device} ${route.source}`);
+function planRoutes(intent: Intent, seen: Observation, gone: ReadonlySet<string>): readonly Step[] {
+  const have = seen.routes.filter((route) => !gone.has(route.device));
+  const { add, remove } = difference(intent.routes, have, (route) => `${route.to} ${route.device} ${route.source}`);
   return add.length + remove.length === 0 ? [] : [{ kind: 'routes.sync', object: 'host/routes', add, remove }];
 }
 

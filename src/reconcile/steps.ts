@@ -10,7 +10,10 @@ import type { FirewallMemory, Step } from './plan.ts';
 import type { Adjustment } from './plan-links.ts';
 
 /** What executing a step needs beside the step. */
-export type StepContext = { readonly endpoints: EndpointStore; readonly rememberFirewall: (memory: FirewallMemory) => void };
+export type StepContext = {
+  readonly endpoints: EndpointStore;
+  readonly rememberFirewall: (memory: FirewallMemory) => void;
+};
 
 type Executors = {
   readonly [K in Step['kind']]: (step: Extract<Step, { kind: K }>, context: StepContext) => Promise<void>;
@@ -57,17 +60,11 @@ async function createLink(link: LinkSpec): Promise<void> {
 }
 
 function kindWords(kind: LinkKind): string {
-  switch (kind.type) {
-    case 'bridge':
-      return 'bridge';
-    case 'macvlan':
-      return `macvlan mode ${kind.mode}`;
-    case 'vxlan': {
-      const multicast = kind.multicast === undefined ? '' : ` group ${kind.multicast.group} dev ${kind.multicast.device}`;
-      const learning = kind.learning ? 'learning' : 'nolearning';
-      return `vxlan id ${kind.vni} local ${kind.local} dstport ${kind.port} ${learning}${multicast}`;
-    }
-  }
+  if (kind.type === 'bridge') return 'bridge';
+  if (kind.type === 'macvlan') return `macvlan mode ${kind.mode}`;
+  const multicast = kind.multicast === undefined ? '' : ` group ${kind.multicast.group} dev ${kind.multicast.device}`;
+  const learning = kind.learning ? 'learning' : 'nolearning';
+  return `vxlan id ${kind.vni} local ${kind.local} dstport ${kind.port} ${learning}${multicast}`;
 }
 
 async function adjustLink(name: string, changes: Adjustment, sandbox: string | undefined): Promise<void> {

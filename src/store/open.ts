@@ -8,9 +8,16 @@ import { APPLICATION_ID, MIGRATIONS } from './migrations.ts';
 
 /** Makes the state's directory (mode 0700) where it is missing; returns the path with symbolic links resolved. */
 export function prepareDirectory(path: string): string {
-  mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
+  makeDirectory(dirname(path));
   // Two names for one file must lead to one lock.
   return existsSync(path) ? realpathSync(path) : join(realpathSync(dirname(path)), basename(path));
+}
+
+/** Not mkdir's `recursive`: Node 24 retries without end where the system refuses with ENOENT, as under /proc. */
+function makeDirectory(directory: string): void {
+  if (existsSync(directory)) return;
+  makeDirectory(dirname(directory));
+  mkdirSync(directory, { mode: 0o700 });
 }
 
 /** Opens the database and brings it to the newest schema; a broken file is moved aside first and named in the result. */

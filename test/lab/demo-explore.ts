@@ -16,7 +16,7 @@ export function tour({ sites, workloads, gateways }: Scene, pages: Pages): strin
     `  ${cli} fdb line1`,
     `  ${historian} ping -c 3 10.110.0.31`,
     `  ${historian} sh`,
-    `  nsenter --net=${sites.a.gateway.path} tshark -i wan0 -f 'udp port 4789' -c 6`,
+    `  nsenter --net=${sites.a.gateway.path} tcpdump -nc 4 -i wan0 port 4789`,
     '  scripts/demo --end',
   ];
 }

@@ -61,25 +61,25 @@ test('the watchdog is pinged at half its interval while healthy, and only then',
 });
 
 test('open, setns and recvfrom reach the kernel', () => {
-  const { open, setns, close, socket, bind, sendto, recvfrom } = libc();
-  expect(() => open(join(directory, 'nothing'), LINUX.O_RDONLY)).toThrow('ENOENT');
-  const file = open('/proc/self/status', LINUX.O_RDONLY | LINUX.O_CLOEXEC);
-  expect(() => setns(file, LINUX.CLONE_NEWNET)).toThrow('EINVAL');
-  close(file);
-  expect(() => close(file)).toThrow('EBADF');
+  const calls = libc();
+  expect(() => calls.open(join(directory, 'nothing'), LINUX.O_RDONLY)).toThrow('ENOENT');
+  const file = calls.open('/proc/self/status', LINUX.O_RDONLY | LINUX.O_CLOEXEC);
+  expect(() => calls.setns(file, LINUX.CLONE_NEWNET)).toThrow('EINVAL');
+  calls.close(file);
+  expect(() => calls.close(file)).toThrow('EBADF');
 
   const [sender, receiver] = [0, 1].map((n) => {
-    const descriptor = socket(LINUX.AF_UNIX, LINUX.SOCK_DGRAM | LINUX.SOCK_NONBLOCK | LINUX.SOCK_CLOEXEC, 0);
-    bind(descriptor, Buffer.from(`\u0001\0\0linkspan-${process.pid}-${n}`));
+    const descriptor = calls.socket(LINUX.AF_UNIX, LINUX.SOCK_DGRAM | LINUX.SOCK_NONBLOCK | LINUX.SOCK_CLOEXEC, 0);
+    calls.bind(descriptor, Buffer.from(`\u0001\0\0linkspan-${process.pid}-${n}`));
     return descriptor;
   }) as [number, number];
   const data = Buffer.alloc(16);
   const address = Buffer.alloc(110);
-  expect(recvfrom(receiver, data, LINUX.MSG_DONTWAIT, address)).toBeUndefined();
-  expect(sendto(sender, Buffer.from('hello'), 0, Buffer.from(`\u0001\0\0linkspan-${process.pid}-1`))).toBe(5);
-  const got = recvfrom(receiver, data, 0, address);
+  expect(calls.recvfrom(receiver, data, LINUX.MSG_DONTWAIT, address)).toBeUndefined();
+  expect(calls.sendto(sender, Buffer.from('hello'), 0, Buffer.from(`\u0001\0\0linkspan-${process.pid}-1`))).toBe(5);
+  const got = calls.recvfrom(receiver, data, 0, address);
   expect(data.toString('utf8', 0, got?.length)).toBe('hello');
   expect(address.toString('utf8', 3, got?.addressLength)).toBe(`linkspan-${process.pid}-0`);
-  close(sender);
-  close(receiver);
+  calls.close(sender);
+  calls.close(receiver);
 });
