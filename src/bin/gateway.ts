@@ -6,6 +6,7 @@ import { writeRoutes } from '../control/writes.ts';
 import { desiredSchema } from '../document/index.ts';
 import { watchHost } from '../host/link-events.ts';
 import { namedSandboxes } from '../host/sandbox.ts';
+import type { Endpoint } from '../model/network.ts';
 import { PeerDirectory } from '../peers/directory.ts';
 import { Publisher } from '../peers/publisher.ts';
 import type { CycleInput, CycleView } from '../reconcile/cycle.ts';
@@ -61,7 +62,7 @@ export class Gateway {
       store: this.#store.documents,
       interfaces: () => this.#view && new Set(this.#view.seen.links.map((link) => link.name)),
       event,
-      onAccepted: () => this.#loop.wake(true),
+      onAccepted: () => this.#loop.wake('input'),
       onStatus: () => this.#report(),
     });
     this.#loop = new ReconcileLoop({
@@ -94,9 +95,12 @@ export class Gateway {
     this.#sandboxes = new Set();
     this.#stops.push(closing(await listenTcp(status.listen, read)));
     this.#stops.push(closing(await listenUnix(control.socket, [...read, ...writeRoutes(this.#commands())])));
-    const watcher = watchHost(() => this.#loop.wake());
+    const watcher = watchHost(
+      () => this.#loop.wake('host'),
+      () => namedSandboxesOf(this.#view?.desired.endpoints ?? []),
+    );
     this.#stops.push(() => watcher.close());
-    this.#stops.push(this.#directory.onChange(() => this.#loop.wake()));
+    this.#stops.push(this.#directory.onChange(() => this.#loop.wake('peers')));
     if (this.#brokerUrl === '') await this.#embedBroker();
     this.#stops.push(() => this.#session?.stop());
     this.#connect();
@@ -212,6 +216,11 @@ export class Gateway {
       peers: this.#directory.peers(),
     };
   }
+}
+
+/** The names in /run/netns whose coming and going matters. */
+function namedSandboxesOf(endpoints: readonly Endpoint[]): ReadonlySet<string> {
+  return new Set(endpoints.flatMap(({ sandbox }) => (sandbox.kind === 'netns' ? [sandbox.name] : [])));
 }
 
 function closing(listener: Listener): () => Promise<void> {

@@ -12,17 +12,19 @@ const GROUPS = 0x1 | 0x10 | 0x40 | 0x100;
 const POLL_MS = 250;
 
 /**
- * Calls `onChange` when an interface, an address or a route of the own namespace changes, or a named namespace comes
- * or goes. What changed is not said: the next look at the kernel shows it, and no event can be lost that way (a full
+ * Calls `onChange` when an interface, an address or a route of the own namespace changes, or a named namespace that
+ * matters comes or goes. What changed is not said: the next look at the kernel shows it, and no event can be lost that way (a full
  * socket buffer is one more reason to look).
  */
-export function watchHost(onChange: (what: string) => void): { close(): void } {
+export function watchHost(onChange: () => void, namespaces: () => ReadonlySet<string>): { close(): void } {
   const socket = openSocket();
   const buffer = Buffer.alloc(65_536);
   const timer = setInterval(() => {
-    if (drain(socket, buffer)) onChange('links');
+    if (drain(socket, buffer)) onChange();
   }, POLL_MS);
-  const watcher = watchNamespaces(() => onChange('namespaces'));
+  const watcher = watchNamespaces((name) => {
+    if (name === null || namespaces().has(name)) onChange();
+  });
   return {
     close: () => {
       clearInterval(timer);
@@ -54,9 +56,9 @@ function drain(socket: number, buffer: Buffer): boolean {
 }
 
 /** `ip netns add` makes the folder at its first use; where it does not exist yet, the regular cycle finds it. */
-function watchNamespaces(onChange: () => void): FSWatcher | undefined {
+function watchNamespaces(onChange: (name: string | null) => void): FSWatcher | undefined {
   try {
-    return watch(NAMED_NAMESPACES, onChange).on('error', () => {});
+    return watch(NAMED_NAMESPACES, (_event, name) => onChange(name)).on('error', () => {});
   } catch {
     return undefined;
   }

@@ -63,6 +63,7 @@ export class PeerDirectory {
   readonly #duplicates: DuplicateWatch;
   readonly #invalid = new Set<string>();
   readonly #counts: Record<Outcome, number> = { accepted: 0, stale: 0, own: 0, invalid: 0, erased: 0, full: 0 };
+  #ownText = '[]';
   #notifying = false;
 
   constructor(options: DirectoryOptions) {
@@ -120,6 +121,10 @@ export class PeerDirectory {
 
   /** This gateway's own MACs: a peer that claims one of them is not believed. */
   setOwnMacs(own: OwnMacs): void {
+    // Told after every cycle: only a difference is a change, or each cycle would wake the next.
+    const text = JSON.stringify([...own].map(([vni, macs]) => [vni, [...macs]]));
+    if (text === this.#ownText) return;
+    this.#ownText = text;
     this.#duplicates.setOwn(own);
     for (const { gw, records } of this.#owners.values()) {
       for (const record of records.values()) this.#duplicates.check(recordKey(record.vni, gw), record);

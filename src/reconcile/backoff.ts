@@ -24,6 +24,11 @@ export class Backoff {
     this.#failures.delete(object);
   }
 
+  /** Forgets the failures of all other objects: nothing is left to do for them, so nothing of them fails any more. */
+  retain(objects: ReadonlySet<string>): void {
+    for (const object of this.#failures.keys()) if (!objects.has(object)) this.#failures.delete(object);
+  }
+
   /** A new document, or a change of the host, is worth a fresh try of everything. */
   reset(): void {
     this.#failures.clear();

@@ -54,7 +54,9 @@ export async function look(input: CycleInput, memory: FirewallMemory): Promise<C
   const paths = new Set([...wanted.desired.endpoints.map((e) => sandboxPath(e.sandbox)), ...input.otherSandboxes]);
   const seen = await observe(input.underlay.address, paths);
   const view = { gateway, links: seen.links, underlay: seen.underlay, port: input.underlay.port };
-  const guarded = seen.firewall?.chains.includes(GUARD_CHAIN) ?? false;
+  // Remembered as well, since whoever flushes all tables must not make a router of a gateway that was none.
+  const guarded =
+    seen.firewall?.chains.includes(GUARD_CHAIN) ?? memory?.body.includes(`chain ${GUARD_CHAIN} {`) ?? false;
   const intent = intend(wanted.desired, input.remotes, view, { on: seen.forwarding, guarded });
   const planned = plan(intent, seen, gateway, memory);
   const problems = new Map([...wanted.problems, ...planned.waiting]);

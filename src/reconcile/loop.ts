@@ -8,6 +8,8 @@ import type { FirewallMemory } from './plan.ts';
 import { execute, type StepContext } from './steps.ts';
 
 const SETTLE_MS = 50;
+/** A host in turmoil (containers coming and going) is looked at once a second, not at each of its events. */
+const HOST_SPACING_MS = 1000;
 const RESYNC_MS = 60_000;
 const WAITING_MS = 5000;
 const PASSES = 6;
@@ -38,7 +40,8 @@ export class ReconcileLoop {
   #again = false;
   #abort = new AbortController();
   #timer: NodeJS.Timeout | undefined;
-  #soon = false;
+  #due = Number.POSITIVE_INFINITY;
+  #hostChanged = false;
   #stopped = false;
   #firewall: FirewallMemory;
   #lastGood: number | undefined;
@@ -49,22 +52,26 @@ export class ReconcileLoop {
     this.#backoff = new Backoff(options.clock);
   }
 
-  /** Something changed. `fresh`: the input itself, so what runs is out of date and failures deserve a new try. */
-  wake(fresh = false): void {
+  /**
+   * Something changed: the `input` itself (what runs is out of date, and failures deserve a new try), the `peers`, or
+   * the `host`.
+   */
+  wake(what: 'input' | 'peers' | 'host'): void {
+    this.#options.log.debug(`wake: ${what}`);
     if (this.#stopped) return;
-    if (fresh) {
+    if (what === 'input') {
       this.#backoff.reset();
       this.#abort.abort();
     }
-    this.#again = true;
-    // Not pushed back by each further wake: a host in turmoil must not keep the cycle from ever starting.
-    if (this.#running === undefined && !this.#soon) this.#schedule(SETTLE_MS);
+    if (what !== 'host') this.#again = true;
+    if (this.#running !== undefined) this.#hostChanged ||= what === 'host';
+    else this.#soonest(what === 'host' ? HOST_SPACING_MS - (this.age ?? HOST_SPACING_MS) : SETTLE_MS);
   }
 
   /** Resolves after a cycle that began after this call. */
   async settled(): Promise<void> {
     const done = new Promise<void>((resolve) => this.#waiters.push(resolve));
-    this.wake(true);
+    this.wake('input');
     await done;
   }
 
@@ -81,20 +88,28 @@ export class ReconcileLoop {
     for (const resolve of this.#waiters.splice(0)) resolve();
   }
 
+  /** Never pushed back by a further wake: a steady stream of them must not keep the cycle from starting. */
+  #soonest(delay: number): void {
+    const due = this.#options.clock.monotonic() + Math.max(SETTLE_MS, delay);
+    if (due < this.#due) this.#schedule(Math.max(SETTLE_MS, delay));
+  }
+
   #schedule(delay: number): void {
     clearTimeout(this.#timer);
-    this.#soon = delay === SETTLE_MS;
+    this.#due = this.#options.clock.monotonic() + delay;
     this.#timer = setTimeout(() => {
-      this.#soon = false;
+      this.#due = Number.POSITIVE_INFINITY;
       this.#running = this.#cycle().finally(() => {
         this.#running = undefined;
-        if (this.#again && !this.#stopped) this.#schedule(SETTLE_MS);
+        if (this.#again) this.wake('peers');
+        else if (this.#hostChanged) this.wake('host');
       });
     }, delay);
   }
 
   async #cycle(): Promise<void> {
     this.#again = false;
+    this.#hostChanged = false;
     this.#abort = new AbortController();
     const waiters = this.#waiters.splice(0);
     let delay = RESYNC_MS;
@@ -115,6 +130,7 @@ export class ReconcileLoop {
   async #passes(signal: AbortSignal): Promise<CycleView> {
     for (let pass = 1; ; pass += 1) {
       const view = await look(this.#options.input(), this.#firewall);
+      this.#backoff.retain(new Set(view.steps.map((step) => step.object)));
       const due = view.steps.filter((step) => this.#backoff.isDue(step.object));
       if (due.length === 0 || pass > PASSES || signal.aborted) return this.#judged(view, due.length === 0);
       for (const step of due) await this.#step(step, signal);

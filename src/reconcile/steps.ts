@@ -5,7 +5,7 @@ import { syncFdb } from '../host/fdb.ts';
 import { applyFirewall, readFirewall, setForwarding } from '../host/firewall.ts';
 import { OUR_GROUP } from '../host/links.ts';
 import { syncRoutes } from '../host/routes.ts';
-import { ipBatch } from '../host/run.ts';
+import { CommandError, ipBatch } from '../host/run.ts';
 import type { FirewallMemory, Step } from './plan.ts';
 import type { Adjustment } from './plan-links.ts';
 
@@ -23,7 +23,7 @@ type Executors = {
 const executors: Executors = {
   'endpoint.detach': (step, { endpoints }) => detach(step.sandbox, step.name, step.object, endpoints),
   'endpoint.attach': (step, { endpoints }) => attach(step.spec, endpoints),
-  'link.delete': (step) => ipBatch([`link del ${step.name}`]),
+  'link.delete': (step) => deleteLink(step.name),
   'link.create': (step) => createLink(step.link),
   'link.adjust': (step) => adjustLink(step.name, step.changes, step.sandbox),
   'fdb.sync': (step) => syncFdb(step.device, step.add, step.remove),
@@ -57,6 +57,13 @@ async function createLink(link: LinkSpec): Promise<void> {
     await ipBatch([`link del ${name}`]).catch(() => {});
     throw error;
   }
+}
+
+/** A link may be gone with another that an earlier step deleted: a veth's host end goes with the workload's end. */
+async function deleteLink(name: string): Promise<void> {
+  await ipBatch([`link del ${name}`]).catch((error: unknown) => {
+    if (!(error instanceof CommandError && error.stderr.includes('Cannot find device'))) throw error;
+  });
 }
 
 function kindWords(kind: LinkKind): string {

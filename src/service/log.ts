@@ -75,7 +75,10 @@ function oneLine(text: string): string {
 
 function pairs(fields: LogFields): string {
   return Object.entries(plain(fields))
-    .map(([name, value]) => ` ${name}=${oneLine(typeof value === 'string' ? quote(value) : JSON.stringify(value))}`)
+    .map(
+      ([name, value]) =>
+        ` ${oneLine(name)}=${oneLine(typeof value === 'string' ? quote(value) : JSON.stringify(value))}`,
+    )
     .join('');
 }
 

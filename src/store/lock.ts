@@ -18,16 +18,21 @@ export const BUSY_TIMEOUT_MS = 250;
 export function takeLock(statePath: string): () => void {
   const connection = new Database(`${statePath}.lock`, { timeout: BUSY_TIMEOUT_MS });
   try {
-    connection.exec('BEGIN EXCLUSIVE');
+    connection.exec('BEGIN');
   } catch (error) {
     connection.close();
-    throw isBusy(error) ? inUse(statePath, error) : error;
+    throw sqliteCode(error).startsWith('SQLITE_BUSY') ? inUse(statePath, error) : error;
   }
   return () => void connection.close();
 }
 
-function isBusy(error: unknown): boolean {
-  return error instanceof Database.SqliteError && error.code.startsWith('SQLITE_BUSY');
+/**
+ * SQLite's name for a failure, e.g. SQLITE_BUSY; empty for any other error. By the property, not by class: the native
+ * part is loaded once a process and its errors have the class of whoever loaded the package first.
+ */
+export function sqliteCode(error: unknown): string {
+  const code = typeof error === 'object' && error !== null && 'code' in error ? error.code : undefined;
+  return typeof code === 'string' && code.startsWith('SQLITE_') ? code : '';
 }
 
 function inUse(statePath: string, cause: unknown): LinkspanError {

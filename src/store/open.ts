@@ -3,7 +3,7 @@ import { basename, dirname, join } from 'node:path';
 import Database from 'better-sqlite3';
 import type { Clock } from '../service/clock.ts';
 import { LinkspanError, messageOf } from '../service/errors.ts';
-import { BUSY_TIMEOUT_MS } from './lock.ts';
+import { BUSY_TIMEOUT_MS, sqliteCode } from './lock.ts';
 import { APPLICATION_ID, MIGRATIONS } from './migrations.ts';
 
 /** Makes the state's directory (mode 0700) where it is missing; returns the path with symbolic links resolved. */
@@ -48,7 +48,7 @@ function openSound(path: string): Database.Database | undefined {
 }
 
 function isDamage(error: unknown): boolean {
-  return error instanceof Database.SqliteError && /^SQLITE_(CORRUPT|NOTADB)/.test(error.code);
+  return /^SQLITE_(CORRUPT|NOTADB)/.test(sqliteCode(error));
 }
 
 function closeAfter(database: Database.Database, error: unknown): unknown {

@@ -68,6 +68,8 @@ async function shown(lab: Lab, report: Report, { hold }: Options): Promise<numbe
     await show(lab, scene, report, pages);
   } catch (error) {
     if (report.muted) return 1;
+    // A failed step has been printed; what failed between two steps has not.
+    if (report.checks.every(({ ok }) => ok)) report.line(`✗ ${String(error)}`);
     const logs = await keepLogs(scene);
     report.line(`    logs:     ${logs}`);
     report.finish({ ok: false, engine: 'kernel', seconds: seconds(), addresses, logs, error: String(error) });
@@ -104,8 +106,18 @@ function keep(json: boolean): Promise<number> {
   });
 }
 
+function readOptions(): ReturnType<typeof parseArgs<{ options: typeof OPTIONS }>>['values'] | undefined {
+  try {
+    return parseArgs({ options: OPTIONS }).values;
+  } catch (error) {
+    process.stderr.write(`demo: ${error instanceof Error ? error.message : String(error)}\n${USAGE}`);
+    return undefined;
+  }
+}
+
 async function main(): Promise<number> {
-  const { values } = parseArgs({ options: OPTIONS });
+  const values = readOptions();
+  if (!values) return 2;
   if (values.help) {
     process.stdout.write(USAGE);
     return 0;
@@ -125,4 +137,8 @@ async function main(): Promise<number> {
   return await demo({ json: values.json ?? false, hold: values.hold ?? false });
 }
 
-process.exit(await main());
+const code = await main().catch((error: unknown) => {
+  process.stderr.write(`demo: ${error instanceof Error ? error.message : String(error)}\n`);
+  return 1;
+});
+process.exit(code);

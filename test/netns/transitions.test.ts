@@ -113,7 +113,7 @@ const CASES: readonly Case[] = [
       's1 link eth0 macvlan up mtu 1500 mode passthru on g/lan1',
       'g link lsb-cell bridge up mtu 1500 group 19539',
       'g address lsb-cell 172.30.0.1/24',
-      'g link lsp-w2cell veth up mtu 1500 on s2/eth0 master lsb-cell group 19539',
+      'g link lsp-w2cel4fcc8a veth up mtu 1500 on s2/eth0 master lsb-cell group 19539',
       's2 route default via 172.30.0.1 dev eth0',
       'g ip_forward 1',
       '		ip saddr 172.30.0.0/24 oifname != "lsb-cell" masquerade',

@@ -69,7 +69,6 @@ test.each([
   ['fleet: a/b', 'fleet'],
   ['underlay: { address: 10.0.0.300 }', 'underlay.address'],
   ['underlay: { port: 0 }', 'underlay.port'],
-  ['underlay: { port: "4789" }', 'underlay.port'],
   ['mqtt: { url: "http://broker" }', 'mqtt.url'],
   ['mqtt: { cert: /c.pem }', 'mqtt.cert'],
   ['state: { path: here.db }', 'state.path'],

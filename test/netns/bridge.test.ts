@@ -1,0 +1,129 @@
+import { afterEach, beforeEach, expect, test } from '@jest/globals';
+import type { Gateway } from '../lab/gateway.ts';
+import { startGateway } from '../lab/gateway.ts';
+import { Lab } from '../lab/lab.ts';
+import type { Namespace } from '../lab/namespace.ts';
+import { type Site, twoSites } from '../lab/sites.ts';
+import { until } from '../lab/wait.ts';
+import { builtService } from './support/built.ts';
+import { Capture } from './support/capture.ts';
+import { apply, type Spec, workload } from './support/documents.ts';
+import { kernelState } from './support/kernel-state.ts';
+
+const FORWARDING = '/proc/sys/net/ipv4/ip_forward';
+
+let lab: Lab;
+let site: Site;
+let wan: Namespace;
+let gateway: Gateway;
+let w1: Namespace;
+let w2: Namespace;
+let w3: Namespace;
+
+beforeEach(async () => {
+  builtService();
+  lab = new Lab();
+  const sites = await twoSites(lab);
+  site = sites.a;
+  wan = sites.b.gateway;
+  [w1, w2, w3] = [await site.workload('w1'), await site.workload('w2'), await site.workload('w3')];
+  await site.gateway.ip('address', 'add', '10.20.0.1/24', 'dev', 'lan0');
+  await setForwarding('0');
+  const mqtt = { url: 'mqtt://127.0.0.1:9' };
+  const config = { gateway: 'gw-a', underlay: { address: site.underlay }, mqtt, status: { listen: '127.0.0.1:0' } };
+  gateway = await startGateway(lab, { namespace: site.gateway, config });
+});
+afterEach(() => lab.close());
+
+const setForwarding = (value: string): Promise<unknown> => site.gateway.exec('sh', '-c', `echo ${value} >${FORWARDING}`);
+const forwarding = async (): Promise<string> => (await site.gateway.exec('cat', FORWARDING)).stdout.trim();
+const rules = async (): Promise<string> => (await site.gateway.attempt('nft', 'list', 'ruleset')).stdout;
+
+function cells(): Spec {
+  return {
+    networks: { cell: { driver: 'bridge', subnet: '172.30.0.0/24' }, cell2: { driver: 'bridge', subnet: '172.31.0.0/24' } },
+    workloads: {
+      w1: workload(w1, { cell: { address: '172.30.0.31' } }),
+      w2: workload(w2, { cell: { address: '172.30.0.32' } }),
+      w3: workload(w3, { cell2: { address: '172.31.0.33' } }),
+    },
+  };
+}
+
+/** The plant's PLC and the other site know the gateway as their router, as a misconfigured host would. */
+async function routeThrough(): Promise<void> {
+  await site.plc.ip('route', 'add', 'default', 'via', '10.20.0.1');
+  await wan.ip('route', 'add', '10.20.0.0/24', 'via', site.underlay);
+}
+
+test('workloads reach the plant behind the gateway’s address, and each other', async () => {
+  await apply(gateway, 1, cells());
+  const capture = await Capture.start(lab, site.plc, 'eth0', 'icmp');
+  expect(await w1.reaches(site.plcAddress, 2)).toBe(true);
+  await until('the request on the wire', () => /10\.20\.0\.1 > 10\.20\.0\.10: ICMP echo request/.test(capture.text()));
+  expect(capture.text()).not.toContain('172.30.0.31');
+  expect(await w1.reaches('172.30.0.32')).toBe(true);
+  expect(await site.gateway.reaches('172.30.0.31')).toBe(true);
+});
+
+test('two bridge networks do not reach each other, nor does the plant reach in', async () => {
+  await apply(gateway, 1, cells());
+  await routeThrough();
+  expect(await w3.reaches(site.plcAddress, 2)).toBe(true);
+  expect(await w1.reaches('172.31.0.33')).toBe(false);
+  expect(await w3.reaches('172.30.0.31')).toBe(false);
+  expect(await site.plc.reaches('172.30.0.31')).toBe(false);
+});
+
+test('where forwarding was off, the gateway does not become a router for others', async () => {
+  await routeThrough();
+  expect(await site.plc.reaches('198.51.100.2')).toBe(false);
+  await apply(gateway, 1, cells());
+  expect(await forwarding()).toBe('1');
+  expect(await site.plc.reaches('198.51.100.2')).toBe(false);
+  expect(await wan.reaches(site.plcAddress)).toBe(false);
+});
+
+test('where forwarding was on, it goes on as it did', async () => {
+  await setForwarding('1');
+  await routeThrough();
+  expect(await site.plc.reaches('198.51.100.2')).toBe(true);
+  await apply(gateway, 1, cells());
+  expect(await site.plc.reaches('198.51.100.2')).toBe(true);
+  await apply(gateway, 2, {});
+  expect(await forwarding()).toBe('1');
+});
+
+test('rules that somebody flushed come back with the next cycle, the guard too', async () => {
+  await routeThrough();
+  await apply(gateway, 1, cells());
+  const before = await rules();
+  await site.gateway.exec('nft', 'flush', 'ruleset');
+  // nft changes wake nobody; any change of a link does.
+  await site.gateway.ip('link', 'set', 'lan0', 'txqueuelen', '999');
+  await until('the rules', async () => (await rules()) === before);
+  expect(await w1.reaches(site.plcAddress, 2)).toBe(true);
+  expect(await site.plc.reaches('198.51.100.2')).toBe(false);
+  await apply(gateway, 2, {});
+  expect(await forwarding()).toBe('0');
+});
+
+test('a rule of somebody else in our table goes with the next cycle', async () => {
+  await apply(gateway, 1, cells());
+  const before = await rules();
+  await site.gateway.exec('nft', 'add', 'rule', 'inet', 'linkspan', 'forward', 'counter', 'accept');
+  await site.gateway.ip('link', 'set', 'lan0', 'txqueuelen', '998');
+  await until('the rule to be gone', async () => (await rules()) === before);
+});
+
+test('a restart changes nothing, cleanup takes everything back', async () => {
+  const sandboxes = [w1, w2, w3];
+  const empty = await kernelState(site.gateway, sandboxes);
+  await apply(gateway, 1, cells());
+  const full = await kernelState(site.gateway, sandboxes);
+  await gateway.stop();
+  expect(await kernelState(site.gateway, sandboxes)).toBe(full);
+  await site.gateway.exec(process.execPath, builtService(), '--config', `${gateway.dir}/linkspand.json`, '--cleanup');
+  expect(await forwarding()).toBe('0');
+  expect(await kernelState(site.gateway, sandboxes)).toBe(empty);
+});

@@ -1,0 +1,134 @@
+import { afterEach, beforeEach, expect, test } from '@jest/globals';
+import { run } from '../lab/exec.ts';
+import type { Gateway } from '../lab/gateway.ts';
+import { startGateway } from '../lab/gateway.ts';
+import { Lab } from '../lab/lab.ts';
+import type { Namespace } from '../lab/namespace.ts';
+import { type Site, twoSites } from '../lab/sites.ts';
+import { until } from '../lab/wait.ts';
+import { builtService } from './support/built.ts';
+import { Capture } from './support/capture.ts';
+import { apply, applyText, documentText, type Spec, workload } from './support/documents.ts';
+
+const PLANT = { driver: 'macvlan', uplink: 'lan', subnet: '10.20.0.0/24', subnet6: 'fd00:20::/64' };
+const MAC = '02:00:00:00:00:31';
+
+let lab: Lab;
+let site: Site;
+let gateway: Gateway;
+let w1: Namespace;
+let w2: Namespace;
+
+beforeEach(async () => {
+  builtService();
+  lab = new Lab();
+  ({ a: site } = await twoSites(lab));
+  [w1, w2] = [await site.workload('w1'), await site.workload('w2')];
+  await site.gateway.batch(['address add 10.20.0.1/24 dev lan0', 'address add fd00:20::1/64 dev lan0 nodad']);
+  await site.plc.batch(['address add fd00:20::10/64 dev eth0 nodad']);
+  const mqtt = { url: 'mqtt://127.0.0.1:9' };
+  const config = { gateway: 'gw-a', underlay: { address: site.underlay }, mqtt, status: { listen: '127.0.0.1:0' } };
+  gateway = await startGateway(lab, { namespace: site.gateway, config });
+});
+afterEach(() => lab.close());
+
+function plant(mode?: string, change: Record<string, unknown> = {}): Spec {
+  const network = { ...PLANT, ...(mode !== undefined && { mode }), ...change };
+  return {
+    uplinks: { lan: { interface: 'lan0' } },
+    networks: { plant: network },
+    workloads: {
+      w1: workload(w1, { plant: { address: '10.20.0.31', address6: 'fd00:20::31', mac: MAC } }),
+      ...(mode === 'passthru' ? {} : { w2: workload(w2, { plant: { address: '10.20.0.32' } }) }),
+    },
+  };
+}
+
+test('bridge mode: the plant, a sibling and the host reach the workload, and it reaches them', async () => {
+  const capture = await Capture.start(lab, site.plc, 'eth0', 'arp', 'or', 'icmp6');
+  await apply(gateway, 1, plant());
+  const announced = /02:00:00:00:00:31 > ff:ff:ff:ff:ff:ff.*(Request who-has|Reply) 10\.20\.0\.31/;
+  await until('the gratuitous ARP on the wire', () => announced.test(capture.text()));
+  await until('the unsolicited advertisement', () => /neighbor advertisement, tgt is fd00:20::31/.test(capture.text()));
+  expect(await w1.reaches(site.plcAddress)).toBe(true);
+  expect(await w1.reaches('fd00:20::10', 3)).toBe(true);
+  expect(await w1.reaches('10.20.0.32')).toBe(true);
+  expect(await site.plc.reaches('10.20.0.31')).toBe(true);
+  expect(await site.gateway.reaches('10.20.0.31')).toBe(true);
+  await until('the host to reach it over IPv6', () => site.gateway.reaches('fd00:20::31'), 5000);
+  expect(await w1.reaches('10.20.0.1')).toBe(true);
+  // The plant sees the workload's own MAC, not the gateway's.
+  const { stdout } = await site.plc.ip('neigh', 'show', '10.20.0.31');
+  expect(stdout).toContain(MAC);
+});
+
+test('without a shim the host does not reach the workload, and the state says so', async () => {
+  await apply(gateway, 1, plant('bridge', { shim: false }));
+  expect(await site.gateway.reaches('10.20.0.31')).toBe(false);
+  expect(await site.plc.reaches('10.20.0.31')).toBe(true);
+  expect((await gateway.status()).networks).toMatchObject([{ name: 'plant', shim: expect.stringMatching(/^off/) }]);
+});
+
+test.each(['vepa', 'private'])('%s mode: the plant is reached, the sibling is not', async (mode) => {
+  await apply(gateway, 1, plant(mode));
+  expect(await w1.reaches(site.plcAddress)).toBe(true);
+  // vepa leaves it to the switch to send a frame back where it came from; this one does not.
+  expect(await w1.reaches('10.20.0.32')).toBe(false);
+  const [link] = await w1.ipJson<{ linkinfo: { info_data: { mode: string } } }[]>('-d', 'link', 'show', 'eth0');
+  expect(link?.linkinfo.info_data.mode).toBe(mode);
+});
+
+test('vepa mode with a switch that sends frames back: the sibling is reached', async () => {
+  await apply(gateway, 1, plant('vepa'));
+  await site.switch.exec('bridge', 'link', 'set', 'dev', 'gw', 'hairpin', 'on');
+  expect(await w1.reaches('10.20.0.32', 2)).toBe(true);
+});
+
+test('passthru mode: one workload with the uplink’s own MAC', async () => {
+  await apply(gateway, 1, plant('passthru'));
+  expect(await w1.reaches(site.plcAddress, 2)).toBe(true);
+  const [uplink] = await site.gateway.ipJson<{ address: string }[]>('link', 'show', 'lan0');
+  const [link] = await w1.ipJson<{ address: string }[]>('link', 'show', 'eth0');
+  expect(link?.address).toBe(uplink?.address);
+});
+
+test('two interfaces of one name in one sandbox are refused; a foreign one is never replaced', async () => {
+  const twice = { w1: workload(w1, { plant: {} }), w9: workload(w1, { plant: { address: '10.20.0.39' } }) };
+  const refused = await applyText(gateway, documentText(1, { ...plant(), workloads: twice }));
+  expect(refused).toMatchObject({ code: 5, stderr: expect.stringContaining('/spec/workloads/w9') });
+  await w1.batch(['link add eth0 type bridge']);
+  await apply(gateway, 2, plant());
+  const { endpoints } = await gateway.status();
+  expect(endpoints.find(({ workload: name }) => name === 'w1')).toMatchObject({ state: 'waiting' });
+  expect(endpoints.find(({ workload: name }) => name === 'w2')).toMatchObject({ state: 'attached' });
+  const [link] = await w1.ipJson<{ linkinfo: { info_kind: string } }[]>('-d', 'link', 'show', 'eth0');
+  expect(link?.linkinfo.info_kind).toBe('bridge');
+  await w1.ip('link', 'del', 'eth0');
+  await until('the workload to be attached', () => w1.reaches(site.plcAddress), 10_000);
+});
+
+test('an uplink that vanishes is waited for, and all comes back with it', async () => {
+  await apply(gateway, 1, plant());
+  await site.gateway.ip('link', 'del', 'lan0');
+  await until('the service to say that it waits', async () => {
+    const { networks, health } = await gateway.status();
+    return health.ok && (networks[0]?.problem ?? '').includes('lan0');
+  });
+  await lab.veth(site.gateway, 'lan0', site.switch, 'gw');
+  await site.switch.ip('link', 'set', 'gw', 'master', 'br0');
+  await site.gateway.ip('address', 'add', '10.20.0.1/24', 'dev', 'lan0');
+  await until('the workload to be back on the wire', () => w1.reaches(site.plcAddress));
+  await until('the host to reach it', () => site.gateway.reaches('10.20.0.31'));
+  await until('the problem to be gone', async () => (await gateway.status()).networks[0]?.problem === null);
+});
+
+test('a sandbox that is deleted and made again is attached again within 10 s', async () => {
+  await apply(gateway, 1, plant());
+  await run(['ip', 'netns', 'delete', w1.name]);
+  const waiting = async (): Promise<boolean> =>
+    (await gateway.status()).endpoints.some((endpoint) => endpoint.workload === 'w1' && endpoint.state === 'waiting');
+  await until('the workload to wait for its namespace', waiting);
+  await run(['ip', 'netns', 'add', w1.name]);
+  await until('it to be back', () => w1.reaches(site.plcAddress), 10_000);
+  expect(await w2.reaches(site.plcAddress)).toBe(true);
+});
