@@ -18,7 +18,7 @@ export const BUSY_TIMEOUT_MS = 250;
 export function takeLock(statePath: string): () => void {
   const connection = new Database(`${statePath}.lock`, { timeout: BUSY_TIMEOUT_MS });
   try {
-    connection.exec('BEGIN');
+    connection.exec('BEGIN EXCLUSIVE');
   } catch (error) {
     connection.close();
     throw sqliteCode(error).startsWith('SQLITE_BUSY') ? inUse(statePath, error) : error;

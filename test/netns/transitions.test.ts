@@ -8,7 +8,9 @@ import { builtService } from './support/built.ts';
 import { apply, type Spec, workload } from './support/documents.ts';
 import { kernelState } from './support/kernel-state.ts';
 import { seededRandom } from './support/random.ts';
+import { gatewayName } from './support/names.ts';
 
+const GW_T = gatewayName('t');
 const STEPS = 40;
 
 type Case = {
@@ -38,7 +40,7 @@ const CASES: readonly Case[] = [
       },
     }),
     facts: [
-      'g link lsx-line vxlan up mtu 1450 id 10110 local 198.51.100.1 port 4789 learning true group 19539 alias linkspan:gw-t:network/line/vxlan',
+      `g link lsx-line vxlan up mtu 1450 id 10110 local 198.51.100.1 port 4789 learning true group 19539 alias linkspan:${GW_T}:network/line/vxlan`,
       'g fdb lsx-line 00:00:00:00:00:00 dst 198.51.100.2 permanent',
       `s1 link eth0 macvlan up mtu 1450 mode bridge on g/lsx-line mac ${MAC} group 19539`,
       's1 address eth0 10.110.0.31/24',
@@ -190,8 +192,12 @@ async function plantForeign(): Promise<void> {
     'link set lsx-foreign master br-other up',
     'route add 203.0.113.0/24 via 198.51.100.2 proto static',
   ]);
-  await run(g.inside(['bridge', '-batch', '-']), { input: 'fdb append 02:00:00:00:00:99 dev vx-other dst 198.51.100.2\n' });
-  await run(g.inside(['nft', '-f', '-']), { input: 'table inet other { chain c { type filter hook input priority 0; }; }\n' });
+  await run(g.inside(['bridge', '-batch', '-']), {
+    input: 'fdb append 02:00:00:00:00:99 dev vx-other dst 198.51.100.2\n',
+  });
+  await run(g.inside(['nft', '-f', '-']), {
+    input: 'table inet other { chain c { type filter hook input priority 0; }; }\n',
+  });
   await s1.batch(['link add own0 type bridge', 'address add 192.0.2.65/26 dev own0', 'link set own0 up']);
 }
 
@@ -210,7 +216,7 @@ beforeAll(async () => {
   for (const sandbox of sandboxes) await sandbox.ip('link', 'set', 'lo', 'up');
   await plantForeign();
   config = {
-    gateway: 'gw-t',
+    gateway: GW_T,
     underlay: { address: '198.51.100.1' },
     // Nobody listens there: documents come through the CLI.
     mqtt: { url: 'mqtt://127.0.0.1:9' },

@@ -14,7 +14,12 @@ type RawLink = {
   readonly link_index?: number;
   readonly master?: string;
   readonly linkinfo?: { readonly info_kind?: string; readonly info_data?: Record<string, unknown> };
-  readonly addr_info: readonly { readonly family: string; readonly local: string; readonly prefixlen: number; scope: string }[];
+  readonly addr_info: readonly {
+    readonly family: string;
+    readonly local: string;
+    readonly prefixlen: number;
+    scope: string;
+  }[];
 };
 type RawRoute = { dst: string; dev?: string; gateway?: string; prefsrc?: string; protocol?: string };
 type RawFdb = { mac: string; ifname: string; dst?: string; port?: number; state?: string };
@@ -37,12 +42,11 @@ export async function kernelState(gateway: Namespace, sandboxes: readonly Namesp
     }),
   );
   const lines = await Promise.all([
-    ...views.map((view) => linkLines(view, views)),
     ...[gateway, ...sandboxes].map((namespace) => routeLines(namespace)),
     fdbLines(gateway),
     hostLines(gateway),
   ]);
-  return lines.map((part) => part.join('\n')).join('\n');
+  return [...views.map((view) => linkLines(view, views)), ...lines].map((part) => part.join('\n')).join('\n');
 }
 
 function linkLines(view: View, views: readonly View[]): string[] {
@@ -99,7 +103,10 @@ async function fdbLines(gateway: Namespace): Promise<string[]> {
   const { stdout } = await gateway.exec('bridge', '-j', 'fdb', 'show');
   return (JSON.parse(stdout.trim() || '[]') as RawFdb[])
     .filter((row) => row.dst !== undefined)
-    .map((row) => `${gateway.label} fdb ${row.ifname} ${row.mac} dst ${row.dst ?? ''}${row.port === undefined ? '' : ` port ${row.port}`} ${row.state ?? ''}`)
+    .map(
+      (row) =>
+        `${gateway.label} fdb ${row.ifname} ${row.mac} dst ${row.dst ?? ''}${row.port === undefined ? '' : ` port ${row.port}`} ${row.state ?? ''}`,
+    )
     .toSorted();
 }
 
