@@ -1,4 +1,5 @@
-if (!process.version.startsWith('v24.')) throw new Error(`Linkspan is tested on Node 24; use "npm run jest" (this is ${process.version})`);
+if (!process.version.startsWith('v24.'))
+  throw new Error(`Linkspan is tested on Node 24; use "npm run jest" (this is ${process.version})`);
 
 const project = (displayName, testMatch) => ({
   displayName,

@@ -13,7 +13,9 @@ import { until } from './wait.ts';
 
 const PROGRAMS = fileURLToPath(new URL('../../dist/bin/', import.meta.url));
 /** V8's flags of the installed service, so that what is tested and measured is what runs. */
-const FLAGS = readFileSync(new URL('../../systemd/node-flags', import.meta.url), 'utf8').trim().split(' ');
+const FLAGS = readFileSync(new URL('../../systemd/node-flags', import.meta.url), 'utf8')
+  .trim()
+  .split(' ');
 const START_MS = 20_000;
 
 type Section = Record<string, unknown>;
