@@ -14,8 +14,8 @@ export interface EndpointStore {
 }
 
 /**
- * One workload's way onto its network: the link is made in the host under a temporary name, marked, moved into the
- * sandbox, named, addressed, brought up, announced to the wire and remembered. Whatever fails takes back all before it.
+ * One workload's way onto its network: the link is made in the host under a temporary name and marked; the endpoint is
+ * remembered; the link is moved into the sandbox, named, addressed, brought up and announced to the wire. Whatever fails takes back all before it.
  * @throws CommandError of the step that failed
  */
 export async function attach(spec: EndpointSpec, store: EndpointStore): Promise<void> {
@@ -25,13 +25,14 @@ export async function attach(spec: EndpointSpec, store: EndpointStore): Promise<
   try {
     undo.push('link in the host', () => ipBatch([`link del ${temporary}`]));
     await ipBatch(makeLink(spec));
+    // Remembered before it is there: after a crash the record says in which namespace to look for what is unwanted.
+    undo.push('record', async () => store.remove(endpoint.workload, endpoint.network));
+    store.put(remembered(endpoint, sandbox));
     undo.push('link on its way', () => ipBatch([`link del ${temporary}`], sandbox));
     await ipBatch([`link set ${temporary} netns ${sandbox} name ${endpoint.interface}`]);
     // Only from here on is that name certainly ours: before, it may be a foreign interface that made the move fail.
     undo.push('link in the sandbox', () => ipBatch([`link del ${endpoint.interface}`], sandbox));
     await ipBatch(configure(spec), sandbox);
-    store.put(remembered(endpoint, sandbox));
-    undo.push('record', async () => store.remove(endpoint.workload, endpoint.network));
     announce(sandbox, endpoint);
   } catch (error) {
     await undo.rollBack();

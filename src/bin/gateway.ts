@@ -5,7 +5,6 @@ import { encodeReported } from '../control/reported.ts';
 import { writeRoutes } from '../control/writes.ts';
 import { desiredSchema } from '../document/index.ts';
 import { watchHost } from '../host/link-events.ts';
-import { namedSandboxes } from '../host/sandbox.ts';
 import type { Endpoint } from '../model/network.ts';
 import { PeerDirectory } from '../peers/directory.ts';
 import { Publisher } from '../peers/publisher.ts';
@@ -34,7 +33,6 @@ export class Gateway {
   readonly #loop: ReconcileLoop;
   readonly #started = systemClock.monotonic();
   readonly #stops: (() => Promise<void> | void)[] = [];
-  #sandboxes: ReadonlySet<string>;
   #epoch: number;
   #brokerUrl: string;
   #session: GatewaySession | undefined;
@@ -47,7 +45,6 @@ export class Gateway {
     this.#brokerUrl = bootstrap.mqtt.url;
     this.#store = openStore(bootstrap.state.path, log);
     this.#epoch = this.#store.epoch.bumpEpoch();
-    this.#sandboxes = new Set(this.#store.endpoints.list().map((row) => row.sandbox));
     const { gateway, fleet } = bootstrap;
     const event = this.#event.bind(this);
     this.#directory = new PeerDirectory({
@@ -88,11 +85,8 @@ export class Gateway {
       events: this.#events,
       desiredSchema,
     });
-    // Interfaces that an earlier run left half-way stand in namespaces that no table names: look into all, once.
-    this.#sandboxes = new Set([...this.#sandboxes, ...(await namedSandboxes())]);
     this.#stops.push(() => this.#loop.stop());
     await this.#loop.settled();
-    this.#sandboxes = new Set();
     this.#stops.push(closing(await listenTcp(status.listen, read)));
     this.#stops.push(closing(await listenUnix(control.socket, [...read, ...writeRoutes(this.#commands())])));
     const watcher = watchHost(
@@ -176,7 +170,7 @@ export class Gateway {
       attachments: this.#store.attachments.list(),
       leases: this.#store.leases,
       remotes: this.#remotes(),
-      otherSandboxes: [...this.#sandboxes, ...this.#store.endpoints.list().map((row) => row.sandbox)],
+      otherSandboxes: this.#store.endpoints.list().map((row) => row.sandbox),
     };
   }
 

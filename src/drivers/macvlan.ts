@@ -1,6 +1,6 @@
 import type { ObservedLink } from '../host/links.ts';
 import type { HostRoute } from '../host/routes.ts';
-import { contains, parseIpPrefix } from '../model/ip.ts';
+import { contains, familyOf, parseIpPrefix } from '../model/ip.ts';
 import type { Endpoint, MacvlanNetwork } from '../model/network.ts';
 import type { Problem } from '../model/problem.ts';
 import { type HostView, type LinkSpec, type NetworkDriver, type NetworkSpec, waitingFor } from './driver.ts';
@@ -83,7 +83,10 @@ function specifyShim(
     object: `network/${network.name}`,
     kind: { type: 'macvlan', parent: parent.name, mode: 'bridge' },
     mtu: parent.mtu,
-    addresses: [],
+    // IPv6 answers a neighbour's question only on an interface that has the address; IPv4 answers on any.
+    addresses: [...new Set(routes.map((route) => route.source))]
+      .filter((source) => familyOf(source) === 6)
+      .map((source) => `${source}/128`),
   };
   return { links: [link], routes, note: name };
 }

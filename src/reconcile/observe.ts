@@ -36,6 +36,8 @@ export async function observe(underlayAddress: string, sandboxPaths: ReadonlySet
 }
 
 function findUnderlay(links: readonly ObservedLink[], address: string | undefined): Observation['underlay'] {
-  const link = links.find((candidate) => candidate.addresses.some((own) => own.split('/')[0] === address));
+  const link = links.find(
+    (candidate) => !candidate.ours && candidate.addresses.some((own) => own.split('/')[0] === address),
+  );
   return link === undefined || address === undefined ? undefined : { address, device: link.name, mtu: link.mtu };
 }

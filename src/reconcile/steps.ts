@@ -50,7 +50,7 @@ async function createLink(link: LinkSpec): Promise<void> {
   try {
     await ipBatch([
       `link set ${name} alias "${link.alias}"`,
-      ...link.addresses.map((address) => `address add ${address} dev ${name}`),
+      ...link.addresses.map((address) => addAddress(address, name)),
       `link set ${name} up`,
     ]);
   } catch (error) {
@@ -74,6 +74,11 @@ function kindWords(kind: LinkKind): string {
   return `vxlan id ${kind.vni} local ${kind.local} dstport ${kind.port} ${learning}${multicast}`;
 }
 
+/** `nodad`: see `attach`; the shim's address is the parent's too, and would find itself a duplicate. */
+function addAddress(address: string, name: string): string {
+  return `address add ${address} dev ${name}${address.includes(':') ? ' nodad' : ''}`;
+}
+
 async function adjustLink(name: string, changes: Adjustment, sandbox: string | undefined): Promise<void> {
   const set = `link set ${name}`;
   await ipBatch(
@@ -81,7 +86,7 @@ async function adjustLink(name: string, changes: Adjustment, sandbox: string | u
       ...(changes.vxlan === undefined ? [] : [`${set} type vxlan ${changes.vxlan.join(' ')}`]),
       ...(changes.mtu === undefined ? [] : [`${set} mtu ${changes.mtu}`]),
       ...(changes.master === undefined ? [] : [`${set} master ${changes.master}`]),
-      ...changes.addAddresses.map((address) => `address add ${address} dev ${name}`),
+      ...changes.addAddresses.map((address) => addAddress(address, name)),
       ...changes.removeAddresses.map((address) => `address del ${address} dev ${name}`),
       ...(changes.alias === undefined ? [] : [`${set} alias "${changes.alias}"`]),
       ...(changes.up === undefined ? [] : [`${set} up`]),
