@@ -15,7 +15,7 @@ import { systemClock } from '../service/clock.ts';
 import type { Log } from '../service/log.ts';
 import { EventRing } from '../status/events.ts';
 import { gatewayStatus, type StatusParts } from '../status/gateway-status.ts';
-import { localState, ownMacs, remotesByVni } from '../status/local-state.ts';
+import { duplicateProblems, localState, ownMacs, remotesByVni } from '../status/local-state.ts';
 import { readRoutes } from '../status/read-routes.ts';
 import { type Listener, listenTcp, listenUnix } from '../status/server.ts';
 import { endpointStatuses, fdbEntries } from '../status/snapshot.ts';
@@ -174,9 +174,11 @@ export class Gateway {
     };
   }
 
-  #cycled(view: CycleView): void {
+  #cycled(cycle: CycleView): void {
+    this.#directory.setOwnMacs(ownMacs(cycle));
+    const duplicates = duplicateProblems(cycle, this.#directory);
+    const view = { ...cycle, problems: new Map([...duplicates, ...cycle.problems]) };
     this.#view = view;
-    this.#directory.setOwnMacs(ownMacs(view));
     // A cycle that a newer document interrupted says nothing about that document.
     if (view.complete && view.document === this.#documents.desired) {
       this.#documents.settled([...view.problems.values()]);

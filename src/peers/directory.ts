@@ -4,7 +4,7 @@ import type { GatewayEvent, PeerStatus } from '../model/status.ts';
 import type { Vni } from '../model/vni.ts';
 import type { Clock } from '../service/clock.ts';
 import { parseAlive } from './alive.ts';
-import { DuplicateWatch, type OwnMacs } from './duplicates.ts';
+import { type Duplicate, DuplicateWatch, type OwnMacs } from './duplicates.ts';
 import { better, type Claim } from './mobility.ts';
 import { compareStamps, NEVER, type Stamp } from './order.ts';
 import { digestOfBytes, parseRecord, type RecordAddress } from './record.ts';
@@ -130,6 +130,11 @@ export class PeerDirectory {
       for (const record of records.values()) this.#duplicates.check(recordKey(record.vni, gw), record);
     }
     this.#changed();
+  }
+
+  /** Our own MACs that peers claim too: neither side's workload is reached while that lasts. */
+  duplicates(): readonly Duplicate[] {
+    return this.#duplicates.all();
   }
 
   /** Calls `listener` once after each burst of changes; returns the way to stop that. */

@@ -1,4 +1,5 @@
-import { type DesiredState, type OverlayNetwork } from '../model/network.ts';
+import { type DesiredState, endpointKey, type OverlayNetwork } from '../model/network.ts';
+import type { Problem } from '../model/problem.ts';
 import type { Mac } from '../model/mac.ts';
 import type { MacEntry, RemotesByVni } from '../model/peer.ts';
 import type { Vni } from '../model/vni.ts';
@@ -38,6 +39,21 @@ function macsOf(view: CycleView, network: string): readonly MacEntry[] {
 
 export function ownMacs(view: CycleView): ReadonlyMap<Vni, ReadonlySet<Mac>> {
   return new Map(overlays(view.desired).map(({ vni, name }) => [vni, new Set(macsOf(view, name).map(({ m }) => m))]));
+}
+
+/** By object: our workloads whose MAC another gateway's workload has too. */
+export function duplicateProblems(view: CycleView, directory: PeerDirectory): ReadonlyMap<string, Problem> {
+  const problems = new Map<string, Problem>();
+  for (const { mac, vni, gateway } of directory.duplicates()) {
+    const network = overlays(view.desired).find((candidate) => candidate.vni === vni);
+    const endpoint = view.desired.endpoints.find((e) => e.network === network?.name && e.mac === mac);
+    if (endpoint === undefined) continue;
+    const { workload } = endpoint;
+    const path = `/spec/workloads/${workload}/networks/${endpoint.network}/mac`;
+    const message = `workload ${workload}: gateway ${gateway} has a workload with the same MAC ${mac} on VNI ${vni}; rename one of the two, or give one a "mac"`;
+    problems.set(`endpoint/${endpointKey(endpoint)}`, { path, code: 'duplicate_mac', message });
+  }
+  return problems;
 }
 
 export function remotesByVni(desired: DesiredState, directory: PeerDirectory): RemotesByVni {

@@ -99,6 +99,23 @@ describe('two sites, a broker at the first', () => {
     expect(await workloads.a2.reaches('10.110.0.21')).toBe(true);
   });
 
+  test('one MAC at two sites is said by both, with the remedy, and is forgotten with its cause', async () => {
+    const twin = await sites.b.workload('twin');
+    const attach = ['attach', 'twin', 'line', '--netns', twin.name, '--mac', '02:00:00:00:00:11'];
+    expect(await b.cli(...attach, '--address', '10.110.0.29')).toMatchObject({ code: 0 });
+    const told = (gateway: string): Promise<unknown> =>
+      until(`${gateway} to report the duplicate`, () => {
+        const errors = fleet.operator.topic(`gw/${gateway}/reported`)?.['errors'] as { code: string }[] | undefined;
+        return errors?.some(({ code }) => code === 'duplicate_mac');
+      });
+    await told(GW_A);
+    await told(GW_B);
+    expect((await a.status()).health).toMatchObject({ ok: false, ready: true });
+    expect(await b.cli('detach', 'twin')).toMatchObject({ code: 0 });
+    await until('the health to return', async () => (await a.status()).health.ok && (await b.status()).health.ok);
+    expect(await workloads.b1.reaches('10.110.0.11', 3)).toBe(true);
+  });
+
   test('another VNI is out of reach, even with an address of the same subnet', async () => {
     const { a1, a3 } = workloads;
     expect(await a3.reaches('10.120.0.23')).toBe(true);
