@@ -103,13 +103,12 @@ describe('two sites, a broker at the first', () => {
     const twin = await sites.b.workload('twin');
     const attach = ['attach', 'twin', 'line', '--netns', twin.name, '--mac', '02:00:00:00:00:11'];
     expect(await b.cli(...attach, '--address', '10.110.0.29')).toMatchObject({ code: 0 });
-    const told = (gateway: string): Promise<unknown> =>
-      until(`${gateway} to report the duplicate`, () => {
+    for (const gateway of [GW_A, GW_B]) {
+      await until(`${gateway} to report the duplicate`, () => {
         const errors = fleet.operator.topic(`gw/${gateway}/reported`)?.['errors'] as { code: string }[] | undefined;
         return errors?.some(({ code }) => code === 'duplicate_mac');
       });
-    await told(GW_A);
-    await told(GW_B);
+    }
     expect((await a.status()).health).toMatchObject({ ok: false, ready: true });
     expect(await b.cli('detach', 'twin')).toMatchObject({ code: 0 });
     await until('the health to return', async () => (await a.status()).health.ok && (await b.status()).health.ok);
