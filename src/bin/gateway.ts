@@ -115,7 +115,7 @@ export class Gateway {
     const { startBroker } = await import('../control/broker.ts');
     const broker = await startBroker(this.#bootstrap.mqtt.embedded.listen);
     this.#stops.push(() => broker.close());
-    this.#brokerUrl = `mqtt://127.0.0.1:${broker.port}`;
+    this.#brokerUrl = broker.url;
   }
 
   #connect(): void {

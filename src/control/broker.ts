@@ -2,7 +2,12 @@ import { createServer, type AddressInfo, type Server, type Socket } from 'node:n
 import { Aedes } from 'aedes';
 import { LinkspanError, messageOf } from '../service/errors.ts';
 
-export type Broker = { readonly port: number; close(): Promise<void> };
+export type Broker = {
+  readonly port: number;
+  /** where this host itself reaches it */
+  readonly url: string;
+  close(): Promise<void>;
+};
 
 /** Starts the embedded MQTT 3.1.1 broker (retained messages in memory) on `listen`, HOST:PORT; port 0 takes a free one. */
 export async function startBroker(listen: string): Promise<Broker> {
@@ -30,7 +35,15 @@ export async function startBroker(listen: string): Promise<Broker> {
     await closeAedes();
     await closed;
   };
-  return { port: (server.address() as AddressInfo).port, close };
+  const bound = server.address() as AddressInfo;
+  return { port: bound.port, url: urlOf(bound), close };
+}
+
+/** A broker on the wildcard is reached over loopback; one that listens on an address only there. */
+function urlOf({ address, port }: AddressInfo): string {
+  if (address === '0.0.0.0') return `mqtt://127.0.0.1:${port}`;
+  if (address === '::') return `mqtt://[::1]:${port}`;
+  return `mqtt://${address.includes(':') ? `[${address}]` : address}:${port}`;
 }
 
 function parseListen(listen: string): { host: string; port: number } {

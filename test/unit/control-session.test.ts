@@ -305,6 +305,18 @@ describe('a broker that refuses', () => {
     await running.close();
   });
 
+  test('the embedded broker says where its own host reaches it', async () => {
+    for (const [listen, host] of [
+      ['0.0.0.0:0', '127.0.0.1'],
+      ['127.0.0.9:0', '127.0.0.9'],
+      ['[::1]:0', '[::1]'],
+    ] as const) {
+      const running = await startBroker(listen);
+      expect(running.url).toBe(`mqtt://${host}:${running.port}`);
+      await running.close();
+    }
+  });
+
   test('a listen address that is taken or malformed is told with the remedy', async () => {
     const running = await startBroker('127.0.0.1:0');
     await expect(startBroker(`127.0.0.1:${running.port}`)).rejects.toThrow(
