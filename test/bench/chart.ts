@@ -103,7 +103,7 @@ export function chart(report: Report): string {
   const { machine, labs, seconds } = report;
   const height = TOP + labs.length * LAB_HEIGHT + 12;
   const rounds = labs[0]?.rounds.length ?? 0;
-  const how = `median, least and greatest of ${rounds} alternating rounds of ${seconds} s; ${machine.cores} cores, Linux ${machine.kernel.split('-')[0]}, both gateways on one machine`;
+  const how = `median, least and greatest of ${rounds} alternating rounds of ${seconds} s; ${machine.cores} cores, Linux ${machine.kernel.split('-')[0]}, TCP ${report.congestion}; both gateways on one machine`;
   const parts = [
     element('style', {}, STYLE),
     element('rect', { width: WIDTH, height, fill: '#ffffff' }),

@@ -22,7 +22,7 @@ export type Report = {
   readonly taken: string;
   readonly machine: { readonly cores: number; readonly cpu: string; readonly kernel: string; readonly node: string };
   readonly seconds: number;
-  readonly pinned: boolean;
+  readonly congestion: string;
   readonly labs: readonly LabReport[];
 };
 
@@ -86,7 +86,7 @@ export async function benchDatapath(plan: Plan, progress: (line: string) => void
     taken: new Date().toISOString(),
     machine,
     seconds: plan.seconds,
-    pinned: plan.pin,
+    congestion: plan.congestion,
     labs,
   };
 }

@@ -7,12 +7,12 @@ import { table } from './table.ts';
 import type { LabName } from './topologies.ts';
 import { LABS } from './topologies.ts';
 
-const USAGE = `usage: scripts/bench datapath [--lab wire|veth] [--rounds N] [--seconds N] [--pin] [--json]
-                             [--chart FILE]
+const USAGE = `usage: scripts/bench datapath [--lab wire|veth] [--rounds N] [--seconds N] [--congestion NAME]
+                               [--json] [--chart FILE]
 Measures Linkspan's datapath beside others, in network namespaces of this machine; needs root.
   --lab      only this lab; default both (veth: underlay with offloads; wire: real 1500-byte packets)
   --rounds   alternating rounds, default 5       --seconds  of each measurement, default 2
-  --pin      client on the first core, server on the second; default: as the scheduler likes
+  --congestion  TCP's congestion control, default cubic, as Linux has it unless somebody changed it
   --json     the report with every round          --chart    draws the figures into an SVG file`;
 
 class UsageError extends Error {}
@@ -40,7 +40,7 @@ function parse(argv: readonly string[]): Command | undefined {
       lab: { type: 'string' },
       rounds: { type: 'string', default: '5' },
       seconds: { type: 'string', default: '2' },
-      pin: { type: 'boolean', default: false },
+      congestion: { type: 'string', default: 'cubic' },
       json: { type: 'boolean', default: false },
       chart: { type: 'string' },
       help: { type: 'boolean', default: false },
@@ -52,7 +52,7 @@ function parse(argv: readonly string[]): Command | undefined {
     labs: labsOf(values.lab),
     rounds: positive('rounds', values.rounds),
     seconds: positive('seconds', values.seconds),
-    pin: values.pin,
+    congestion: values.congestion,
   };
   return { plan, json: values.json, chart: values.chart };
 }

@@ -37,7 +37,7 @@ export function table(report: Report): string {
   const rounds = labs[0]?.rounds.length ?? 0;
   return [
     `Datapath: medians (least..greatest) of ${rounds} alternating rounds of ${seconds} s`,
-    `${machine.cores} cores, ${machine.cpu}, Linux ${machine.kernel.split('-')[0]}${report.pinned ? ', client and server pinned' : ''}`,
+    `${machine.cores} cores, ${machine.cpu}, Linux ${machine.kernel.split('-')[0]}, TCP ${report.congestion}`,
     ...labs.flatMap((lab) => labTable(lab)),
     '',
     "underlay: gateway to gateway. kernel: Linkspan's kernel engine (vxlan, macvlan).",
