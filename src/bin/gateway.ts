@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { createCommands } from '../control/commands.ts';
 import { Documents } from '../control/documents.ts';
 import { GatewaySession } from '../control/gateway-session.ts';
@@ -11,6 +12,7 @@ import { Publisher } from '../peers/publisher.ts';
 import type { CycleInput, CycleView } from '../reconcile/cycle.ts';
 import { ReconcileLoop } from '../reconcile/loop.ts';
 import type { Bootstrap } from '../service/bootstrap.ts';
+import { messageOf } from '../service/errors.ts';
 import { systemClock } from '../service/clock.ts';
 import type { Log } from '../service/log.ts';
 import { EventRing } from '../status/events.ts';
@@ -20,6 +22,8 @@ import { readRoutes } from '../status/read-routes.ts';
 import { type Listener, listenTcp, listenUnix } from '../status/server.ts';
 import { endpointStatuses, fdbEntries } from '../status/snapshot.ts';
 import { openStore, type Store } from '../store/store.ts';
+
+const YIELD_MS = 30_000;
 
 /** The service as a whole: built here, started in order, stopped in reverse. */
 export class Gateway {
@@ -37,6 +41,8 @@ export class Gateway {
   #brokerUrl: string;
   #session: GatewaySession | undefined;
   #view: CycleView | undefined;
+  #raised = false;
+  #stopped = false;
 
   constructor(bootstrap: Bootstrap, log: Log, version: string) {
     this.#bootstrap = bootstrap;
@@ -102,6 +108,7 @@ export class Gateway {
 
   /** In reverse order of the start. What runs in the kernel goes on running. */
   async stop(): Promise<void> {
+    this.#stopped = true;
     for (const stop of this.#stops.splice(0).toReversed()) await stop();
   }
 
@@ -140,13 +147,35 @@ export class Gateway {
   /** The fleet knows a later epoch of this gateway than its own state does (state lost): go beyond it. */
   async #reconnect(epoch: number): Promise<void> {
     await this.#session?.stop();
-    this.#epoch = this.#store.epoch.raiseEpoch(epoch + 1);
+    if (this.#raised) await this.#yieldName();
+    if (this.#stopped) return;
+    this.#raised = true;
+    this.#epoch = this.#raiseEpoch(epoch + 1);
     this.#event(
       'epoch.raised',
       'warning',
       `the fleet knew epoch ${epoch} of this gateway; going on with ${this.#epoch}`,
     );
     this.#connect();
+  }
+
+  /** A state is lost once at most; whoever is ahead of us again runs now, and two that chase each other reach nobody. */
+  async #yieldName(): Promise<void> {
+    const { gateway } = this.#bootstrap;
+    const remedy = 'give each its own `gateway` in its bootstrap file; this one waits half a minute';
+    this.#event('gateway.duplicate', 'error', `another gateway runs as ${gateway}; ${remedy}`);
+    await sleep(YIELD_MS, undefined, { ref: false });
+  }
+
+  /** Where it cannot be stored, it holds for this run: the next start finds the fleet's epoch again. */
+  #raiseEpoch(epoch: number): number {
+    try {
+      return this.#store.epoch.raiseEpoch(epoch);
+    } catch (error) {
+      const { path } = this.#bootstrap.state;
+      this.#event('state.unwritable', 'error', `${path}: ${messageOf(error)}; free some space or mend the file`);
+      return epoch;
+    }
   }
 
   #commands(): Parameters<typeof writeRoutes>[0] {

@@ -2,6 +2,8 @@ import type { GatewayEvent } from '../model/status.ts';
 import type { Vni } from '../model/vni.ts';
 import type { PeerDirectory } from '../peers/directory.ts';
 import { parseAlive } from '../peers/alive.ts';
+import { EPOCH_FOLLOWED_MAX } from '../peers/order.ts';
+import { parseRecord } from '../peers/record.ts';
 import type { LocalState, Publication, Publisher } from '../peers/publisher.ts';
 import type { Clock } from '../service/clock.ts';
 import { EventLimit } from './event-limit.ts';
@@ -163,11 +165,18 @@ export class GatewaySession {
   }
 
   #route(name: string, payload: Buffer): void {
-    const { fleet, gateway, directory, onDesired } = this.#options;
+    const { fleet, gateway, onDesired } = this.#options;
     const topic = parseTopic(fleet, name);
-    if (topic?.kind === 'record') directory.receiveRecord({ fleet, vni: topic.vni, gw: topic.gw }, payload);
+    if (topic?.kind === 'record') this.#routeRecord(topic.vni, topic.gw, payload);
     else if (topic?.kind === 'alive') this.#routeAlive(topic.gw, payload);
     else if (topic?.kind === 'desired' && topic.gw === gateway && payload.length > 0) onDesired(payload);
+  }
+
+  #routeRecord(vni: Vni, gw: string, payload: Buffer): void {
+    const { fleet, gateway, publisher, directory } = this.#options;
+    if (gw !== gateway) return void directory.receiveRecord({ fleet, vni, gw }, payload);
+    const parsed = parseRecord(payload, { fleet, vni, gw });
+    if (parsed.ok && parsed.value.epoch > publisher.epoch) this.#behind(parsed.value.epoch);
   }
 
   #routeAlive(gw: string, payload: Buffer): void {
@@ -178,13 +187,26 @@ export class GatewaySession {
 
   // a gateway whose database was lost counts its epochs from 1 again, and its peers would take nothing from it
   #checkOwn(payload: Buffer): void {
-    const { gateway, publisher, onEpochBehind } = this.#options;
+    const { gateway, publisher } = this.#options;
     const parsed = parseAlive(payload, gateway);
     const behind = parsed.ok && parsed.value.epoch >= publisher.epoch && !publisher.isOwnAlive(payload);
-    if (!behind) return this.#ownAliveKnown();
-    if (this.#ownAlive === 'behind') return;
+    if (!behind || !this.#behind(parsed.value.epoch)) this.#ownAliveKnown();
+  }
+
+  /** Whether this session ends for a higher epoch; an epoch that no gateway can have reached is told and not followed. */
+  #behind(epoch: number): boolean {
+    if (epoch > EPOCH_FOLLOWED_MAX) {
+      const remedy = "somebody else writes there: mend the broker's access rules, then erase the retained message";
+      this.#options.onEvent(
+        'epoch_forged',
+        'error',
+        `epoch ${epoch} on this gateway's own topics is forged; ${remedy}`,
+      );
+      return false;
+    }
+    if (this.#ownAlive !== 'behind') this.#options.onEpochBehind(epoch);
     this.#ownAlive = 'behind';
-    onEpochBehind(parsed.value.epoch);
+    return true;
   }
 
   #ownAliveKnown(): void {

@@ -30,6 +30,7 @@ const BACKOFF_MS = [1000, 30_000] as const;
 const CONNECT_TIMEOUT_MS = 10_000;
 const STOP_TIMEOUT_MS = 2000;
 const KEEPALIVE_S = 15;
+const STEADY_MS = 10_000;
 
 /** One lasting MQTT session: connects, subscribes, comes back. Nothing that the broker does makes it throw. */
 export class MqttSession {
@@ -42,6 +43,7 @@ export class MqttSession {
   #version: 4 | 5 = 5;
   #trouble: string | undefined;
   #attempt = 0;
+  #since: number | undefined;
 
   constructor(options: SessionOptions) {
     this.#options = options;
@@ -91,9 +93,17 @@ export class MqttSession {
   async #run(signal: AbortSignal): Promise<void> {
     while (!signal.aborted) {
       await this.#connectOnce(signal);
+      if (this.#lasted() > STEADY_MS) this.#attempt = 0;
       await sleep(this.#backoff(this.#attempt), undefined, { signal }).catch(() => undefined);
       this.#attempt += 1;
     }
+  }
+
+  /** How long the session that ended had stood: one that ends at once, again and again, must not come back at once. */
+  #lasted(): number {
+    const since = this.#since;
+    this.#since = undefined;
+    return since === undefined ? 0 : performance.now() - since;
   }
 
   // full jitter: after a broker's restart the gateways of a fleet must not come back in step
@@ -143,7 +153,7 @@ export class MqttSession {
   }
 
   async #established(client: MqttClient): Promise<void> {
-    this.#attempt = 0;
+    this.#since = performance.now();
     if (this.#trouble !== undefined)
       this.#options.onEvent('broker_connected', 'info', `broker ${this.#url}: connected`);
     this.#trouble = undefined;

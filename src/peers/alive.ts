@@ -1,5 +1,6 @@
 import type { Alive, AliveState } from '../model/peer.ts';
 import { isVni } from '../model/vni.ts';
+import { EPOCH_MAX } from './order.ts';
 import { asFields, asList, asNameOf, asNumber, asText, asVteps, parseWith, refuse } from './parse.ts';
 import type { Fields, Parsed } from './parse.ts';
 
@@ -17,7 +18,7 @@ function readAlive(fields: Fields, gw: string): Alive {
   return {
     v: 1,
     gw: asNameOf('gw', fields['gw'], gw),
-    epoch: asNumber('epoch', fields['epoch'], 0, Number.MAX_SAFE_INTEGER),
+    epoch: asNumber('epoch', fields['epoch'], 0, EPOCH_MAX),
     seq: asNumber('seq', fields['seq'], 0, Number.MAX_SAFE_INTEGER),
     state: readState(fields['state']),
     vteps: asVteps(fields['vteps'] ?? [], 0),

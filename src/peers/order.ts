@@ -11,6 +11,13 @@ export type Stamp = { readonly epoch: number; readonly seq: number };
 /** Publications one connection may make: 2^28 leave room for 2^25 connections in an epoch. */
 export const SESSION_BLOCK = 2 ** 28;
 
+/**
+ * An epoch counts a gateway's starts, so no real one comes near; the bound keeps a forged one from using up the numbers
+ * above it. Only half of it is ever followed: whoever does still has 2^31 starts left.
+ */
+export const EPOCH_MAX = 2 ** 32 - 1;
+export const EPOCH_FOLLOWED_MAX = 2 ** 31 - 1;
+
 /** Before anything a gateway can publish. */
 export const NEVER: Stamp = { epoch: -1, seq: -1 };
 

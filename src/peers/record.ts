@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { parseMac, type Mac } from '../model/mac.ts';
 import type { MacEntry, PeerRecord } from '../model/peer.ts';
 import { isVni, type Vni } from '../model/vni.ts';
+import { EPOCH_MAX } from './order.ts';
 import { asFields, asIp, asList, asNameOf, asNumber, asText, asVteps, parseWith, refuse } from './parse.ts';
 import type { Fields, Parsed } from './parse.ts';
 
@@ -30,7 +31,7 @@ function readRecord(fields: Fields, address: RecordAddress): PeerRecord {
     fleet: asNameOf('fleet', fields['fleet'], address.fleet),
     vni: address.vni,
     gw: asNameOf('gw', fields['gw'], address.gw),
-    epoch: asNumber('epoch', fields['epoch'], 0, Number.MAX_SAFE_INTEGER),
+    epoch: asNumber('epoch', fields['epoch'], 0, EPOCH_MAX),
     seq: asNumber('seq', fields['seq'], 0, Number.MAX_SAFE_INTEGER),
     iat: asNumber('iat', fields['iat'], 0, Number.MAX_SAFE_INTEGER),
     exp: asNumber('exp', fields['exp'], 0, Number.MAX_SAFE_INTEGER),

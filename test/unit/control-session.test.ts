@@ -239,11 +239,36 @@ describe.each([
     }
     expect(JSON.parse(seen.get('alive') ?? '')).toMatchObject({ epoch: 9, state: 'down' });
   });
+
+  test('an epoch on our own topics that no gateway can have is told and not followed, another is', async () => {
+    const port = await freePort();
+    await broker(port);
+    const forger = mqttConnect(`mqtt://127.0.0.1:${port}`, { protocolVersion: 4 });
+    cleanups.push(() => forger.endAsync(true));
+    const forge = (topic: string, epoch: number): Promise<unknown> => {
+      const body = { v: 1, gw: 'gw-a', epoch, seq: 1, state: 'up' };
+      const table = { fleet: 'plant', vni: LINE1, iat: 1, exp: 2, vtep: [{ ip: '192.0.2.1', port: 4789 }], mtu: 1450 };
+      const text = JSON.stringify({ ...body, ...table, bum: 'replicate', macs: [] });
+      return forger.publishAsync(`linkspan/v1/plant/${topic}`, text, { qos: 1, retain: true });
+    };
+    await forge('gw/gw-a/alive', 2 ** 53 - 1);
+    await forge(`vni/${LINE1}/gw/gw-a`, 2 ** 32 - 1);
+    const a = gateway('gw-a', port, 9);
+    a.session.setLocal(local(1, LINE1));
+    await until('the forged epoch is told', () => a.events.includes('epoch_forged'));
+    const b = gateway('gw-b', port);
+    b.session.setLocal(local(2, LINE1));
+    await until('our own statements go out', () => stateOf(b) === 'up');
+    expect(a.behind).toEqual([]);
+    await forge(`vni/${LINE1}/gw/gw-a`, 41);
+    await until('the epoch is behind', () => a.behind.length > 0);
+    expect(a.behind).toEqual([41]);
+  });
 });
 
 function mqttSession(
   port: number,
-  over: { passwordFile?: string; username?: string } = {},
+  over: { passwordFile?: string; username?: string; backoffMs?: [number, number] } = {},
 ): { session: MqttSession; events: string[]; connects: () => number } {
   const events: string[] = [];
   let connects = 0;
@@ -291,6 +316,16 @@ describe('a broker that refuses', () => {
       'broker_connected',
     ]);
     expect(events.join()).not.toMatch(/wrong|hunter2/);
+  });
+
+  test('two sessions of one name do not chase each other ever faster', async () => {
+    const port = await freePort();
+    await mosquitto(port);
+    const [one, two] = [mqttSession(port, { backoffMs: [10, 2000] }), mqttSession(port, { backoffMs: [10, 2000] })];
+    one.session.start();
+    two.session.start();
+    await sleep(2000);
+    expect(one.connects() + two.connects()).toBeLessThan(40);
   });
 
   test('a receiver that throws is told and does not end the session', async () => {
