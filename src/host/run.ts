@@ -9,7 +9,8 @@ export class CommandError extends LinkspanError {
   readonly stderr: string;
 
   constructor(argv: readonly string[], exitCode: number | null, stderr: string, remedy: string) {
-    const reason = stderr.trim() || `ended with code ${exitCode ?? 'none (killed or timed out)'}`;
+    const reason =
+      stderr.trim().replaceAll('\n', ', ') || `ended with code ${exitCode ?? 'none (killed or timed out)'}`;
     super({ code: 'command_failed', object: argv.slice(0, 6).join(' '), reason, remedy });
     this.exitCode = exitCode;
     this.stderr = stderr;
@@ -48,5 +49,17 @@ export function inNamespace(path: string | undefined, argv: readonly string[]): 
 
 /** Runs lines of `ip -batch`, which stops at the first failing line. */
 export async function ipBatch(lines: readonly string[], namespace?: string): Promise<void> {
-  if (lines.length > 0) await run(inNamespace(namespace, ['ip', '-batch', '-']), `${lines.join('\n')}\n`);
+  if (lines.length === 0) return;
+  await run(inNamespace(namespace, ['ip', '-batch', '-']), `${lines.join('\n')}\n`).catch((error: unknown) => {
+    throw error instanceof CommandError ? nameLine(error, lines) : error;
+  });
+}
+
+const FAILED_LINE = /\s*Command failed -:(\d+)\s*$/;
+
+/** `ip -batch` tells the failing line by its number only. */
+function nameLine(error: CommandError, lines: readonly string[]): CommandError {
+  const line = lines[Number(FAILED_LINE.exec(error.stderr)?.[1] ?? 0) - 1];
+  if (line === undefined) return error;
+  return new CommandError(['ip', line], error.exitCode, error.stderr.replace(FAILED_LINE, ''), error.remedy);
 }

@@ -153,8 +153,16 @@ export class ReconcileLoop {
 
   #judged(view: CycleView, complete: boolean): CycleView {
     const failed = [...this.#backoff.problems()].map(
-      ([object, message]) => [object, { path: '', code: 'failed' as const, message }] as const,
+      ([object, message]) =>
+        [object, { path: pathOf(object), code: 'failed' as const, message: `${object}: ${message}` }] as const,
     );
     return { ...view, complete, problems: new Map([...view.problems, ...failed]) };
   }
+}
+
+/** Where an object stands in the document; empty for what no document names. */
+function pathOf(object: string): string {
+  const [kind, name = '', network = ''] = object.split('/');
+  if (kind === 'network') return `/spec/networks/${name}`;
+  return kind === 'endpoint' ? `/spec/workloads/${name}/networks/${network}` : '';
 }

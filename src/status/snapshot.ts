@@ -42,7 +42,7 @@ export function endpointStatuses(view: CycleView): readonly EndpointStatus[] {
   return view.desired.endpoints.map((endpoint) => {
     const link = attachedLink(view, endpoint);
     const problem = view.problems.get(`endpoint/${endpointKey(endpoint)}`);
-    const failed = problem?.code === 'failed' ? 'failed' : 'waiting';
+    const failed = problem?.code === 'failed';
     return {
       workload: endpoint.workload,
       network: endpoint.network,
@@ -50,10 +50,16 @@ export function endpointStatuses(view: CycleView): readonly EndpointStatus[] {
       mac: link?.mac ?? endpoint.mac,
       addresses: link?.addresses ?? endpoint.addresses.map((address) => formatIpPrefix(address)),
       sandbox: sandboxPath(endpoint.sandbox),
-      state: link === undefined ? failed : 'attached',
+      state: stateOf(link !== undefined, failed),
       problem: problem?.message ?? null,
     };
   });
+}
+
+/** A half-made interface is there as well, so what failed is not attached. */
+function stateOf(there: boolean, failed: boolean): EndpointStatus['state'] {
+  if (failed) return 'failed';
+  return there ? 'attached' : 'waiting';
 }
 
 /** The forwarding tables as the kernel holds them, with the gateway behind each VTEP, and our own workloads' MACs. */
