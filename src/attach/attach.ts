@@ -1,9 +1,10 @@
 import { type EndpointSpec, memoOf } from '../drivers/driver.ts';
 import { withMemo } from '../drivers/naming.ts';
 import { OUR_GROUP } from '../host/links.ts';
-import { ipBatch } from '../host/run.ts';
+import { CommandError, ipBatch } from '../host/run.ts';
 import { formatIpPrefix } from '../model/ip.ts';
 import { type Endpoint, sandboxPath } from '../model/network.ts';
+import { LinkspanError } from '../service/errors.ts';
 import { announce } from './announce.ts';
 import { UndoStack } from './undo.ts';
 
@@ -23,28 +24,31 @@ export async function attach(spec: EndpointSpec, store: EndpointStore): Promise<
   const { endpoint, temporary } = spec;
   const sandbox = sandboxPath(endpoint.sandbox);
   try {
-    undo.push('link in the host', () => ipBatch([`link del ${temporary}`]));
-    await ipBatch(makeLink(spec));
+    const [make, ...mark] = makeLink(spec);
+    await ipBatch([make]);
+    // Only from here on is that name certainly ours: before, it may be a foreign interface that made this fail.
+    undo.push('link in the host', () => ipBatch([`link del dev ${temporary}`]));
+    await ipBatch(mark);
     // Remembered before it is there: after a crash the record says in which namespace to look for what is unwanted.
     undo.push('record', async () => store.remove(endpoint.workload, endpoint.network));
     store.put(remembered(endpoint, sandbox));
-    undo.push('link on its way', () => ipBatch([`link del ${temporary}`], sandbox));
-    await ipBatch([`link set ${temporary} netns ${sandbox} name ${endpoint.interface}`]);
+    undo.push('link on its way', () => ipBatch([`link del dev ${temporary}`], sandbox));
+    await ipBatch([`link set dev ${temporary} netns ${sandbox} name ${endpoint.interface}`]);
     // Only from here on is that name certainly ours: before, it may be a foreign interface that made the move fail.
-    undo.push('link in the sandbox', () => ipBatch([`link del ${endpoint.interface}`], sandbox));
+    undo.push('link in the sandbox', () => ipBatch([`link del dev ${endpoint.interface}`], sandbox));
     await ipBatch(configure(spec), sandbox);
     announce(sandbox, endpoint);
   } catch (error) {
     await undo.rollBack();
-    throw error;
+    throw isMacTaken(error) ? macTaken(spec, error) : error;
   }
 }
 
-function makeLink(spec: EndpointSpec): readonly string[] {
+function makeLink(spec: EndpointSpec): readonly [string, ...string[]] {
   const { attachment, temporary, mtu } = spec;
   const address = spec.mac === undefined ? '' : ` address ${spec.mac}`;
   const common = `name ${temporary}${address} mtu ${mtu} group ${OUR_GROUP}`;
-  const alias = `link set ${temporary} alias "${withMemo(spec.alias, memoOf(spec))}"`;
+  const alias = `link set dev ${temporary} alias "${withMemo(spec.alias, memoOf(spec))}"`;
   if (attachment.type === 'macvlan') {
     return [`link add link ${attachment.parent} ${common} type macvlan mode ${attachment.mode}`, alias];
   }
@@ -52,8 +56,8 @@ function makeLink(spec: EndpointSpec): readonly string[] {
   return [
     `link add ${common} type veth peer name ${hostEnd} mtu ${mtu} group ${OUR_GROUP}`,
     alias,
-    `link set ${hostEnd} alias "${spec.alias}"`,
-    `link set ${hostEnd} master ${attachment.bridge} up`,
+    `link set dev ${hostEnd} alias "${spec.alias}"`,
+    `link set dev ${hostEnd} master ${attachment.bridge} up`,
   ];
 }
 
@@ -68,7 +72,7 @@ function configure(spec: EndpointSpec): readonly string[] {
     ...spec.endpoint.addresses.map(
       (address) => `address add ${formatIpPrefix(address)} dev ${name}${address.family === 6 ? ' nodad' : ''}`,
     ),
-    `link set ${name} up`,
+    `link set dev ${name} up`,
     ...spec.gateways.map((gateway) => `route replace default via ${gateway} dev ${name}`),
   ];
 }
@@ -76,4 +80,20 @@ function configure(spec: EndpointSpec): readonly string[] {
 function remembered(endpoint: Endpoint, sandbox: string): Parameters<EndpointStore['put']>[0] {
   const { workload, network, mac } = endpoint;
   return { workload, network, sandbox, interface: endpoint.interface, mac };
+}
+
+/** macvlan refuses a second interface of the same MAC on one parent when it is brought up. */
+function isMacTaken(error: unknown): boolean {
+  return error instanceof CommandError && error.stderr.includes('Address already in use');
+}
+
+function macTaken({ endpoint, attachment }: EndpointSpec, cause: unknown): LinkspanError {
+  const parent = attachment.type === 'macvlan' ? attachment.parent : attachment.bridge;
+  return new LinkspanError({
+    code: 'mac_taken',
+    object: `MAC ${endpoint.mac}`,
+    reason: `another interface on ${parent} has it`,
+    remedy: 'end the processes that still hold a deleted namespace with it, or give another "mac"',
+    cause,
+  });
 }

@@ -9,7 +9,7 @@ import type { EndpointStore } from './attach.ts';
  */
 export async function detach(sandbox: string, name: string, object: string, store: EndpointStore): Promise<void> {
   try {
-    await ipBatch([`link del ${name}`], sandbox);
+    await ipBatch([`link del dev ${name}`], sandbox);
   } catch (error) {
     if (!isGone(error, sandbox)) throw error;
   }

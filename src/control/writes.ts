@@ -34,10 +34,9 @@ export interface Commands {
 }
 
 const NAME = '^[A-Za-z0-9][A-Za-z0-9_.-]{0,62}$';
-// The kernel's own rules for an interface name: dev_valid_name() in net/core/dev.c.
-const INTERFACE = '^(?!\\.{1,2}$)[^/:\\s\\u0000]{1,15}$';
-// One file name below /run/netns.
-const NETNS = '^(?!\\.{1,2}$)[^/\\u0000]{1,255}$';
+// As in a document: the kernel takes more, but ip's batch input has words, quotes and comments of its own.
+const INTERFACE = '^(?!(?:lo|all|default)$)[A-Za-z0-9_][A-Za-z0-9_.-]{0,14}$';
+const NETNS = '^[A-Za-z0-9_][A-Za-z0-9_.-]{0,254}$';
 const PID_MAX = 2 ** 22;
 
 const text = (pattern: string): object => ({ type: 'string', pattern });

@@ -49,19 +49,19 @@ async function createLink(link: LinkSpec): Promise<void> {
   await ipBatch([`link add ${parent}name ${name} mtu ${mtu} group ${OUR_GROUP} type ${kindWords(kind)}`]);
   try {
     await ipBatch([
-      `link set ${name} alias "${link.alias}"`,
+      `link set dev ${name} alias "${link.alias}"`,
       ...link.addresses.map((address) => addAddress(address, name)),
-      `link set ${name} up`,
+      `link set dev ${name} up`,
     ]);
   } catch (error) {
-    await ipBatch([`link del ${name}`]).catch(() => {});
+    await ipBatch([`link del dev ${name}`]).catch(() => {});
     throw error;
   }
 }
 
 /** A link may be gone with another that an earlier step deleted: a veth's host end goes with the workload's end. */
 async function deleteLink(name: string): Promise<void> {
-  await ipBatch([`link del ${name}`]).catch((error: unknown) => {
+  await ipBatch([`link del dev ${name}`]).catch((error: unknown) => {
     if (!(error instanceof CommandError && error.stderr.includes('Cannot find device'))) throw error;
   });
 }
@@ -80,7 +80,7 @@ function addAddress(address: string, name: string): string {
 }
 
 async function adjustLink(name: string, changes: Adjustment, sandbox: string | undefined): Promise<void> {
-  const set = `link set ${name}`;
+  const set = `link set dev ${name}`;
   await ipBatch(
     [
       ...(changes.vxlan === undefined ? [] : [`${set} type vxlan ${changes.vxlan.join(' ')}`]),
