@@ -12,6 +12,8 @@ import { natRules } from './nat.ts';
 export type Intent = {
   readonly links: readonly LinkSpec[];
   readonly endpoints: readonly EndpointSpec[];
+  /** of networks that wait: they keep what they have */
+  readonly pending: readonly { readonly endpoint: Endpoint; readonly alias: string }[];
   readonly fdb: ReadonlyMap<string, readonly FdbRow[]>;
   readonly routes: readonly HostRoute[];
   /** body of our nftables table; empty: no table */
@@ -48,6 +50,9 @@ export function intend(
       const spec = networks.get(endpoint.network);
       return spec === undefined ? [] : [endpointSpec(endpoint, spec, host.gateway)];
     }),
+    pending: desired.endpoints
+      .filter((endpoint) => !networks.has(endpoint.network))
+      .map((endpoint) => ({ endpoint, alias: endpointAlias(host.gateway, endpoint.workload, endpoint.network) })),
     fdb,
     routes: specs.flatMap((spec) => spec.routes),
     firewall: natRules(nats, forwarding.guarded || !forwarding.on),

@@ -5,6 +5,7 @@ import { formatIpPrefix } from '../model/ip.ts';
 import { sandboxPath } from '../model/network.ts';
 import type { Problem } from '../model/problem.ts';
 import type { Intent } from './intend.ts';
+import { nameRival } from './name-rival.ts';
 import type { Observation } from './observe.ts';
 import type { Step } from './plan.ts';
 import { type Adjustment, hasChanges } from './plan-links.ts';
@@ -29,7 +30,9 @@ export function planEndpoints(
   for (const spec of intent.endpoints) {
     if (blocked.has(`network/${spec.endpoint.network}`)) continue;
     const sandbox = seen.sandboxes.get(sandboxPath(spec.endpoint.sandbox));
+    const rival = sandbox && nameRival(spec, sandbox, intent, seen);
     if (sandbox === undefined) waiting.set(spec.object, noSandbox(spec));
+    else if (rival !== undefined) waiting.set(spec.object, interfaceTaken(spec, rival));
     else planOne(spec, sandbox.links, { links: seen.links, gone }, { detach, attach, waiting });
   }
   return { detach, attach, waiting };
@@ -52,9 +55,6 @@ function planOne(spec: EndpointSpec, links: readonly ObservedLink[], host: Host,
   }
   if (have !== undefined && reason !== undefined) {
     into.detach.push({ kind: 'endpoint.detach', object: spec.object, sandbox: path, name: have.name, reason });
-  } else if (links.some((link) => link.name === spec.endpoint.interface && !link.ours)) {
-    into.waiting.set(spec.object, interfaceTaken(spec));
-    return;
   }
   into.attach.push({ kind: 'endpoint.attach', object: spec.object, spec });
 }
@@ -63,24 +63,22 @@ function planOne(spec: EndpointSpec, links: readonly ObservedLink[], host: Host,
 function unwanted(intent: Intent, seen: Observation, gateway: string): readonly Step[] {
   // By inode, since one namespace may be known by a name and by a pid.
   const inodeOf = (path: string): number => seen.sandboxes.get(path)?.inode ?? 0;
+  // Waiting (an uplink unplugged, say) is no reason to tear down.
   const wanted = new Set(
-    intent.endpoints.map((spec) => `${inodeOf(sandboxPath(spec.endpoint.sandbox))} ${spec.alias}`),
+    [...intent.endpoints, ...intent.pending].map(
+      (spec) => `${inodeOf(sandboxPath(spec.endpoint.sandbox))} ${spec.alias}`,
+    ),
   );
   return [...seen.sandboxes].flatMap(([sandbox, observed]) =>
     (observed?.links ?? [])
       .map((link) => ({ name: link.name, alias: splitAlias(link.alias).alias }))
       .filter((link) => link.alias.startsWith(`${aliasPrefix(gateway)}endpoint/`))
-      .filter((link) => !wanted.has(`${inodeOf(sandbox)} ${link.alias}`) && !isWaiting(intent, link.alias))
+      .filter((link) => !wanted.has(`${inodeOf(sandbox)} ${link.alias}`))
       .map((link): Step => {
         const object = link.alias.slice(aliasPrefix(gateway).length);
         return { kind: 'endpoint.detach', object, sandbox, name: link.name, reason: 'no longer wanted' };
       }),
   );
-}
-
-/** An endpoint whose network waits (its uplink unplugged, say) keeps what it has: waiting is no reason to tear down. */
-function isWaiting(intent: Intent, alias: string): boolean {
-  return [...intent.waiting.keys()].some((object) => alias.endsWith(`/${object.slice('network/'.length)}`));
 }
 
 function noSandbox(spec: EndpointSpec): Problem {
@@ -92,9 +90,9 @@ function noSandbox(spec: EndpointSpec): Problem {
   return { path: `/spec/workloads/${workload}/sandbox`, code: 'waiting', message };
 }
 
-function interfaceTaken(spec: EndpointSpec): Problem {
+function interfaceTaken(spec: EndpointSpec, owner: string): Problem {
   const { workload, network, interface: name } = spec.endpoint;
-  const message = `workload ${workload}: its namespace has an interface ${name} that is not Linkspan's; name another with "interface"`;
+  const message = `workload ${workload}: in its namespace the interface ${name} is ${owner}; name another with "interface"`;
   return { path: `/spec/workloads/${workload}/networks/${network}/interface`, code: 'name_taken', message };
 }
 
