@@ -33,7 +33,9 @@ export function planLinks(intent: Intent, seen: Observation): LinksPlan {
   const make: Step[] = [];
   const waiting = new Map<string, Problem>();
   const kept = new Set([...intent.links.map((link) => link.name), ...intent.endpoints.map((spec) => spec.hostEnd)]);
-  const unwanted = seen.links.filter((link) => link.ours && !kept.has(link.name) && !belongsToWaiting(link, intent));
+  const unwanted = seen.links.filter(
+    (link) => isMadeHere(link) && !kept.has(link.name) && !belongsToWaiting(link, intent),
+  );
   for (const link of unwanted) {
     remove.push({ kind: 'link.delete', object: objectOf(link), name: link.name, reason: 'no longer wanted' });
   }
@@ -54,6 +56,11 @@ export function planLinks(intent: Intent, seen: Observation): LinksPlan {
     make.push({ kind: 'link.create', object: want.object, link: want });
   }
   return { remove, make, waiting };
+}
+
+/** This namespace may itself be a workload's sandbox: what another gateway put into it bears our group, but no such name. */
+function isMadeHere(link: ObservedLink): boolean {
+  return link.ours && /^ls[xbspt]-/.test(link.name);
 }
 
 /** A network that waits (its underlay or uplink lost, say) keeps what it has: waiting is no reason to tear down. */
@@ -78,7 +85,7 @@ function nameTaken(want: LinkSpec): Problem {
 function incompatible(want: LinkSpec, have: ObservedLink, links: readonly ObservedLink[]): string | undefined {
   const { kind } = want;
   if (have.kind !== kind.type) return `is a ${have.kind} and shall be a ${kind.type}`;
-  if (kind.type === 'vxlan') return otherVxlan(kind, have.data);
+  if (kind.type === 'vxlan') return otherVxlan(kind, have.data) ?? otherDevice(kind, have.data);
   if (kind.type === 'macvlan') {
     const parent = links.find((link) => link.name === kind.parent);
     if (have.parent !== parent?.index) return `hangs on another interface than ${kind.parent}`;
@@ -94,6 +101,13 @@ function otherVxlan(kind: Vxlan, data: ObservedLink['data']): string | undefined
   const group = data['group'] ?? data['group6'];
   const wanted = kind.multicast?.group;
   return group === wanted ? undefined : `has group ${String(group)} and shall have ${String(wanted)}`;
+}
+
+/** A group is joined on one interface, and the underlay's address may move to another. */
+function otherDevice(kind: Vxlan, data: ObservedLink['data']): string | undefined {
+  const device = kind.multicast?.device;
+  if (device === undefined || data['link'] === device) return undefined;
+  return `joins its group on ${String(data['link'])} and shall on ${device}`;
 }
 
 function drift(want: LinkSpec, have: ObservedLink): Adjustment | undefined {
