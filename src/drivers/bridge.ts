@@ -1,14 +1,18 @@
-import { formatIpPrefix } from '../model/ip.ts';
+import type { ObservedLink } from '../host/links.ts';
+import { formatIpPrefix, overlaps, parseIpPrefix } from '../model/ip.ts';
 import type { BridgeNetwork } from '../model/network.ts';
-import type { NetworkDriver, NetworkSpec } from './driver.ts';
+import type { Problem } from '../model/problem.ts';
+import { type NetworkDriver, type NetworkSpec, waitingFor } from './driver.ts';
 import { linkName, networkAlias } from './naming.ts';
 
 const DEFAULT_MTU = 1500;
 
 /** A network inside the gateway: a bridge that is its workloads' router, and masquerades what leaves. */
 export const bridge: NetworkDriver<BridgeNetwork> = {
-  specify(network, _endpoints, _remotes, host): NetworkSpec {
+  specify(network, _endpoints, _remotes, host): NetworkSpec | Problem {
     const name = linkName('lsb', network.name);
+    const clash = overlapping(network, host.links);
+    if (clash !== undefined) return waitingFor(network, clash, 'subnet_overlap');
     const mtu = network.mtu ?? host.underlay?.mtu ?? DEFAULT_MTU;
     const subnet = network.subnets.find((prefix) => prefix.family === 4);
     const routed = subnet !== undefined && network.gateway !== undefined;
@@ -34,3 +38,17 @@ export const bridge: NetworkDriver<BridgeNetwork> = {
     };
   },
 };
+
+/** The bridge's route would take the host's own way into that subnet: to its peers, its broker, its operator. */
+function overlapping(network: BridgeNetwork, links: readonly ObservedLink[]): string | undefined {
+  for (const { ours, name, addresses } of links) {
+    if (ours) continue;
+    for (const text of addresses) {
+      const own = parseIpPrefix(text);
+      const subnet = own && network.subnets.find((prefix) => prefix.family === own.family && overlaps(prefix, own));
+      if (subnet)
+        return `network ${network.name}: subnet ${formatIpPrefix(subnet)} overlaps ${text} of this gateway's ${name}, which it would cut off; use another subnet`;
+    }
+  }
+  return undefined;
+}
