@@ -24,7 +24,8 @@ function words(row: FdbRow, device: string): string {
 
 /**
  * Brings a device's table from what it holds to what it shall hold. What is new comes first, so that a VTEP that moved
- * is reached at its new place before the old one goes.
+ * is reached at its new place before the old one goes. `-force`: an entry that the kernel refuses must not keep the
+ * others from being made.
  */
 export async function syncFdb(device: string, add: readonly FdbRow[], remove: readonly FdbRow[]): Promise<void> {
   const replaced = new Set(add.filter((row) => row.mac !== FLOOD).map((row) => row.mac));
@@ -32,5 +33,5 @@ export async function syncFdb(device: string, add: readonly FdbRow[], remove: re
     ...add.map((row) => `fdb ${row.mac === FLOOD ? 'append' : 'replace'} ${words(row, device)} permanent`),
     ...remove.filter((row) => !replaced.has(row.mac)).map((row) => `fdb del ${words(row, device)}`),
   ];
-  if (lines.length > 0) await run(['bridge', '-batch', '-'], `${lines.join('\n')}\n`);
+  if (lines.length > 0) await run(['bridge', '-force', '-batch', '-'], `${lines.join('\n')}\n`);
 }

@@ -7,8 +7,8 @@ export const MAX_PAYLOAD = 64 * 1024;
 
 const NAME = /^[a-z0-9-]{1,63}$/;
 const MAX_VTEPS = 8;
-// "this host", multicast, reserved and broadcast: none of them is where one gateway's packets go
-const NO_VTEP = /^(0\.|22[4-9]\.|23\d\.|24\d\.|25[0-5]\.|ff)|^::$/;
+// "this host", loopback, link-local, multicast, reserved and broadcast: none is where a gateway's packets go
+const NO_VTEP = /^(0\.|127\.|169\.254\.|22[4-9]\.|23\d\.|24\d\.|25[0-5]\.|ff|fe[89ab])|^::1?$|^::ffff:/;
 
 export type Parsed<T> = { readonly ok: true; readonly value: T } | { readonly ok: false; readonly reason: string };
 
