@@ -144,14 +144,17 @@ export class PeerDirectory {
   }
 
   #load(): void {
-    const { store } = this.#options;
+    const { store, gateway } = this.#options;
+    // Under a former name of this gateway, what is its own again now may have been stored as a peer's.
+    const others = <T extends { readonly gw: string }>(items: readonly T[]): readonly T[] =>
+      items.filter(({ gw }) => gw !== gateway);
     for (const { key, epoch, seq } of store.loadFloors()) this.#floors.set(key, { epoch, seq });
-    for (const alive of store.loadAlives()) {
+    for (const alive of others(store.loadAlives())) {
       const owner = this.#owner(alive.gw);
       owner.manifest = alive;
       owner.alive = later(alive, this.#floor(aliveKey(alive.gw)));
     }
-    for (const record of store.loadRecords()) {
+    for (const record of others(store.loadRecords())) {
       const owner = this.#owner(record.gw);
       owner.records.set(record.vni, record);
       owner.alive = later(owner.alive, this.#floor(aliveKey(record.gw)));

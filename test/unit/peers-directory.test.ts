@@ -8,6 +8,7 @@ import { PeerDirectory, type PeerStore } from '../../src/peers/directory.ts';
 import { better, type Claim } from '../../src/peers/mobility.ts';
 import { Publisher, type LocalState, type Publication } from '../../src/peers/publisher.ts';
 import { digestOf, encodeRecord } from '../../src/peers/record.ts';
+import { systemClock } from '../../src/service/clock.ts';
 
 const vni = (n: number): Vni => {
   if (!isVni(n)) throw new Error(`${n} is no VNI`);
@@ -95,6 +96,15 @@ describe('acceptance', () => {
     expect(directory.receiveRecord({ fleet: 'plant', vni: LINE1, gw: 'gw-b' }, bytes)).toBe('invalid');
     expect(directory.receiveRecord({ fleet: 'plant', vni: LINE1, gw: 'gw-b' }, bytes)).toBe('invalid');
     expect(events).toEqual(['record_invalid']);
+  });
+
+  test('what was stored under a former name of this gateway is no peer of its own', () => {
+    const { directory, store } = setup();
+    give(directory, record({ gw: 'gw-x' }));
+    tell(directory, alive({ gw: 'gw-x' }));
+    const options = { fleet: 'plant', store, clock: systemClock, onEvent: () => undefined };
+    const renamed = new PeerDirectory({ ...options, gateway: 'gw-x' });
+    expect([held(renamed), renamed.peers()]).toEqual([[], []]);
   });
 
   test('a replayed record is refused after a restart too', () => {
