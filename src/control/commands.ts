@@ -1,4 +1,4 @@
-import { contains, familyOf, parseIp, parseIpPrefix } from '../model/ip.ts';
+import { familyOf, isHostAddress, parseIp, parseIpPrefix } from '../model/ip.ts';
 import type { IpPrefix } from '../model/ip.ts';
 import { deriveMac } from '../model/mac.ts';
 import type { DesiredState, Endpoint, Network } from '../model/network.ts';
@@ -61,7 +61,7 @@ async function attach(request: AttachRequest, options: CommandsOptions): ReturnT
 function endpointOf(request: AttachRequest, network: Network, others: readonly Endpoint[]): Endpoint | Refusal {
   const address = request.address === undefined ? undefined : addressIn(request.address, network);
   if (request.address !== undefined && address === undefined) {
-    const message = `${request.address} is not inside network ${network.name}; choose an address of its subnet`;
+    const message = `${request.address} is no address that a workload may hold in network ${network.name}; choose another of its subnet`;
     return refuse('refused', 'address_outside_subnet', message);
   }
   if (address === undefined && network.driver === 'macvlan' && network.subnets.length > 0 && !network.range) {
@@ -87,7 +87,7 @@ function freeInterface(siblings: readonly Endpoint[]): string {
 function addressIn(text: string, network: Network): IpPrefix | undefined {
   const plain = parseIp(text) ?? parseIpPrefix(text)?.address;
   const subnet = network.subnets.find((prefix) => plain !== undefined && prefix.family === familyOf(plain));
-  if (plain === undefined || subnet === undefined || !contains(subnet, plain)) return undefined;
+  if (plain === undefined || subnet === undefined || !isHostAddress(subnet, plain)) return undefined;
   return { ...subnet, address: plain };
 }
 
@@ -106,7 +106,9 @@ function conflict(endpoint: Endpoint, desired: DesiredState, attachments: readon
       `MAC ${endpoint.mac} is ${sameMac.workload}'s on ${network}; give another`,
     );
   }
+  const router = desired.networks.find((candidate) => candidate.name === network)?.gateway;
   const taken = new Map(others.flatMap((other) => other.addresses.map((a) => [a.address, other.workload] as const)));
+  if (router !== undefined) taken.set(router, 'the gateway');
   const clash = endpoint.addresses.find((address) => taken.has(address.address));
   if (clash === undefined) return undefined;
   const message = `address ${clash.address} is ${taken.get(clash.address) ?? ''}'s on ${network}; give another`;
