@@ -68,8 +68,9 @@ export class ReconcileLoop {
     else this.#soonest(what === 'host' ? HOST_SPACING_MS - (this.age ?? HOST_SPACING_MS) : SETTLE_MS);
   }
 
-  /** Resolves after a cycle that began after this call. */
+  /** Resolves after a whole cycle that began after this call; one that newer input interrupted does not count. */
   async settled(): Promise<void> {
+    if (this.#stopped) return;
     const done = new Promise<void>((resolve) => this.#waiters.push(resolve));
     this.wake('input');
     await done;
@@ -122,7 +123,8 @@ export class ReconcileLoop {
       delay = WAITING_MS;
       this.#options.log.error(`cannot read this host's network state: ${messageOf(error)}`);
     }
-    for (const resolve of waiters) resolve();
+    if (this.#abort.signal.aborted && !this.#stopped) this.#waiters.unshift(...waiters);
+    else for (const resolve of waiters) resolve();
     if (!this.#stopped) this.#schedule(delay);
   }
 
