@@ -48,12 +48,14 @@ async function attach(request: AttachRequest, options: CommandsOptions): ReturnT
   const endpoint = endpointOf(request, network, [...documents.desired.endpoints, ...attachments.list()]);
   const refusal = 'ok' in endpoint ? endpoint : conflict(endpoint, documents.desired, attachments.list());
   if (refusal !== undefined || 'ok' in endpoint) return refusal ?? refuse('failed', 'failed', 'not attached');
+  const before = attachments.list().find((other) => other.workload === workload && other.network === name);
   attachments.put(endpoint);
   await options.settled();
   const status = options.endpoints().find((e) => e.workload === workload && e.network === name);
   if (status?.state === 'attached') return { ok: true, endpoint: status };
-  // Nothing half-done stays behind: an attach that did not come about leaves no wish for it either.
-  attachments.remove(workload, name);
+  // Nothing half-done stays behind: an attach that did not come about leaves no wish for it, but the one from before.
+  if (before === undefined) attachments.remove(workload, name);
+  else attachments.put(before);
   await options.settled();
   return refuse('failed', 'failed', status?.problem ?? `workload ${workload} could not be attached; see the log`);
 }

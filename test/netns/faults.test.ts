@@ -187,6 +187,14 @@ describe('one gateway', () => {
     await Promise.all(names.map((name) => a.cli('detach', name)));
   });
 
+  test('an attach that fails leaves the earlier one of the same workload as it was', async () => {
+    expect(await a.cli('attach', 'spot', 'line', '--netns', a2.name, '--interface', 'spot0')).toMatchObject({ code: 0 });
+    expect(await a.cli('attach', 'spot', 'line', '--netns', 'no-such-namespace')).toMatchObject({ code: 1 });
+    const endpoints = (await a.status()).endpoints.filter((endpoint) => endpoint.workload === 'spot');
+    expect(endpoints).toMatchObject([{ interface: 'spot0', state: 'attached' }]);
+    expect(await a.cli('detach', 'spot')).toMatchObject({ code: 0 });
+  });
+
   test('an attachment made on the spot survives kill -9', async () => {
     expect(await a.cli('attach', 'spot', 'line', '--netns', a2.name, '--interface', 'spot0')).toMatchObject({
       code: 0,
