@@ -1,5 +1,6 @@
 import { sendFrames } from '../host/packet-socket.ts';
-import { type Endpoint } from '../model/network.ts';
+import type { Mac } from '../model/mac.ts';
+import type { Endpoint } from '../model/network.ts';
 import { gratuitousArp } from '../packet/arp.ts';
 import { unsolicitedNa } from '../packet/neighbour.ts';
 
@@ -12,9 +13,9 @@ const INTERVAL_MS = 1000;
  * section 2.3 and common practice have it; the later two in the background. A parent without carrier is no error: an
  * attach must not depend on a cable.
  */
-export function announce(sandbox: string, endpoint: Endpoint): void {
+export function announce(sandbox: string, endpoint: Endpoint, mac: Mac): void {
   const frames = endpoint.addresses.map((address) =>
-    address.family === 4 ? gratuitousArp(endpoint.mac, address.address) : unsolicitedNa(endpoint.mac, address.address),
+    address.family === 4 ? gratuitousArp(mac, address.address) : unsolicitedNa(mac, address.address),
   );
   if (frames.length === 0) return;
   sendFrames(sandbox, endpoint.interface, frames);

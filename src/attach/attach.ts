@@ -37,7 +37,7 @@ export async function attach(spec: EndpointSpec, store: EndpointStore): Promise<
     // Only from here on is that name certainly ours: before, it may be a foreign interface that made the move fail.
     undo.push('link in the sandbox', () => ipBatch([`link del dev ${endpoint.interface}`], sandbox));
     await ipBatch(configure(spec), sandbox);
-    announce(sandbox, endpoint);
+    announce(sandbox, endpoint, spec.seenMac);
   } catch (error) {
     await undo.rollBack();
     throw isMacTaken(error) ? macTaken(spec, error) : error;

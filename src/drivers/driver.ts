@@ -81,6 +81,8 @@ export type EndpointSpec = {
   readonly alias: string;
   readonly attachment: Attachment;
   readonly mac: Mac | undefined;
+  /** the MAC that the wire sees: the endpoint's own, or the parent's where that is taken */
+  readonly seenMac: Mac;
   readonly mtu: number;
   readonly gateways: readonly string[];
   /** its name in the host until it is moved */

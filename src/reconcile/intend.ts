@@ -3,6 +3,7 @@ import { endpointAlias, linkName } from '../drivers/naming.ts';
 import { specify } from '../drivers/registry.ts';
 import type { FdbRow } from '../host/fdb.ts';
 import type { HostRoute } from '../host/routes.ts';
+import { parseMac } from '../model/mac.ts';
 import type { DesiredState, Endpoint } from '../model/network.ts';
 import type { Remote, RemotesByVni } from '../model/peer.ts';
 import type { Problem } from '../model/problem.ts';
@@ -48,7 +49,7 @@ export function intend(
     links: specs.flatMap((spec) => spec.links),
     endpoints: desired.endpoints.flatMap((endpoint) => {
       const spec = networks.get(endpoint.network);
-      return spec === undefined ? [] : [endpointSpec(endpoint, spec, host.gateway)];
+      return spec === undefined ? [] : [endpointSpec(endpoint, spec, host)];
     }),
     pending: desired.endpoints
       .filter((endpoint) => !networks.has(endpoint.network))
@@ -62,16 +63,19 @@ export function intend(
   };
 }
 
-function endpointSpec(endpoint: Endpoint, network: NetworkSpec, gateway: string): EndpointSpec {
+function endpointSpec(endpoint: Endpoint, network: NetworkSpec, host: HostView): EndpointSpec {
   const key = `${endpoint.workload}/${endpoint.network}`;
-  const passthru = network.attachment.type === 'macvlan' && network.attachment.mode === 'passthru';
+  const { attachment } = network;
+  const passthru = attachment.type === 'macvlan' && attachment.mode === 'passthru';
+  const parent = passthru ? host.links.find((link) => link.name === attachment.parent) : undefined;
   return {
     endpoint,
     object: `endpoint/${key}`,
-    alias: endpointAlias(gateway, endpoint.workload, endpoint.network),
-    attachment: network.attachment,
+    alias: endpointAlias(host.gateway, endpoint.workload, endpoint.network),
+    attachment,
     // A passthru child shares its parent's MAC: setting the child's would change the plant-facing interface's.
     mac: passthru ? undefined : endpoint.mac,
+    seenMac: parseMac(parent?.mac ?? '') ?? endpoint.mac,
     mtu: network.mtu,
     gateways: network.gateways,
     temporary: linkName('lst', key),

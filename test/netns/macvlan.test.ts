@@ -91,11 +91,15 @@ test('vepa mode with a switch that sends frames back: the sibling is reached', a
 });
 
 test('passthru mode: one workload with the uplink’s own MAC', async () => {
+  const capture = await Capture.start(lab, site.plc, 'eth0', 'arp');
   await apply(gateway, 1, plant('passthru'));
   expect(await w1.reaches(site.plcAddress, 2)).toBe(true);
   const [uplink] = await site.gateway.ipJson<{ address: string }[]>('link', 'show', 'lan0');
   const [link] = await w1.ipJson<{ address: string }[]>('link', 'show', 'eth0');
   expect(link?.address).toBe(uplink?.address);
+  const announced = `${uplink?.address ?? ''} > ff:ff:ff:ff:ff:ff`;
+  await until('the gratuitous ARP with that MAC', () => capture.text().includes(announced));
+  expect(capture.text()).not.toContain(`${MAC} >`);
 });
 
 test('two interfaces of one name in one sandbox are refused; a foreign one is never replaced', async () => {
