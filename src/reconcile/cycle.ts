@@ -27,8 +27,7 @@ export type CycleInput = {
 export interface LeaseStore {
   list(): readonly Lease[];
   put(lease: Lease): void;
-  /** both families' */
-  remove(workload: string, network: string): void;
+  remove(lease: Lease): void;
 }
 
 /** One look at the world: what is wanted, what is there, and the way from the one to the other. */
@@ -49,7 +48,7 @@ export type CycleView = {
 export async function look(input: CycleInput, memory: FirewallMemory): Promise<CycleView> {
   const { leases, gateway } = input;
   const wanted = effective(input.document, input.attachments, leases.list(), remoteAddresses(input), gateway);
-  for (const lease of wanted.staleLeases) leases.remove(lease.workload, lease.network);
+  for (const lease of wanted.staleLeases) leases.remove(lease);
   for (const lease of wanted.newLeases) leases.put(lease);
   const paths = new Set([...wanted.desired.endpoints.map((e) => sandboxPath(e.sandbox)), ...input.otherSandboxes]);
   const seen = await observe(input.underlay.address, paths);

@@ -16,7 +16,7 @@ export type Effective = {
   readonly desired: DesiredState;
   /** picked now: to be stored before they are used */
   readonly newLeases: readonly Lease[];
-  /** of endpoints that are gone, or outside a subnet that changed */
+  /** of endpoints that are gone, outside a subnet that changed, or given to somebody else by name */
   readonly staleLeases: readonly Lease[];
   readonly problems: ReadonlyMap<string, Problem>;
 };
@@ -55,11 +55,11 @@ export function effective(
 }
 
 function isHeld(lease: Lease, endpoints: readonly Endpoint[], network: Network | undefined): boolean {
-  const picks = endpoints.some(
-    (endpoint) =>
-      endpoint.workload === lease.workload && endpoint.network === lease.network && endpoint.addresses.length === 0,
-  );
-  return picks && (network?.subnets.some((subnet) => contains(subnet, lease.address)) ?? false);
+  const here = endpoints.filter((endpoint) => endpoint.network === lease.network);
+  const picks = here.some((endpoint) => endpoint.workload === lease.workload && endpoint.addresses.length === 0);
+  const given = here.some((endpoint) => endpoint.addresses.some(({ address }) => address === lease.address));
+  if (!picks || given || network?.gateway === lease.address) return false;
+  return network?.subnets.some((subnet) => contains(subnet, lease.address)) ?? false;
 }
 
 function partition<T>(items: readonly T[], test: (item: T) => boolean): [readonly T[], readonly T[]] {

@@ -12,8 +12,8 @@ export type LeaseRepository = {
   list(): LeaseRow[];
   /** Adds or replaces the workload's lease of that family. Throws when another workload of the network has the address. */
   put(lease: LeaseRow): void;
-  /** Gives back both families' leases; none is no error. */
-  remove(workload: string, network: string): void;
+  /** Gives back the workload's lease of that family; none is no error. */
+  remove(lease: Omit<LeaseRow, 'address'>): void;
 };
 
 export function leaseRepository(database: Database): LeaseRepository {
@@ -25,10 +25,12 @@ export function leaseRepository(database: Database): LeaseRepository {
      ON CONFLICT (network, workload, family) DO UPDATE SET address = excluded.address
      WHERE address <> excluded.address`,
   );
-  const remove = database.prepare<[string, string]>('DELETE FROM leases WHERE workload = ? AND network = ?');
+  const remove = database.prepare<[Omit<LeaseRow, 'address'>]>(
+    'DELETE FROM leases WHERE workload = @workload AND network = @network AND family = @family',
+  );
   return {
     list: () => list.all(),
     put: (lease) => void put.run(lease),
-    remove: (workload, network) => void remove.run(workload, network),
+    remove: ({ workload, network, family }) => void remove.run({ workload, network, family }),
   };
 }

@@ -175,7 +175,11 @@ describe('repositories', () => {
     store.endpoints.put(row);
     store.endpoints.put({ ...row, interface: 'eth1' });
     expect(store.endpoints.list()).toEqual([{ ...row, interface: 'eth1' }]);
-    for (const table of [store.leases, store.attachments, store.endpoints]) {
+    store.leases.put({ ...lease, family: 6, address: 'fd00::5' });
+    store.leases.remove(lease);
+    store.leases.remove(lease);
+    expect(store.leases.list()).toEqual([{ ...lease, family: 6, address: 'fd00::5' }]);
+    for (const table of [store.attachments, store.endpoints]) {
       table.remove('w', 'n');
       table.remove('w', 'n');
       expect(table.list()).toEqual([]);
@@ -209,7 +213,7 @@ describe('repositories', () => {
     ];
     expect(all.map(writes)).toEqual(all.map(() => true));
     expect(all.map(writes)).toEqual(all.map(() => false));
-    expect(writes(() => leases.remove('nobody', 'n'))).toBe(false);
+    expect(writes(() => leases.remove({ workload: 'nobody', network: 'n', family: 4 }))).toBe(false);
   });
 
   test('a transaction is all or nothing', () => {
