@@ -26,11 +26,22 @@ const ALIAS_MAX = 255;
 
 /**
  * The alias with what was set on the interface: `linkspan:<gw>:endpoint/<w>/<n> 10.0.0.5/24,via 10.0.0.1`. So a later
- * address change takes away exactly what Linkspan gave, and nothing that the workload gave itself.
+ * address change takes away exactly what Linkspan gave, and nothing that the workload gave itself. Where that is too long
+ * for the kernel a digest stands for it: it tells only whether something changed (see `isDigest`).
  */
 export function withMemo(alias: string, memo: readonly string[]): string {
-  const full = `${alias} ${memo.join(',')}`;
-  return memo.length === 0 || full.length > ALIAS_MAX ? alias : full;
+  const text = memo.join(',');
+  if (memo.length === 0) return alias;
+  return alias.length + 1 + text.length > ALIAS_MAX ? `${alias} ${digestOf(text)}` : `${alias} ${text}`;
+}
+
+function digestOf(text: string): string {
+  return `=${createHash('sha256').update(text).digest('hex').slice(0, 16)}`;
+}
+
+/** Whether the memo does not say what was set, only whether it is the same. */
+export function isDigest(memo: readonly string[]): boolean {
+  return memo[0]?.startsWith('=') ?? false;
 }
 
 /** The two parts of an alias made by `withMemo`. */

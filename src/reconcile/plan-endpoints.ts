@@ -1,5 +1,5 @@
 import { type EndpointSpec, memoOf } from '../drivers/driver.ts';
-import { aliasPrefix, splitAlias, withMemo } from '../drivers/naming.ts';
+import { aliasPrefix, isDigest, splitAlias, withMemo } from '../drivers/naming.ts';
 import type { ObservedLink } from '../host/links.ts';
 import { formatIpPrefix } from '../model/ip.ts';
 import { sandboxPath } from '../model/network.ts';
@@ -102,8 +102,8 @@ function incompatible(spec: EndpointSpec, have: ObservedLink, host: Host): strin
   if (have.name !== spec.endpoint.interface) return `is named ${have.name} and shall be ${spec.endpoint.interface}`;
   if (have.kind !== attachment.type) return `is a ${have.kind} and shall be a ${attachment.type}`;
   if (spec.mac !== undefined && have.mac !== spec.mac) return `has MAC ${have.mac} and shall have ${spec.mac}`;
-  const gateways = splitAlias(have.alias).memo.filter((item) => item.startsWith('via '));
-  if (gateways.join() !== spec.gateways.map((gateway) => `via ${gateway}`).join()) return 'has another gateway';
+  const reason = otherMemo(spec, have);
+  if (reason !== undefined) return reason;
   if (attachment.type === 'veth') return undefined;
   if (host.gone.has(attachment.parent)) return `goes with ${attachment.parent}, which is made anew`;
   const parent = host.links.find((link) => link.name === attachment.parent);
@@ -113,9 +113,22 @@ function incompatible(spec: EndpointSpec, have: ObservedLink, host: Host): strin
     : `has mode ${String(have.data['mode'])} and shall have ${attachment.mode}`;
 }
 
+/** What cannot be changed in place: gateways, and anything at all where the alias has only a digest of what was set. */
+function otherMemo(spec: EndpointSpec, have: ObservedLink): string | undefined {
+  const { memo } = splitAlias(have.alias);
+  const wanted = memoOf(spec);
+  if (isDigest(memo)) return have.alias === withMemo(spec.alias, wanted) ? undefined : 'has other addresses or gateways';
+  const gateways = wanted.filter((item) => isGateway(item)).join();
+  return memo.filter((item) => isGateway(item)).join() === gateways ? undefined : 'has another gateway';
+}
+
+function isGateway(item: string): boolean {
+  return item.startsWith('via ');
+}
+
 function drift(spec: EndpointSpec, have: ObservedLink): Adjustment {
   const wanted = spec.endpoint.addresses.map((address) => formatIpPrefix(address));
-  const given = splitAlias(have.alias).memo.filter((item) => !item.startsWith('via '));
+  const given = splitAlias(have.alias).memo.filter((item) => !isGateway(item));
   const alias = withMemo(spec.alias, memoOf(spec));
   return {
     ...(have.alias === alias ? {} : { alias }),

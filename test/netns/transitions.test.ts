@@ -27,6 +27,8 @@ const LINE = { driver: 'overlay', vni: 10_110, subnet: '10.110.0.0/24', peers: [
 const PLANT = { driver: 'macvlan', uplink: 'lan', subnet: '10.20.0.0/24' };
 const CELL = { driver: 'bridge', subnet: '172.30.0.0/24' };
 const MAC = '02:00:00:00:00:31';
+const LONG = `n${'x'.repeat(62)}`;
+const LONG6 = 'fd00:aaaa:bbbb:cccc::/64';
 
 const CASES: readonly Case[] = [
   { name: 'nothing', spec: () => ({}), facts: ['g ip_forward 0'], absent: ['group 19539', 'linkspan'] },
@@ -159,6 +161,22 @@ const CASES: readonly Case[] = [
       's1 link eth1 macvlan up mtu 1500 mode vepa on g/lan0',
       's2 link eth0 macvlan up mtu 1500 mode vepa on g/lan0',
       'g ip_forward 0',
+    ],
+  },
+  {
+    name: 'names so long that the alias has no room for two addresses and a gateway',
+    spec: (s1) => ({
+      networks: {
+        [LONG]: { driver: 'overlay', vni: 10_130, subnet: '10.130.0.0/24', subnet6: LONG6, gateway: '10.130.0.1' },
+      },
+      workloads: {
+        [LONG]: workload(s1, { [LONG]: { address: '10.130.0.31', address6: 'fd00:aaaa:bbbb:cccc:dddd:eeee:ffff:31' } }),
+      },
+    }),
+    facts: [
+      's1 address eth0 10.130.0.31/24',
+      's1 address eth0 fd00:aaaa:bbbb:cccc:dddd:eeee:ffff:31/64',
+      's1 route default via 10.130.0.1 dev eth0',
     ],
   },
   {
