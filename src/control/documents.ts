@@ -107,7 +107,12 @@ export class Documents {
   }
 
   #parse(bytes: Uint8Array): ParseResult {
-    return parseDesired(bytes, { gateway: this.#options.gateway, interfaces: this.#options.interfaces() });
+    const { gateway, interfaces } = this.#options;
+    const result = parseDesired(bytes, { gateway, interfaces: interfaces() });
+    if (result.ok || result.version === undefined || result.version !== this.#running?.version) return result;
+    // A broker gives the running document again at each connection: an uplink that is gone by now does not make it wrong.
+    const again = parseDesired(bytes, { gateway, interfaces: undefined });
+    return again.ok && again.document.hash === this.#running.hash ? again : result;
   }
 
   #versionProblem(document: { version: number; hash: string }): readonly Problem[] {

@@ -124,6 +124,9 @@ test('an uplink that vanishes is waited for, and all comes back with it', async 
     const { networks, health } = await gateway.status();
     return health.ok && (networks[0]?.problem ?? '').includes('lan0');
   });
+  // As a broker does at each connection: the document that runs is no wrong one, though its uplink is away.
+  expect(await applyText(gateway, documentText(1, plant()))).toMatchObject({ code: 0 });
+  expect((await gateway.status()).config.state).not.toBe('rejected');
   await lab.veth(site.gateway, 'lan0', site.switch, 'gw');
   await site.switch.ip('link', 'set', 'gw', 'master', 'br0');
   await site.gateway.ip('address', 'add', '10.20.0.1/24', 'dev', 'lan0');
