@@ -91,8 +91,9 @@ export class GatewaySession {
     this.#after('publish', COALESCE_MS, () => this.#flush(), false);
   }
 
-  /** Publishes the payload of `reported`, now and on every later connection. */
+  /** Publishes the payload of `reported` where it is another than before, and again on every later connection. */
   reportedChanged(payload: Buffer): void {
+    if (this.#reported?.equals(payload)) return;
     this.#reported = payload;
     this.#publishReported();
   }
