@@ -267,8 +267,9 @@ export class PeerDirectory {
   #winners(records: readonly PeerRecord[]): ReadonlyMap<Mac, Claim> {
     const winners = new Map<Mac, Claim>();
     for (const { gw, vni, macs } of records) {
+      const alive = isAlive(this.#owner(gw));
       for (const entry of macs) {
-        const claim = { gateway: gw, entry };
+        const claim = { gateway: gw, alive, entry };
         const best = winners.get(entry.m);
         if (!this.#duplicates.isOwn(vni, entry.m) && (!best || better(claim, best))) winners.set(entry.m, claim);
       }

@@ -187,13 +187,19 @@ describe('life and death', () => {
   });
 });
 
-const claim = (gateway: string, q: number, s: 0 | 1): Claim => ({ gateway, entry: entry('02:00:00:00:00:01', q, s) });
+const claim = (gateway: string, q: number, s: 0 | 1, isAlive = true): Claim => ({
+  gateway,
+  alive: isAlive,
+  entry: entry('02:00:00:00:00:01', q, s),
+});
 
 describe('MACs', () => {
   test('one claim wins everywhere', () => {
     expect(better(claim('b', 2, 0), claim('a', 1, 0))).toBe(true);
     expect(better(claim('b', 1, 1), claim('a', 1, 0))).toBe(true);
     expect(better(claim('b', 1, 1), claim('a', 1, 1))).toBe(false);
+    expect(better(claim('b', 1, 0), claim('a', 1, 1, false))).toBe(true);
+    expect(better(claim('b', 1, 1), claim('a', 2, 1, false))).toBe(false);
   });
 
   test('a MAC claimed by two peers is with one of them', () => {
@@ -204,6 +210,20 @@ describe('MACs', () => {
       ['gw-b', 0],
       ['gw-c', 1],
     ]);
+  });
+
+  test('a workload that was moved away from a dead gateway is behind the living one', () => {
+    const { directory } = setup();
+    const vnis = { [String(LINE1)]: [5, '0123456789abcdef'] as const };
+    for (const gw of ['gw-b', 'gw-c']) {
+      give(directory, record({ gw }));
+      tell(directory, alive({ gw, vnis }));
+    }
+    const owners = (): string[] =>
+      directory.remotes(LINE1).flatMap(({ gateway, macs }) => (macs.length > 0 ? [gateway] : []));
+    expect(owners()).toEqual(['gw-b']);
+    tell(directory, alive({ seq: 7, state: 'down' }));
+    expect(owners()).toEqual(['gw-c']);
   });
 
   test('a peer that claims a MAC of ours is not believed, and it is told once', async () => {
