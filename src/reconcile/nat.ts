@@ -9,7 +9,8 @@ export const GUARD_CHAIN = 'guard';
 /**
  * The body of our nftables table: masquerade for what leaves a bridge network, no way between two of them. Masquerading
  * needs the host to forward, and a gateway that starts to forward would join plant and office behind everyone's back;
- * so where forwarding was off before, the guard chain drops whatever is none of our networks' traffic.
+ * so where forwarding was off before, the guard chain drops whatever is none of our networks' traffic. IPv4 only: that
+ * is what we switch on, and a host that routes IPv6 already goes on doing so.
  */
 export function natRules(nats: readonly Nat[], guarded: boolean): string {
   if (nats.length === 0) return '';
@@ -22,7 +23,7 @@ export function natRules(nats: readonly Nat[], guarded: boolean): string {
   );
   const guard = `  chain ${GUARD_CHAIN} {
     type filter hook forward priority filter; policy accept;
-    iifname != { ${names} } oifname != { ${names} } drop
+    meta nfproto ipv4 iifname != { ${names} } oifname != { ${names} } drop
   }\n`;
   return `  chain postrouting {
     type nat hook postrouting priority srcnat; policy accept;

@@ -90,6 +90,16 @@ test('where forwarding was off, the gateway does not become a router for others'
   expect(await wan.reaches(site.plcAddress)).toBe(false);
 });
 
+test('where only IPv6 was forwarded, that goes on', async () => {
+  await site.gateway.batch(['address add fd00:20::1/64 dev lan0 nodad', 'address add fd00:99::1/64 dev wan0 nodad']);
+  await site.gateway.exec('sh', '-c', 'echo 1 >/proc/sys/net/ipv6/conf/all/forwarding');
+  await site.plc.batch(['address add fd00:20::10/64 dev eth0 nodad', 'route add default via fd00:20::1']);
+  await wan.batch(['address add fd00:99::2/64 dev wan0 nodad', 'route add fd00:20::/64 via fd00:99::1']);
+  expect(await site.plc.reaches('fd00:99::2', 3)).toBe(true);
+  await apply(gateway, 1, cells());
+  expect(await site.plc.reaches('fd00:99::2', 2)).toBe(true);
+});
+
 test('where forwarding was on, it goes on as it did', async () => {
   await setForwarding('1');
   await routeThrough();
