@@ -125,6 +125,7 @@ export class GatewaySession {
   }
 
   #connected(): void {
+    this.#options.publisher.sessionOpened();
     if (this.#ownAlive === 'unknown') this.#after('own', OWN_ALIVE_WAIT_MS, () => this.#ownAliveKnown());
     this.#publishSnapshot();
     const [min, max] = REPAIR_MS;
@@ -142,10 +143,11 @@ export class GatewaySession {
   }
 
   #flush(): void {
-    if (!this.#pending || this.#ownAlive === 'behind') return;
+    // without a connection it waits: the next one begins with a flush
+    if (!this.#pending || !this.#mayPublish) return;
     const publications = this.#options.publisher.update(this.#pending);
     this.#pending = undefined;
-    if (this.#mayPublish) this.#publishAll(publications);
+    this.#publishAll(publications);
   }
 
   #publishAll(publications: readonly Publication[]): void {

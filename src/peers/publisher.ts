@@ -50,6 +50,8 @@ export class Publisher {
   /** VNIs this run has left: their erasure may have been lost while the broker was away */
   readonly #left = new Set<Vni>();
   readonly #ownAlives = new Set<string>();
+  /** the newest will, and whether its connection came about */
+  #will: { readonly digest: string; registered: boolean } | undefined;
   #local: LocalState | undefined;
   #seq = SESSION_BLOCK;
 
@@ -70,7 +72,16 @@ export class Publisher {
   startSession(): Buffer {
     const block = Math.floor(this.#seq / SESSION_BLOCK) + 1;
     this.#seq = block * SESSION_BLOCK;
-    return this.#alive('down', this.#seq + SESSION_BLOCK - 1);
+    // a broker that is away for hours must not push what it still retains out of our memory
+    if (this.#will?.registered === false) this.#ownAlives.delete(this.#will.digest);
+    const payload = this.#alive('down', this.#seq + SESSION_BLOCK - 1);
+    this.#will = { digest: digestOfBytes(payload), registered: false };
+    return payload;
+  }
+
+  /** The connection of the newest will came about: from now on the broker may publish that will. */
+  sessionOpened(): void {
+    if (this.#will) this.#will.registered = true;
   }
 
   /** Takes the local state; returns records that are new, changed or due for renewal, then the manifest, then erasures. */

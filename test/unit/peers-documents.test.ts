@@ -150,6 +150,15 @@ describe('publisher', () => {
     expect(told).toEqual([[7, expect.any(Number), 3000]]);
   });
 
+  test('knows its own alives after a thousand attempts to connect', () => {
+    const publisher = born();
+    const will = publisher.startSession();
+    publisher.sessionOpened();
+    const [birth] = publisher.update(local());
+    for (let attempt = 0; attempt < 1000; attempt += 1) publisher.startSession();
+    expect([publisher.isOwnAlive(will), publisher.isOwnAlive(birth?.payload ?? will)]).toEqual([true, true]);
+  });
+
   test('knows its own alives, wills included', () => {
     const publisher = born();
     const will = publisher.startSession();
