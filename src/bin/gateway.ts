@@ -127,7 +127,16 @@ export class Gateway {
 
   #connect(): void {
     const { fleet, gateway, mqtt } = this.#bootstrap;
-    const publisher = new Publisher({ fleet, gateway, epoch: this.#epoch, clock: systemClock });
+    const publisher = new Publisher({
+      fleet,
+      gateway,
+      epoch: this.#epoch,
+      clock: systemClock,
+      onTruncated: (vni, kept, of) => {
+        const message = `VNI ${vni}: only ${kept} of ${of} workloads fit into the record; frames to the others are flooded`;
+        this.#event('record_truncated', 'warning', message);
+      },
+    });
     this.#session = new GatewaySession({
       fleet,
       gateway,
