@@ -36,12 +36,12 @@ export class Client {
         for (const line of lines) if (line.startsWith('data: ')) yield line.slice('data: '.length);
       }
     } catch (error) {
-      throw new CliError(EXIT.notRunning, `the service closed the connection: ${messageOf(error)}`, undefined);
+      throw cutOff(error);
     }
   }
 
   async #json<T>(response: IncomingMessage): Promise<T> {
-    const body = await text(response);
+    const body = await text(response).catch((error: unknown) => Promise.reject(cutOff(error)));
     if ((response.statusCode ?? 500) >= 300) throw failure(response, body);
     try {
       return JSON.parse(body) as T;
@@ -89,6 +89,10 @@ const EXIT_OF_STATUS: Readonly<Record<number, ExitCode>> = {
   413: EXIT.refused,
   422: EXIT.refused,
 };
+
+function cutOff(error: unknown): CliError {
+  return new CliError(EXIT.notRunning, `the service closed the connection: ${messageOf(error)}`);
+}
 
 function failure(response: IncomingMessage, body: string): CliError {
   const status = response.statusCode ?? 500;
