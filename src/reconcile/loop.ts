@@ -121,7 +121,7 @@ export class ReconcileLoop {
       this.#options.onCycle(view);
     } catch (error) {
       delay = WAITING_MS;
-      this.#options.log.error(`cannot read this host's network state: ${messageOf(error)}`);
+      this.#options.log.error(`this cycle failed and is tried again in ${delay / 1000} s: ${messageOf(error)}`);
     }
     if (this.#abort.signal.aborted && !this.#stopped) this.#waiters.unshift(...waiters);
     else for (const resolve of waiters) resolve();
