@@ -6,7 +6,7 @@ import type { Vni } from '../model/vni.ts';
 import type { PeerDirectory } from '../peers/directory.ts';
 import type { LocalState } from '../peers/publisher.ts';
 import type { CycleView } from '../reconcile/cycle.ts';
-import { attachedLink } from './snapshot.ts';
+import { attachedLink } from '../status/snapshot.ts';
 
 function overlays(desired: DesiredState): readonly OverlayNetwork[] {
   return desired.networks.flatMap((network) => (network.driver === 'overlay' ? [network] : []));
