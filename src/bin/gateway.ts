@@ -63,6 +63,7 @@ export class Gateway {
     this.#documents = new Documents({
       gateway,
       store: this.#store.documents,
+      damaged: this.#store.recovered !== null,
       interfaces: () => this.#view && new Set(this.#view.seen.links.map((link) => link.name)),
       event,
       onAccepted: () => this.#loop.wake('input'),
@@ -205,6 +206,7 @@ export class Gateway {
       gateway: this.#bootstrap.gateway,
       underlay: this.#bootstrap.underlay,
       document: this.#documents.desired,
+      lost: this.#documents.lost,
       attachments: this.#store.attachments.list(),
       leases: this.#store.leases,
       remotes: this.#remotes(),

@@ -14,6 +14,8 @@ export interface DocumentStore {
 export type DocumentsOptions = {
   readonly gateway: string;
   readonly store: DocumentStore;
+  /** whether the stored documents were damaged, and an empty store is in their place */
+  readonly damaged: boolean;
   /** names of the host's interfaces, or undefined before the first look */
   readonly interfaces: () => ReadonlySet<string> | undefined;
   readonly event: (type: string, level: 'info' | 'warning' | 'error', message: string) => void;
@@ -35,6 +37,7 @@ export class Documents {
   readonly #options: DocumentsOptions;
   #running: { readonly version: number; readonly hash: string; readonly state: DesiredState } | undefined;
   #status: ConfigStatus;
+  #unreadable = false;
 
   constructor(options: DocumentsOptions) {
     this.#options = options;
@@ -51,6 +54,11 @@ export class Documents {
   /** What the gateway shall be, by the newest accepted document. */
   get desired(): DesiredState {
     return this.#running?.state ?? NOTHING_DESIRED;
+  }
+
+  /** Whether there was a document and nobody knows any more what it said: then nothing that runs is unwanted. */
+  get lost(): boolean {
+    return this.#running === undefined && (this.#unreadable || this.#options.damaged);
   }
 
   get status(): ConfigStatus {
@@ -148,6 +156,7 @@ export class Documents {
       const bytes = Buffer.from(stored.body);
       const result = parseDesired(bytes, { gateway: this.#options.gateway, interfaces: undefined });
       if (result.ok) return { version: stored.version, hash: stored.hash, state: result.document.state };
+      this.#unreadable = true;
       const why = result.problems[0]?.message ?? 'invalid';
       this.#options.event('config.unreadable', 'error', `stored document ${stored.version} cannot be used: ${why}`);
     }

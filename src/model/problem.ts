@@ -27,6 +27,7 @@ export type ProblemCode =
   | 'version_conflict'
   // found while applying, not in the document itself
   | 'waiting'
+  | 'document_lost'
   | 'name_taken'
   | 'parent_busy'
   | 'engine_unavailable'

@@ -21,6 +21,7 @@ export async function cleanUp(
       gateway,
       underlay: { address: '', port: 0 },
       document: NOTHING_DESIRED,
+      lost: false,
       attachments: [],
       leases: NO_LEASES,
       remotes: new Map(),

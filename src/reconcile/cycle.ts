@@ -16,6 +16,8 @@ export type CycleInput = {
   /** VTEP address, or empty for the default route's source; and its UDP port */
   readonly underlay: { readonly address: string; readonly port: number };
   readonly document: DesiredState;
+  /** the document is empty only because it was lost: what runs is kept until the next one comes */
+  readonly lost: boolean;
   readonly attachments: readonly Endpoint[];
   readonly leases: LeaseStore;
   readonly remotes: RemotesByVni;
@@ -44,6 +46,15 @@ export type CycleView = {
   readonly problems: ReadonlyMap<string, Problem>;
 };
 
+const LOST: readonly [string, Problem] = [
+  'document',
+  {
+    path: '',
+    code: 'document_lost',
+    message: 'the stored document was lost; what runs is kept as it is until a document is applied',
+  },
+];
+
 /** Observes, works out what shall stand, and plans. Touches nothing but the leases of addresses picked now. */
 export async function look(input: CycleInput, memory: FirewallMemory): Promise<CycleView> {
   const { leases, gateway } = input;
@@ -58,9 +69,10 @@ export async function look(input: CycleInput, memory: FirewallMemory): Promise<C
     seen.firewall?.chains.includes(GUARD_CHAIN) ?? memory?.body.includes(`chain ${GUARD_CHAIN} {`) ?? false;
   const intent = intend(wanted.desired, input.remotes, view, { on: seen.forwarding, guarded });
   const planned = plan(intent, seen, gateway, memory);
-  const problems = new Map([...wanted.problems, ...planned.waiting]);
+  const problems = new Map([...wanted.problems, ...planned.waiting, ...(input.lost ? [LOST] : [])]);
   const { document } = input;
-  return { document, complete: false, desired: wanted.desired, intent, seen, steps: planned.steps, problems };
+  const steps = input.lost ? [] : planned.steps;
+  return { document, complete: false, desired: wanted.desired, intent, seen, steps, problems };
 }
 
 function remoteAddresses(input: CycleInput): ReadonlyMap<string, ReadonlySet<string>> {

@@ -239,6 +239,27 @@ describe('one gateway', () => {
     expect(await versionOf(a)).toBe(version);
   });
 
+  test('a damaged state file takes nothing down; the next document takes over', async () => {
+    version += 1;
+    await apply(a, version, changing(1, steadyA(), a2, 'a2'));
+    await stopped();
+    const before = await kernelState(sites.a.gateway, [a1, a2]);
+    // Both: SQLite heals a damaged page from the log that holds it.
+    for (const file of ['linkspan.db', 'linkspan.db-wal']) {
+      await writeFile(`${a.dir}/${file}`, 'no database '.repeat(1000));
+    }
+    await fleet.broker.stop();
+    a = await restarted();
+    expect(await kernelState(sites.a.gateway, [a1, a2])).toBe(before);
+    const { health } = await a.status();
+    expect(health).toMatchObject({ ok: false, ready: true, reasons: [expect.stringContaining('document was lost')] });
+    await apply(a, version, changing(1, steadyA(), a2, 'a2'));
+    expect((await a.status()).health.reasons).toEqual([]);
+    expect(await a1.ip('-4', 'address', 'show')).toMatchObject({ stdout: expect.stringContaining('10.110.0.11/24') });
+    await fleet.broker.restart();
+    await until('the gateway to be back on the broker', async () => (await a.status()).broker.connected, 40_000);
+  });
+
   test('a second instance on the same state is refused', async () => {
     const second = await launch(a, sites.a.gateway);
     expect(await second.exited).toBe(1);
