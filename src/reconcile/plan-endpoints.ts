@@ -117,7 +117,8 @@ function incompatible(spec: EndpointSpec, have: ObservedLink, host: Host): strin
 function otherMemo(spec: EndpointSpec, have: ObservedLink): string | undefined {
   const { memo } = splitAlias(have.alias);
   const wanted = memoOf(spec);
-  if (isDigest(memo)) return have.alias === withMemo(spec.alias, wanted) ? undefined : 'has other addresses or gateways';
+  if (isDigest(memo))
+    return have.alias === withMemo(spec.alias, wanted) ? undefined : 'has other addresses or gateways';
   const gateways = wanted.filter((item) => isGateway(item)).join();
   return memo.filter((item) => isGateway(item)).join() === gateways ? undefined : 'has another gateway';
 }

@@ -102,7 +102,9 @@ function otherVxlan(kind: Vxlan, data: ObservedLink['data']): string | undefined
   const wanted = kind.multicast?.group;
   if (group !== wanted) return `has group ${String(group)} and shall have ${String(wanted)}`;
   const device = kind.multicast?.device;
-  return data['link'] === device ? undefined : `joins its group on ${String(data['link'])} and shall on ${String(device)}`;
+  return data['link'] === device
+    ? undefined
+    : `joins its group on ${String(data['link'])} and shall on ${String(device)}`;
 }
 
 /** A group is joined on one interface, and the underlay's address may move to another. */

@@ -188,7 +188,9 @@ describe('one gateway', () => {
   });
 
   test('an attach that fails leaves the earlier one of the same workload as it was', async () => {
-    expect(await a.cli('attach', 'spot', 'line', '--netns', a2.name, '--interface', 'spot0')).toMatchObject({ code: 0 });
+    expect(await a.cli('attach', 'spot', 'line', '--netns', a2.name, '--interface', 'spot0')).toMatchObject({
+      code: 0,
+    });
     expect(await a.cli('attach', 'spot', 'line', '--netns', 'no-such-namespace')).toMatchObject({ code: 1 });
     const endpoints = (await a.status()).endpoints.filter((endpoint) => endpoint.workload === 'spot');
     expect(endpoints).toMatchObject([{ interface: 'spot0', state: 'attached' }]);
