@@ -27,8 +27,13 @@ export async function syncRoutes(add: readonly HostRoute[], remove: readonly Hos
   ]);
 }
 
-/** The source address of the default route, or undefined where there is none. */
+/** The source address of the default route, IPv4's before IPv6's, or undefined where there is none. */
 export async function defaultSource(): Promise<string | undefined> {
-  const text = await run(['ip', '-j', 'route', 'get', '192.0.2.1']).catch(() => '[]');
+  return (await sourceTowards('192.0.2.1')) ?? sourceTowards('2001:db8::1');
+}
+
+/** The addresses asked for are those of documentation (RFC 5737, RFC 3849): no route but the default one leads there. */
+async function sourceTowards(address: string): Promise<string | undefined> {
+  const text = await run(['ip', '-j', 'route', 'get', address]).catch(() => '[]');
   return (JSON.parse(text) as RawRoute[])[0]?.prefsrc;
 }

@@ -4,6 +4,7 @@ import { type ObservedFirewall, readFirewall, readForwarding } from '../host/fir
 import { type ObservedLink, readLinks } from '../host/links.ts';
 import { defaultSource, type HostRoute, readRoutes } from '../host/routes.ts';
 import { type ObservedSandbox, readSandbox } from '../host/sandbox.ts';
+import { parseIp } from '../model/ip.ts';
 
 /** The kernel as one cycle saw it. */
 export type Observation = {
@@ -28,7 +29,8 @@ export async function observe(underlayAddress: string, sandboxPaths: ReadonlySet
     readRoutes(),
     readFirewall(),
     readForwarding(),
-    underlayAddress === '' ? defaultSource() : underlayAddress,
+    // canonical, as the kernel writes it
+    underlayAddress === '' ? defaultSource() : parseIp(underlayAddress),
     Promise.all([...sandboxPaths].map(async (path) => [path, await readSandbox(path)] as const)),
   ]);
   const underlay = findUnderlay(links, source);
