@@ -10,6 +10,7 @@ import type { Vni } from '../../src/model/vni.ts';
 import { openStore, type Store } from '../../src/store/store.ts';
 
 const directory = mkdtempSync(join(tmpdir(), 'linkspan-store-'));
+const folder = mkdtempSync(join(directory, 'folder-'));
 const warnings: string[] = [];
 const log = { warn: (message: string) => void warnings.push(message) };
 let count = 0;
@@ -104,7 +105,7 @@ describe('opening', () => {
     expect(readFileSync(other).equals(before)).toBe(true);
   });
 
-  test.each(['/proc/linkspan/state.db', '/dev/null/state.db', directory])('%s cannot be used, and is named', (path) => {
+  test.each(['/proc/linkspan/state.db', '/dev/null/state.db', folder])('%s cannot be used, and is named', (path) => {
     expect(() => openStore(path, log)).toThrow(expect.objectContaining({ code: 'state_unusable', object: path }));
   });
 });
