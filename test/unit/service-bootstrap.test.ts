@@ -74,6 +74,7 @@ test.each([
   ['state: { path: here.db }', 'state.path'],
   [`control: { socket: "/${'x'.repeat(107)}" }`, 'control.socket'],
   ['datapath: { engine: warp }', 'datapath.engine'],
+  ['datapath: { engine: user }', 'datapath.engine'],
   ['status: { listen: "8479" }', 'status.listen'],
   ['log: { level: loud }', 'log.level'],
   ['mqtt: { pasword: x }', 'mqtt.pasword'],
