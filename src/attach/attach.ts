@@ -68,7 +68,7 @@ function makeLink(spec: EndpointSpec): readonly [string, ...string[]] {
 function configure(spec: EndpointSpec): readonly string[] {
   const name = spec.endpoint.interface;
   return [
-    'link set lo up',
+    'link set dev lo up',
     ...spec.endpoint.addresses.map(
       (address) => `address add ${formatIpPrefix(address)} dev ${name}${address.family === 6 ? ' nodad' : ''}`,
     ),

@@ -1,3 +1,4 @@
+import { NAME_PATTERNS } from '../document/index.ts';
 import { parseIp, parseIpPrefix } from '../model/ip.ts';
 import { parseMac, type Mac } from '../model/mac.ts';
 import type { Sandbox } from '../model/network.ts';
@@ -33,10 +34,8 @@ export interface Commands {
   detach(workload: string, network: string | undefined): Promise<{ ok: true; removed: number } | Refusal>;
 }
 
-const NAME = '^[A-Za-z0-9][A-Za-z0-9_.-]{0,62}$';
-// As in a document: the kernel takes more, but ip's batch input has words, quotes and comments of its own.
-const INTERFACE = '^(?!(?:lo|all|default)$)[A-Za-z0-9_][A-Za-z0-9_.-]{0,14}$';
-const NETNS = '^[A-Za-z0-9_][A-Za-z0-9_.-]{0,254}$';
+// One rule for a name, wherever it comes from: narrower than the kernel's, since names become words of `ip -batch`.
+const { name: NAME, interface: INTERFACE, netns: NETNS } = NAME_PATTERNS;
 const PID_MAX = 2 ** 22;
 
 const text = (pattern: string): object => ({ type: 'string', pattern });

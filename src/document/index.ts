@@ -1,3 +1,3 @@
 export { DOCUMENT_MAX, parseDesired } from './parse.ts';
 export type { ParseContext, ParsedDocument, ParseResult } from './parse.ts';
-export { desiredSchema } from './schema.ts';
+export { desiredSchema, NAME_PATTERNS } from './schema.ts';

@@ -8,6 +8,13 @@ import schema from './desired.schema.json' with { type: 'json' };
 /** The published JSON Schema of the desired document. */
 export const desiredSchema: Readonly<Record<string, unknown>> = schema;
 
+/** The rules for names, as regular expressions: a document's and everybody else's. */
+export const NAME_PATTERNS = {
+  name: schema.$defs.name.pattern,
+  interface: schema.$defs.interfaceName.pattern,
+  netns: schema.$defs.workload.properties.sandbox.properties.netns.pattern,
+} as const;
+
 const validate = new Ajv2020({ allErrors: true, verbose: true }).compile<RawDocument>(schema);
 
 /** The parts of a field's schema that say what its value must be. */

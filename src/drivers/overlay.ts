@@ -73,9 +73,11 @@ function forwarding(network: OverlayNetwork, remotes: readonly Remote[], host: H
     remote.macs.map((entry) => ({ mac: entry.m, ip: remote.vtep.ip, port: port(remote.vtep.port) })),
   );
   const replicated = network.bum.kind === 'replicate' ? reachable : [];
-  const flood = replicated.map((remote) => ({ mac: FLOOD, ip: remote.vtep.ip, port: port(remote.vtep.port) }));
+  // Two gateways behind one VTEP get one copy.
+  const vteps = new Map(replicated.map(({ vtep }) => [`${vtep.ip} ${vtep.port}`, vtep]));
+  const flood = [...vteps.values()].map((vtep) => ({ mac: FLOOD, ip: vtep.ip, port: port(vtep.port) }));
   const peers = network.peers
-    .filter((ip) => familyOf(ip) === family && !flood.some((row) => row.ip === ip))
+    .filter((ip) => familyOf(ip) === family && !own.has(ip) && !flood.some((row) => row.ip === ip))
     .map((ip) => ({ mac: FLOOD, ip, port: undefined }));
   return [...flood, ...peers, ...unicast];
 }

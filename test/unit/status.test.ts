@@ -343,7 +343,13 @@ describe('the control socket', () => {
       { sandbox: null },
       { mac: 'ff:ff:ff:ff:ff:ff' },
       { address: '10.0.0.1; ls' },
+      { sandbox: { netns: 'w1\nlink del eth0' } },
+      { sandbox: { netns: 'w1"' } },
       { interface: 'a/b' },
+      { interface: 'a#b' },
+      { interface: 'a"b' },
+      { interface: 'lo' },
+      { workload: 'Upper' },
       { interface: 'sixteen-letters-' },
     ]) {
       expect({ bad, status: await post('/v1/attach', { ...good, ...bad }) }).toEqual({ bad, status: 400 });
