@@ -64,8 +64,9 @@ function foreignVxlan(network: OverlayNetwork, device: string, host: HostView): 
 
 /** Flood list and unicast entries: every peer of the underlay's address family, and the operator's static VTEPs. */
 function forwarding(network: OverlayNetwork, remotes: readonly Remote[], host: HostView): readonly FdbRow[] {
-  const family = familyOf(host.underlay?.address ?? '');
-  const own = new Set(host.links.flatMap((link) => link.addresses.map((address) => address.split('/')[0])));
+  const local = host.underlay?.address ?? '';
+  const family = familyOf(local);
+  const own = new Set([local, ...host.links.flatMap((link) => link.addresses.map((address) => address.split('/')[0]))]);
   // A record with our own address (this gateway's former name, or a forged one) would bring our frames back to us.
   const reachable = remotes.filter(({ vtep }) => familyOf(vtep.ip) === family && !own.has(vtep.ip));
   const port = (value: number): number | undefined => (value === host.port ? undefined : value);
