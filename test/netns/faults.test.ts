@@ -178,10 +178,13 @@ describe('one gateway', () => {
     expect(await a1.reaches('10.110.0.21')).toBe(true);
   });
 
-  test('attaches at the same moment do not undo each other', async () => {
-    const names = ['p1', 'p2', 'p3', 'p4', 'p5', 'p6'];
+  test('attaches in quick succession do not undo each other', async () => {
+    const names = ['p1', 'p2', 'p3', 'p4', 'p5', 'p6', 'p7', 'p8'];
     const results = await Promise.all(
-      names.map((name) => a.cli('attach', name, 'line', '--netns', a2.name, '--interface', name)),
+      names.map(async (name, index) => {
+        await sleep(index * 70);
+        return a.cli('attach', name, 'line', '--netns', a2.name, '--interface', name);
+      }),
     );
     expect(results.map(({ code, stderr }) => ({ code, stderr }))).toEqual(names.map(() => ({ code: 0, stderr: '' })));
     await Promise.all(names.map((name) => a.cli('detach', name)));
