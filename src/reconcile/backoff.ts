@@ -20,11 +20,10 @@ export class Backoff {
     this.#failures.set(object, { count, due: this.#clock.monotonic() + delay, message });
   }
 
-  succeeded(object: string): void {
-    this.#failures.delete(object);
-  }
-
-  /** Forgets the failures of all other objects: nothing is left to do for them, so nothing of them fails any more. */
+  /**
+   * Forgets the failures of all other objects: a look found nothing left to do for them. A step's success alone is no
+   * reason to forget, since it may not have brought about what it was for.
+   */
   retain(objects: ReadonlySet<string>): void {
     for (const object of this.#failures.keys()) if (!objects.has(object)) this.#failures.delete(object);
   }

@@ -134,6 +134,7 @@ export class ReconcileLoop {
       const view = await look(this.#options.input(), this.#firewall);
       this.#backoff.retain(new Set(view.steps.map((step) => step.object)));
       const due = view.steps.filter((step) => this.#backoff.isDue(step.object));
+      if (pass > PASSES) for (const step of due) this.#backoff.failed(step.object, unsettled(step));
       if (due.length === 0 || pass > PASSES || signal.aborted) return this.#judged(view, due.length === 0);
       for (const step of due) await this.#step(step, signal);
     }
@@ -142,14 +143,13 @@ export class ReconcileLoop {
   async #step(step: CycleView['steps'][number], signal: AbortSignal): Promise<void> {
     if (signal.aborted || !this.#backoff.isDue(step.object)) return;
     const { log, endpoints } = this.#options;
-    const reason = 'reason' in step ? ` (${step.reason})` : '';
+    const what = nameOf(step);
     try {
       await execute(step, { endpoints, rememberFirewall: (memory) => (this.#firewall = memory) });
-      this.#backoff.succeeded(step.object);
-      log.info(`${step.object}: ${step.kind}${reason}`);
+      log.info(`${step.object}: ${what}`);
     } catch (error) {
       this.#backoff.failed(step.object, messageOf(error));
-      log.warn(`${step.object}: ${step.kind}${reason} failed: ${messageOf(error)}`);
+      log.warn(`${step.object}: ${what} failed: ${messageOf(error)}`);
     }
   }
 
@@ -160,6 +160,15 @@ export class ReconcileLoop {
     );
     return { ...view, complete, problems: new Map([...view.problems, ...failed]) };
   }
+}
+
+function nameOf(step: CycleView['steps'][number]): string {
+  return 'reason' in step ? `${step.kind} (${step.reason})` : step.kind;
+}
+
+/** A step that succeeds and is wanted again by the next look would else be done for ever, at the processor's full speed. */
+function unsettled(step: CycleView['steps'][number]): string {
+  return `${nameOf(step)} was done ${PASSES} times and the kernel still differs; something else on this host changes it`;
 }
 
 /** Where an object stands in the document; empty for what no document names. */

@@ -100,11 +100,7 @@ function otherVxlan(kind: Vxlan, data: ObservedLink['data']): string | undefined
   if ('local6' in data !== kind.local.includes(':')) return 'changes the address family of its underlay';
   const group = data['group'] ?? data['group6'];
   const wanted = kind.multicast?.group;
-  if (group !== wanted) return `has group ${String(group)} and shall have ${String(wanted)}`;
-  const device = kind.multicast?.device;
-  return data['link'] === device
-    ? undefined
-    : `joins its group on ${String(data['link'])} and shall on ${String(device)}`;
+  return group === wanted ? undefined : `has group ${String(group)} and shall have ${String(wanted)}`;
 }
 
 /** A group is joined on one interface, and the underlay's address may move to another. */
