@@ -9,6 +9,7 @@ import type { EndpointStatus, GatewayStatus } from '../../src/model/status.ts';
 import { EventRing } from '../../src/status/events.ts';
 import { readRoutes } from '../../src/status/read-routes.ts';
 import { listenUnix, type Listener } from '../../src/status/server.ts';
+import { FDB_ENTRY, HEALTHY, LINE1, PEER } from './support/status.ts';
 
 const PROGRAM = new URL('../../src/bin/linkspan.ts', import.meta.url).pathname;
 const ESC = '\u001b';
@@ -25,55 +26,27 @@ const ENDPOINT: EndpointStatus = {
 };
 
 const healthy: GatewayStatus = {
-  gateway: 'gw-a',
-  fleet: 'plant',
-  version: '0.1.0',
-  epoch: 3,
-  uptime_s: 61,
-  health: { ok: true, ready: true, reasons: [] },
-  broker: { connected: true, url: 'mqtt://198.51.100.1:1883' },
-  config: { applied_version: 12, applied_hash: 'ab', state: 'applied', lkg_version: 12, errors: [] },
+  ...HEALTHY,
   networks: [
     {
+      ...LINE1,
       name: 'a-network-with-a-rather-long-name-as-plants-have-them',
-      driver: 'overlay',
       vni: 16_777_215,
-      vlan: null,
-      engine: 'kernel',
-      engine_reason: 'vxlan is there',
-      mtu: 1450,
-      endpoints: 1,
-      peers: 1,
-      shim: null,
       problem: 'no route to the peer',
     },
     {
-      name: 'line1',
+      ...LINE1,
       driver: 'macvlan',
       vni: null,
-      vlan: null,
       engine: null,
       engine_reason: null,
       mtu: 1500,
-      endpoints: 1,
       peers: 0,
       shim: 'ls-shim0',
-      problem: null,
     },
   ],
   endpoints: [ENDPOINT],
-  peers: [
-    {
-      gateway: 'gw-b',
-      vtep: '[2001:db8::ffff:1]:4789',
-      vnis: [1, 2, 3],
-      state: 'up',
-      rtt_ms: 1.25,
-      path_mtu: 1500,
-      last_seen_s: 4,
-    },
-  ],
-  drops: { unknown_peer: 7 },
+  peers: [{ ...PEER, vtep: '[2001:db8::ffff:1]:4789', vnis: [1, 2, 3] }],
 };
 
 type Ended = { code: number | null; out: string; err: string };
@@ -109,16 +82,7 @@ beforeAll(async () => {
   directory = mkdtempSync(join(tmpdir(), 'cli-'));
   const source = {
     status: () => status,
-    fdb: () => [
-      {
-        network: 'line1',
-        vni: 1,
-        mac: '02:00:00:00:00:22',
-        vtep: '198.51.100.2',
-        gateway: 'gw-b',
-        origin: 'peer',
-      } as const,
-    ],
+    fdb: () => [FDB_ENTRY],
     events,
     desiredSchema: {},
   };

@@ -1,38 +1,17 @@
 import { describe, expect, test } from '@jest/globals';
-import { desiredSchema, parseDesired } from '../../src/document/index.ts';
-import type { ParseResult } from '../../src/document/index.ts';
-
-type Json = Record<string, unknown>;
-
-const CONTEXT = { gateway: 'gw-a', interfaces: new Set(['eth0', 'eth1']) };
-
-function parse(value: unknown): ParseResult {
-  return parseText(JSON.stringify(value));
-}
-
-function parseText(text: string): ParseResult {
-  return parseDesired(new TextEncoder().encode(text), CONTEXT);
-}
-
-function problemsOf(result: ParseResult): string[] {
-  return result.ok ? [] : result.problems.map(({ code, path }) => `${code} ${path}`);
-}
-
-/** A document of these networks and workloads on the uplinks `lan` (eth0) and `lan2` (eth1). */
-function document(networks: Json, workloads: Json = {}): Json {
-  const uplinks = { lan: { interface: 'eth0' }, lan2: { interface: 'eth1' } };
-  return { v: 1, version: 1, spec: { uplinks, networks, workloads } };
-}
-
-/** A workload in its own namespace. */
-function workload(networks: Json, netns = 'w'): Json {
-  return { sandbox: { netns }, networks };
-}
-
-const overlay = (vni: number, rest: Json = {}): Json => ({ driver: 'overlay', vni, ...rest });
-const macvlan = (rest: Json = {}): Json => ({ driver: 'macvlan', uplink: 'lan', ...rest });
-const NET = '/spec/networks';
-const END = '/spec/workloads';
+import { desiredSchema } from '../../src/document/index.ts';
+import {
+  document,
+  END,
+  type Json,
+  macvlan,
+  NET,
+  overlay,
+  parse,
+  parseText,
+  problemsOf,
+  workload,
+} from './support/documents.ts';
 
 describe('what the schema refuses', () => {
   test.each<[string, unknown, string[]]>([

@@ -3,10 +3,18 @@ import * as fc from 'fast-check';
 import { parseDesired } from '../../src/document/index.ts';
 import type { ParseResult } from '../../src/document/index.ts';
 import { deriveMac } from '../../src/model/mac.ts';
-
-type Json = Record<string, unknown>;
-
-const CONTEXT = { gateway: 'gw-a', interfaces: new Set(['eth0', 'eth1']) };
+import {
+  CONTEXT,
+  document,
+  documentOf,
+  type Json,
+  macvlan,
+  overlay,
+  parse,
+  parseText,
+  problemsOf,
+  workload,
+} from './support/documents.ts';
 
 const VALID = {
   v: 1,
@@ -32,37 +40,6 @@ const VALID = {
     },
   },
 };
-
-function parse(value: unknown): ParseResult {
-  return parseText(JSON.stringify(value));
-}
-
-function parseText(text: string): ParseResult {
-  return parseDesired(new TextEncoder().encode(text), CONTEXT);
-}
-
-function problemsOf(result: ParseResult): string[] {
-  return result.ok ? [] : result.problems.map(({ code, path }) => `${code} ${path}`);
-}
-
-function documentOf(result: ParseResult): Extract<ParseResult, { ok: true }>['document'] {
-  if (!result.ok) throw new Error(JSON.stringify(result.problems));
-  return result.document;
-}
-
-/** A document of these networks and workloads on the uplinks `lan` (eth0) and `lan2` (eth1). */
-function document(networks: Json, workloads: Json = {}): Json {
-  const uplinks = { lan: { interface: 'eth0' }, lan2: { interface: 'eth1' } };
-  return { v: 1, version: 1, spec: { uplinks, networks, workloads } };
-}
-
-/** A workload in its own namespace. */
-function workload(networks: Json, netns = 'w'): Json {
-  return { sandbox: { netns }, networks };
-}
-
-const overlay = (vni: number, rest: Json = {}): Json => ({ driver: 'overlay', vni, ...rest });
-const macvlan = (rest: Json = {}): Json => ({ driver: 'macvlan', uplink: 'lan', ...rest });
 
 describe('a valid document', () => {
   test('becomes the desired state, canonical and with every default filled in', () => {

@@ -1,24 +1,14 @@
 import { describe, expect, test } from '@jest/globals';
 import * as fc from 'fast-check';
-import { parseMac, type Mac } from '../../src/model/mac.ts';
 import type { Alive, MacEntry, PeerRecord } from '../../src/model/peer.ts';
-import { isVni, type Vni } from '../../src/model/vni.ts';
 import { encodeAlive } from '../../src/peers/alive.ts';
 import { PeerDirectory, type PeerStore } from '../../src/peers/directory.ts';
 import { better, type Claim } from '../../src/peers/mobility.ts';
 import { Publisher, type LocalState, type Publication } from '../../src/peers/publisher.ts';
 import { digestOf, encodeRecord } from '../../src/peers/record.ts';
 import { systemClock } from '../../src/service/clock.ts';
+import { mac, vni } from './support/values.ts';
 
-const vni = (n: number): Vni => {
-  if (!isVni(n)) throw new Error(`${n} is no VNI`);
-  return n;
-};
-const mac = (text: string): Mac => {
-  const value = parseMac(text);
-  if (!value) throw new Error(`${text} is no MAC`);
-  return value;
-};
 const [LINE1, LINE2] = [vni(10110), vni(10120)];
 const entry = (text: string, q = 0, s: 0 | 1 = 1): MacEntry => ({ m: mac(text), ip: ['10.110.0.21'], q, s });
 

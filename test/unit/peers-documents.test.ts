@@ -1,14 +1,10 @@
 import { describe, expect, test } from '@jest/globals';
-import { isVni, type Vni } from '../../src/model/vni.ts';
 import { parseAlive } from '../../src/peers/alive.ts';
 import { Publisher, type LocalState } from '../../src/peers/publisher.ts';
 import { digestOf, encodeRecord, parseRecord } from '../../src/peers/record.ts';
 import { parseMac } from '../../src/model/mac.ts';
+import { vni } from './support/values.ts';
 
-const vni = (n: number): Vni => {
-  if (!isVni(n)) throw new Error(`${n} is no VNI`);
-  return n;
-};
 const ADDRESS = { fleet: 'plant', vni: vni(7), gw: 'gw-b' };
 const GOOD = {
   v: 1,

@@ -10,33 +10,12 @@ import type { GatewayStatus } from '../../src/model/status.ts';
 import { EventRing } from '../../src/status/events.ts';
 import { readRoutes } from '../../src/status/read-routes.ts';
 import { listenTcp, listenUnix, type Listener } from '../../src/status/server.ts';
+import { FDB_ENTRY, HEALTHY } from './support/status.ts';
 
 const HOSTILE = '<script>alert(1)</script>\u001b[31m"\\\n';
 
 const STATUS: GatewayStatus = {
-  gateway: 'gw-a',
-  fleet: 'plant',
-  version: '0.1.0',
-  epoch: 3,
-  uptime_s: 90_061,
-  health: { ok: true, ready: true, reasons: [] },
-  broker: { connected: true, url: 'mqtt://198.51.100.1:1883' },
-  config: { applied_version: 12, applied_hash: 'ab', state: 'applied', lkg_version: 12, errors: [] },
-  networks: [
-    {
-      name: 'line1',
-      driver: 'overlay',
-      vni: 10_110,
-      vlan: null,
-      engine: 'kernel',
-      engine_reason: 'vxlan is there',
-      mtu: 1450,
-      endpoints: 1,
-      peers: 1,
-      shim: null,
-      problem: null,
-    },
-  ],
+  ...HEALTHY,
   endpoints: [
     {
       workload: HOSTILE,
@@ -49,18 +28,6 @@ const STATUS: GatewayStatus = {
       problem: null,
     },
   ],
-  peers: [
-    {
-      gateway: 'gw-b',
-      vtep: '198.51.100.2:4789',
-      vnis: [10_110],
-      state: 'up',
-      rtt_ms: 1.25,
-      path_mtu: 1500,
-      last_seen_s: 4,
-    },
-  ],
-  drops: { unknown_peer: 7 },
 };
 
 type Answer = { status: number; type: string; text: string; headers: Record<string, unknown> };
@@ -74,9 +41,7 @@ let open: Listener[];
 
 const source = (): Parameters<typeof readRoutes>[0] => ({
   status: () => status,
-  fdb: () => [
-    { network: 'line1', vni: 10_110, mac: '02:00:00:00:00:22', vtep: '198.51.100.2', gateway: 'gw-b', origin: 'peer' },
-  ],
+  fdb: () => [FDB_ENTRY],
   events,
   desiredSchema: { title: 'desired' },
 });

@@ -1,0 +1,50 @@
+import type { FdbEntry, GatewayStatus, NetworkStatus, PeerStatus } from '../../../src/model/status.ts';
+
+export const LINE1: NetworkStatus = {
+  name: 'line1',
+  driver: 'overlay',
+  vni: 10_110,
+  vlan: null,
+  engine: 'kernel',
+  engine_reason: 'vxlan is there',
+  mtu: 1450,
+  endpoints: 1,
+  peers: 1,
+  shim: null,
+  problem: null,
+};
+
+export const PEER: PeerStatus = {
+  gateway: 'gw-b',
+  vtep: '198.51.100.2:4789',
+  vnis: [10_110],
+  state: 'up',
+  rtt_ms: 1.25,
+  path_mtu: 1500,
+  last_seen_s: 4,
+};
+
+export const FDB_ENTRY: FdbEntry = {
+  network: 'line1',
+  vni: 10_110,
+  mac: '02:00:00:00:00:22',
+  vtep: '198.51.100.2',
+  gateway: 'gw-b',
+  origin: 'peer',
+};
+
+/** What a healthy gateway on one overlay network with one peer says. */
+export const HEALTHY: GatewayStatus = {
+  gateway: 'gw-a',
+  fleet: 'plant',
+  version: '0.1.0',
+  epoch: 3,
+  uptime_s: 90_061,
+  health: { ok: true, ready: true, reasons: [] },
+  broker: { connected: true, url: 'mqtt://198.51.100.1:1883' },
+  config: { applied_version: 12, applied_hash: 'ab', state: 'applied', lkg_version: 12, errors: [] },
+  networks: [LINE1],
+  endpoints: [],
+  peers: [PEER],
+  drops: { unknown_peer: 7 },
+};
