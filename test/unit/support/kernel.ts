@@ -1,0 +1,200 @@
+import type { EndpointSpec, LinkKind, LinkSpec } from '../../../src/drivers/driver.ts';
+import { memoOf } from '../../../src/drivers/driver.ts';
+import { withMemo } from '../../../src/drivers/naming.ts';
+import type { FdbRow } from '../../../src/host/fdb.ts';
+import type { ObservedLink } from '../../../src/host/links.ts';
+import type { HostRoute } from '../../../src/host/routes.ts';
+import type { ObservedSandbox } from '../../../src/host/sandbox.ts';
+import { formatIpPrefix } from '../../../src/model/ip.ts';
+import { sandboxPath } from '../../../src/model/network.ts';
+import type { Observation } from '../../../src/reconcile/observe.ts';
+import type { FirewallMemory, Step } from '../../../src/reconcile/plan.ts';
+import type { Adjustment } from '../../../src/reconcile/plan-links.ts';
+
+/** A link as `ip -d -j address` would show it. */
+export function link(name: string, index: number, over: Partial<ObservedLink> = {}): ObservedLink {
+  const common = { mac: '02:ff:00:00:00:01', mtu: 1500, up: true, ours: false, alias: '', kind: '', addresses: [] };
+  return { ...common, index, name, parent: undefined, master: undefined, data: {}, ...over };
+}
+
+export const UNDERLAY = { address: '192.0.2.1', device: 'eth0', mtu: 1500 };
+
+/**
+ * A host as far as a plan can change it. Steps change it as the executors change the kernel, and what the kernel
+ * refuses (a name that exists, a parent that does not, a port that is taken) is an error here.
+ */
+export class Kernel {
+  memory: FirewallMemory;
+  links: readonly ObservedLink[];
+  forwarding = false;
+  underlay: Observation['underlay'] = UNDERLAY;
+  #fdb = new Map<string, readonly FdbRow[]>();
+  #routes: readonly HostRoute[] = [];
+  #sandboxes: Map<string, ObservedSandbox>;
+  #next = 100;
+
+  constructor(links: readonly ObservedLink[], sandboxes: Readonly<Record<string, readonly ObservedLink[]>>) {
+    this.links = links;
+    const named = Object.entries(sandboxes).map(([name, held], n) => [name, { inode: 9000 + n, links: held }] as const);
+    this.#sandboxes = new Map(named);
+  }
+
+  observe(): Observation {
+    const { links, forwarding, underlay, memory } = this;
+    const chains = [...(memory?.body ?? '').matchAll(/chain (\w+)/g)].map((match) => match[1] ?? '');
+    const firewall = memory && { fingerprint: memory.fingerprint, chains };
+    const sandboxes = new Map(this.#sandboxes);
+    return { links, fdb: new Map(this.#fdb), routes: this.#routes, firewall, forwarding, underlay, sandboxes };
+  }
+
+  run(steps: readonly Step[]): void {
+    for (const step of steps) this.#run(step);
+  }
+
+  #run(step: Step): void {
+    if (step.kind === 'link.create') this.#create(step.link);
+    else if (step.kind === 'link.delete') this.#delete(this.links.find(({ name }) => name === step.name));
+    else if (step.kind === 'endpoint.detach')
+      this.#delete(this.#in(step.sandbox).find(({ name }) => name === step.name));
+    else if (step.kind === 'endpoint.attach') this.#attach(step.spec);
+    else if (step.kind === 'link.adjust') this.#adjust(step.sandbox, step.name, step.changes);
+    else if (step.kind === 'fdb.sync') this.#syncFdb(step);
+    else if (step.kind === 'routes.sync') this.#syncRoutes(step);
+    else if (step.kind === 'forwarding.set') this.forwarding = step.on;
+    else this.memory = step.body === '' ? undefined : { body: step.body, fingerprint: `listing of ${step.body}` };
+  }
+
+  #in(sandbox: string): readonly ObservedLink[] {
+    return this.#sandboxes.get(sandbox)?.links ?? [];
+  }
+
+  #put(sandbox: string, links: readonly ObservedLink[]): void {
+    this.#sandboxes.set(sandbox, { inode: this.#sandboxes.get(sandbox)?.inode ?? 0, links });
+  }
+
+  #find(links: readonly ObservedLink[], name: string): ObservedLink {
+    const found = links.find((candidate) => candidate.name === name);
+    if (found === undefined) throw new Error(`Cannot find device "${name}"`);
+    return found;
+  }
+
+  #fresh(links: readonly ObservedLink[], name: string): void {
+    if (name.length === 0 || name.length > 15 || /[\s/:]/.test(name)) throw new Error(`not a valid ifname: ${name}`);
+    if (links.some((candidate) => candidate.name === name)) throw new Error(`File exists: ${name}`);
+  }
+
+  #everywhere(): readonly ObservedLink[] {
+    return [...this.links, ...[...this.#sandboxes.values()].flatMap((sandbox) => sandbox.links)];
+  }
+
+  #create(spec: LinkSpec): void {
+    this.#fresh(this.links, spec.name);
+    const parent = spec.kind.type === 'macvlan' ? this.#macvlanParent(spec.kind.parent, spec.kind.mode) : undefined;
+    const data = dataOf(spec.kind);
+    const same = this.links.find(({ kind, data: other }) => kind === 'vxlan' && sameVxlan(other, data));
+    if (spec.kind.type === 'vxlan' && same !== undefined)
+      throw new Error(`A VXLAN device with the VNI exists: ${same.name}`);
+    const { name, alias, mtu, addresses } = spec;
+    this.#add(link(name, (this.#next += 1), { alias, mtu, addresses, ours: true, kind: spec.kind.type, parent, data }));
+    const group = spec.kind.type === 'vxlan' ? spec.kind.multicast?.group : undefined;
+    if (group !== undefined) this.#fdb.set(name, [{ mac: '00:00:00:00:00:00', ip: group, port: undefined }]);
+  }
+
+  #add(...links: readonly ObservedLink[]): void {
+    this.links = [...this.links, ...links];
+  }
+
+  #macvlanParent(name: string, mode: string): number {
+    const { index } = this.#find(this.links, name);
+    const children = this.#everywhere().filter((child) => child.kind === 'macvlan' && child.parent === index);
+    const alone = mode === 'passthru' || children.some((child) => child.data['mode'] === 'passthru');
+    if (alone && children.length > 0) throw new Error(`Device or resource busy: ${name}`);
+    return index;
+  }
+
+  /** With a link go its macvlan children, a veth's other end, and its entries in the tables; it may be gone itself. */
+  #delete(gone: ObservedLink | undefined): void {
+    if (gone === undefined) return;
+    if (!gone.ours) throw new Error(`${gone.name} is not Linkspan's`);
+    const stays = (other: ObservedLink): boolean =>
+      other.index !== gone.index &&
+      other.parent !== gone.index &&
+      !(gone.kind === 'veth' && other.index === gone.parent);
+    this.links = this.links.filter(stays);
+    for (const [path, { links }] of this.#sandboxes) this.#put(path, links.filter(stays));
+    const names = new Set(this.links.map((other) => other.name));
+    for (const device of this.#fdb.keys()) if (!names.has(device)) this.#fdb.delete(device);
+    this.#routes = this.#routes.filter((route) => names.has(route.device));
+  }
+
+  #attach(spec: EndpointSpec): void {
+    const { attachment, endpoint, mtu } = spec;
+    const path = sandboxPath(endpoint.sandbox);
+    this.#fresh(this.#in(path), endpoint.interface);
+    this.#fresh(this.links, spec.temporary);
+    const [index, hostIndex] = [(this.#next += 1), (this.#next += 1)];
+    const own = {
+      alias: withMemo(spec.alias, memoOf(spec)),
+      mac: spec.mac ?? '02:ff:00:00:00:02',
+      addresses: endpoint.addresses.map((address) => formatIpPrefix(address)),
+      mtu,
+      ours: true,
+      kind: attachment.type,
+    };
+    if (attachment.type === 'macvlan') {
+      const parent = this.#macvlanParent(attachment.parent, attachment.mode);
+      const data = { mode: attachment.mode };
+      this.#put(path, [...this.#in(path), link(endpoint.interface, index, { ...own, parent, data })]);
+      return;
+    }
+    this.#fresh(this.links, spec.hostEnd);
+    const master = this.#find(this.links, attachment.bridge).name;
+    this.#add(
+      link(spec.hostEnd, hostIndex, { alias: spec.alias, ours: true, kind: 'veth', parent: index, master, mtu }),
+    );
+    this.#put(path, [...this.#in(path), link(endpoint.interface, index, { ...own, parent: hostIndex })]);
+  }
+
+  #adjust(sandbox: string | undefined, name: string, changes: Adjustment): void {
+    const links = sandbox === undefined ? this.links : this.#in(sandbox);
+    const before = this.#find(links, name);
+    if (!before.ours) throw new Error(`${name} is not Linkspan's`);
+    if (changes.master !== undefined) this.#find(this.links, changes.master);
+    const { alias = before.alias, mtu = before.mtu, up = before.up, master = before.master } = changes;
+    const kept = before.addresses.filter((address) => !changes.removeAddresses.includes(address));
+    const [, , , local, learning] = changes.vxlan ?? [];
+    const key = local?.includes(':') ? 'local6' : 'local';
+    const data =
+      local === undefined ? before.data : { ...before.data, [key]: local, learning: learning === 'learning' };
+    const after = { ...before, alias, mtu, up, master, data, addresses: [...kept, ...changes.addAddresses] };
+    const all = links.map((other) => (other === before ? after : other));
+    if (sandbox === undefined) this.links = all;
+    else this.#put(sandbox, all);
+  }
+
+  #syncFdb(step: Extract<Step, { kind: 'fdb.sync' }>): void {
+    if (!this.#find(this.links, step.device).ours) throw new Error(`${step.device} is not Linkspan's`);
+    const removed = new Set(step.remove);
+    this.#fdb.set(step.device, [...(this.#fdb.get(step.device) ?? []).filter((row) => !removed.has(row)), ...step.add]);
+  }
+
+  #syncRoutes(step: Extract<Step, { kind: 'routes.sync' }>): void {
+    for (const { device } of [...step.add, ...step.remove]) {
+      if (!this.#find(this.links, device).ours) throw new Error(`${device} is not Linkspan's`);
+    }
+    const removed = new Set(step.remove);
+    this.#routes = [...this.#routes.filter((route) => !removed.has(route)), ...step.add];
+  }
+}
+
+function dataOf(kind: LinkKind): Readonly<Record<string, unknown>> {
+  if (kind.type === 'bridge') return {};
+  if (kind.type === 'macvlan') return { mode: kind.mode };
+  const { vni, port, local, learning, multicast } = kind;
+  const group = multicast && { [multicast.group.includes(':') ? 'group6' : 'group']: multicast.group };
+  return { id: vni, port, [local.includes(':') ? 'local6' : 'local']: local, learning, ...group };
+}
+
+function sameVxlan(a: Readonly<Record<string, unknown>>, b: Readonly<Record<string, unknown>>): boolean {
+  return a['id'] === b['id'] && a['port'] === b['port'];
+}
