@@ -50,10 +50,10 @@ function frozen<T>(value: T): T {
 describe('a plan, whatever the documents and peers', () => {
   test('carried out, leaves nothing to do', () => {
     fc.assert(
-      fc.property(documents, peers, (state, remotes) => {
+      fc.property(documents, peers, fc.constantFrom('gw-a', 'g'.repeat(63)), (state, remotes, gateway) => {
         const kernel = newHost();
-        kernel.run(look(kernel, state, remotes).steps);
-        expect(look(kernel, state, remotes).steps).toEqual([]);
+        kernel.run(look(kernel, state, remotes, gateway).steps);
+        expect(look(kernel, state, remotes, gateway).steps).toEqual([]);
       }),
       RUNS,
     );
