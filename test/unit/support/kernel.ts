@@ -51,6 +51,20 @@ export class Kernel {
     for (const step of steps) this.#run(step);
   }
 
+  /** Somebody else changes a link. */
+  tamper(sandbox: string | undefined, name: string, over: Partial<ObservedLink>): void {
+    const links = sandbox === undefined ? this.links : this.#in(sandbox);
+    const changed = links.map((other) => (other.name === name ? { ...other, ...over } : other));
+    if (sandbox === undefined) this.links = changed;
+    else this.#put(sandbox, changed);
+  }
+
+  /** Another path of a namespace. */
+  alsoKnownAs(path: string, other: string): void {
+    const sandbox = this.#sandboxes.get(path);
+    if (sandbox !== undefined) this.#sandboxes.set(other, sandbox);
+  }
+
   #run(step: Step): void {
     if (step.kind === 'link.create') this.#create(step.link);
     else if (step.kind === 'link.delete') this.#delete(this.links.find(({ name }) => name === step.name));
