@@ -1,10 +1,10 @@
-import type { EndpointSpec, HostView, LinkSpec, NetworkSpec } from '../drivers/driver.ts';
+import { type EndpointSpec, type HostView, type LinkSpec, type NetworkSpec, waitingFor } from '../drivers/driver.ts';
 import { endpointAlias, linkName } from '../drivers/naming.ts';
 import { specify } from '../drivers/registry.ts';
 import type { FdbRow } from '../host/fdb.ts';
 import type { HostRoute } from '../host/routes.ts';
 import { parseMac } from '../model/mac.ts';
-import type { DesiredState, Endpoint } from '../model/network.ts';
+import type { DesiredState, Endpoint, Network } from '../model/network.ts';
 import type { Remote, RemotesByVni } from '../model/peer.ts';
 import type { Problem } from '../model/problem.ts';
 import { natRules } from './nat.ts';
@@ -37,7 +37,8 @@ export function intend(
   for (const network of desired.networks) {
     const endpoints = desired.endpoints.filter((endpoint) => endpoint.network === network.name);
     const peers: readonly Remote[] = network.driver === 'overlay' ? (remotes.get(network.vni) ?? []) : [];
-    const spec = specify(network, endpoints, peers, host);
+    const answer = specify(network, endpoints, peers, host);
+    const spec = 'code' in answer ? answer : (nameTaken(network, answer, host) ?? answer);
     if ('code' in spec) waiting.set(`network/${network.name}`, spec);
     else networks.set(network.name, spec);
   }
@@ -61,6 +62,16 @@ export function intend(
     networks,
     waiting,
   };
+}
+
+/** A name that is a foreign link's: nothing of the network may stand then, or its table and rules would meet that link. */
+function nameTaken(network: Network, { links }: NetworkSpec, host: HostView): Problem | undefined {
+  const foreign = new Set(host.links.filter((link) => !link.ours).map((link) => link.name));
+  const taken = links.find((link) => foreign.has(link.name));
+  if (taken === undefined) return undefined;
+  const { name } = taken;
+  const message = `network ${network.name}: an interface ${name} exists already and is not Linkspan's; rename or delete it`;
+  return waitingFor(network, message, 'name_taken');
 }
 
 function endpointSpec(endpoint: Endpoint, network: NetworkSpec, host: HostView): EndpointSpec {

@@ -21,14 +21,13 @@ export function planEndpoints(
   intent: Intent,
   seen: Observation,
   gateway: string,
-  /** networks whose links cannot be made, by object; and links that this plan deletes */
-  { blocked, gone }: { readonly blocked: ReadonlyMap<string, Problem>; readonly gone: ReadonlySet<string> },
+  /** links that this plan deletes */
+  gone: ReadonlySet<string>,
 ): EndpointsPlan {
   const detach: Step[] = [...unwanted(intent, seen, gateway)];
   const attach: Step[] = [];
   const waiting = new Map<string, Problem>();
   for (const spec of intent.endpoints) {
-    if (blocked.has(`network/${spec.endpoint.network}`)) continue;
     const sandbox = seen.sandboxes.get(sandboxPath(spec.endpoint.sandbox));
     const rival = sandbox && nameRival(spec, sandbox, intent, seen);
     if (sandbox === undefined) waiting.set(spec.object, noSandbox(spec));
@@ -44,7 +43,7 @@ type Host = { readonly links: readonly ObservedLink[]; readonly gone: ReadonlySe
 
 function planOne(spec: EndpointSpec, links: readonly ObservedLink[], host: Host, into: Collected): void {
   const path = sandboxPath(spec.endpoint.sandbox);
-  const have = links.find((link) => splitAlias(link.alias).alias === spec.alias);
+  const have = links.find((link) => link.ours && splitAlias(link.alias).alias === spec.alias);
   const reason = have === undefined ? undefined : incompatible(spec, have, host);
   if (have !== undefined && reason === undefined) {
     const changes = drift(spec, have);
@@ -71,6 +70,7 @@ function unwanted(intent: Intent, seen: Observation, gateway: string): readonly 
   );
   return [...seen.sandboxes].flatMap(([sandbox, observed]) =>
     (observed?.links ?? [])
+      .filter((link) => link.ours)
       .map((link) => ({ name: link.name, alias: splitAlias(link.alias).alias }))
       .filter((link) => link.alias.startsWith(`${aliasPrefix(gateway)}endpoint/`))
       .filter((link) => !wanted.has(`${inodeOf(sandbox)} ${link.alias}`))
@@ -144,7 +144,7 @@ function drift(spec: EndpointSpec, have: ObservedLink): Adjustment {
 function hostEndDrift(spec: EndpointSpec, host: readonly ObservedLink[]): readonly Step[] {
   if (spec.attachment.type !== 'veth') return [];
   const end = host.find((link) => link.name === spec.hostEnd);
-  const wrong = end !== undefined && (end.master !== spec.attachment.bridge || !end.up);
+  const wrong = end?.ours && (end.master !== spec.attachment.bridge || !end.up);
   if (!wrong) return [];
   const changes = { master: spec.attachment.bridge, up: true as const, addAddresses: [], removeAddresses: [] };
   return [{ kind: 'link.adjust', object: spec.object, sandbox: undefined, name: spec.hostEnd, changes }];

@@ -1,7 +1,6 @@
 import type { LinkSpec } from '../drivers/driver.ts';
 import { splitAlias } from '../drivers/naming.ts';
 import type { ObservedLink } from '../host/links.ts';
-import type { Problem } from '../model/problem.ts';
 import type { Intent } from './intend.ts';
 import type { Observation } from './observe.ts';
 import type { Step } from './plan.ts';
@@ -21,17 +20,12 @@ export type Adjustment = {
 
 type Vxlan = Extract<LinkSpec['kind'], { type: 'vxlan' }>;
 
-type LinksPlan = {
-  readonly remove: readonly Step[];
-  readonly make: readonly Step[];
-  readonly waiting: ReadonlyMap<string, Problem>;
-};
+type LinksPlan = { readonly remove: readonly Step[]; readonly make: readonly Step[] };
 
 /** The links of the host's namespace: prune what is ours and unwanted, make what is missing, mend what drifted. */
 export function planLinks(intent: Intent, seen: Observation): LinksPlan {
   const remove: Step[] = [];
   const make: Step[] = [];
-  const waiting = new Map<string, Problem>();
   const kept = new Set([...intent.links.map((link) => link.name), ...intent.endpoints.map((spec) => spec.hostEnd)]);
   const unwanted = seen.links.filter(
     (link) => isMadeHere(link) && !kept.has(link.name) && !belongsToWaiting(link, intent),
@@ -41,10 +35,6 @@ export function planLinks(intent: Intent, seen: Observation): LinksPlan {
   }
   for (const want of intent.links) {
     const have = seen.links.find((link) => link.name === want.name);
-    if (have !== undefined && !have.ours) {
-      waiting.set(want.object, nameTaken(want));
-      continue;
-    }
     const reason = have === undefined ? undefined : incompatible(want, have, seen.links);
     if (have !== undefined && reason === undefined) {
       const changes = drift(want, have);
@@ -55,7 +45,7 @@ export function planLinks(intent: Intent, seen: Observation): LinksPlan {
     if (reason !== undefined) remove.push({ kind: 'link.delete', object: want.object, name: want.name, reason });
     make.push({ kind: 'link.create', object: want.object, link: want });
   }
-  return { remove, make, waiting };
+  return { remove, make };
 }
 
 /** This namespace may itself be a workload's sandbox: what another gateway put into it bears our group, but no such name. */
@@ -74,11 +64,6 @@ function belongsToWaiting(link: ObservedLink, intent: Intent): boolean {
 function objectOf(link: ObservedLink): string {
   const [kind = 'link', name = link.name, third] = (splitAlias(link.alias).alias.split(':')[2] ?? '').split('/');
   return kind === 'endpoint' ? `endpoint/${name}/${third ?? ''}` : `network/${name}`;
-}
-
-function nameTaken(want: LinkSpec): Problem {
-  const message = `${want.object}: an interface ${want.name} exists already and is not Linkspan's; rename or delete it`;
-  return { path: `/spec/${want.object.replace('network/', 'networks/')}`, code: 'name_taken', message };
 }
 
 /** Why a link of ours must be made anew, or undefined. Only what we set is compared. */

@@ -42,7 +42,7 @@ export type FirewallMemory = { readonly body: string; readonly fingerprint: stri
 export function plan(intent: Intent, seen: Observation, gateway: string, memory: FirewallMemory): Plan {
   const links = planLinks(intent, seen);
   const gone = new Set(links.remove.flatMap((step) => (step.kind === 'link.delete' ? [step.name] : [])));
-  const endpoints = planEndpoints(intent, seen, gateway, { blocked: links.waiting, gone });
+  const endpoints = planEndpoints(intent, seen, gateway, gone);
   const steps = [
     ...endpoints.detach,
     ...links.remove,
@@ -52,7 +52,7 @@ export function plan(intent: Intent, seen: Observation, gateway: string, memory:
     ...planFirewall(intent, seen, memory),
     ...endpoints.attach,
   ];
-  return { steps, waiting: new Map([...intent.waiting, ...links.waiting, ...endpoints.waiting]) };
+  return { steps, waiting: new Map([...intent.waiting, ...endpoints.waiting]) };
 }
 
 const rowKey = (row: FdbRow): string => `${row.mac} ${row.ip} ${row.port ?? ''}`;
