@@ -1,5 +1,5 @@
 import type { ObservedLink } from '../host/links.ts';
-import { formatIpPrefix, overlaps, parseIpPrefix } from '../model/ip.ts';
+import { contains, formatIpPrefix, overlaps, parseIpPrefix } from '../model/ip.ts';
 import type { BridgeNetwork } from '../model/network.ts';
 import type { Problem } from '../model/problem.ts';
 import { type NetworkDriver, type NetworkSpec, waitingFor } from './driver.ts';
@@ -14,8 +14,9 @@ export const bridge: NetworkDriver<BridgeNetwork> = {
     const clash = overlapping(network, host.links);
     if (clash !== undefined) return waitingFor(network, clash, 'subnet_overlap');
     const mtu = network.mtu ?? host.underlay?.mtu ?? DEFAULT_MTU;
-    const subnet = network.subnets.find((prefix) => prefix.family === 4);
-    const routed = subnet !== undefined && network.gateway !== undefined;
+    const { gateway, subnets } = network;
+    const subnet = subnets.find((prefix) => gateway !== undefined && contains(prefix, gateway));
+    const router = subnet && gateway !== undefined ? formatIpPrefix({ ...subnet, address: gateway }) : undefined;
     return {
       links: [
         {
@@ -24,15 +25,15 @@ export const bridge: NetworkDriver<BridgeNetwork> = {
           object: `network/${network.name}`,
           kind: { type: 'bridge' },
           mtu,
-          addresses: routed ? [formatIpPrefix({ ...subnet, address: network.gateway })] : [],
+          addresses: router === undefined ? [] : [router],
         },
       ],
       attachment: { type: 'veth', bridge: name },
       mtu,
-      gateways: routed ? [network.gateway] : [],
+      gateways: gateway === undefined ? [] : [gateway],
       fdb: [],
       routes: [],
-      nat: routed ? { bridge: name, subnet } : undefined,
+      nat: subnet?.family === 4 ? { bridge: name, subnet } : undefined,
       engine: undefined,
       shim: name,
     };

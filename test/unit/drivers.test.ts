@@ -1,0 +1,207 @@
+import { describe, expect, test } from '@jest/globals';
+import type { HostView, NetworkSpec } from '../../src/drivers/driver.ts';
+import { specify } from '../../src/drivers/registry.ts';
+import type { Remote } from '../../src/model/peer.ts';
+import type { Problem } from '../../src/model/problem.ts';
+import { bridge, type Json, macvlan, overlay, workload } from './support/documents.ts';
+import { FOREIGN } from './support/hosts.ts';
+import { link, UNDERLAY } from './support/kernel.ts';
+import { desired } from './support/planning.ts';
+import { mac } from './support/values.ts';
+
+const HOST: HostView = { gateway: 'gw-a', links: FOREIGN, underlay: UNDERLAY, port: 4789 };
+
+/** The driver's answer for a network `net` with a workload at each address. */
+function answer(
+  raw: Json,
+  host: Partial<HostView> = {},
+  addresses: Json[] = [],
+  remotes: Remote[] = [],
+): NetworkSpec | Problem {
+  const wanted = addresses.map((address, n) => [`w${n}`, workload({ net: address }, `s${n}`)] as const);
+  const { networks, endpoints } = desired({ net: raw }, Object.fromEntries(wanted));
+  const [network] = networks;
+  if (network === undefined) throw new Error('no network');
+  return specify(network, endpoints, remotes, { ...HOST, ...host });
+}
+
+function specOf(...of: Parameters<typeof answer>): NetworkSpec {
+  const spec = answer(...of);
+  if ('code' in spec) throw new Error(spec.message);
+  return spec;
+}
+
+describe('macvlan', () => {
+  const plant = (rest: Json = {}): Json => macvlan({ subnet: '10.20.0.0/16', subnet6: 'fd00:20::/64', ...rest });
+  const AT = { address: '10.20.0.21', address6: 'fd00:20::21' };
+
+  test.each(['bridge', 'vepa', 'private', 'passthru'])(
+    'mode %s is the workloads’ mode, on the uplink itself',
+    (mode) => {
+      const { attachment, links, mtu } = specOf(plant({ mode }));
+      expect(attachment).toEqual({ type: 'macvlan', parent: 'eth0', mode });
+      expect({ links, mtu }).toEqual({ links: [], mtu: 1500 });
+    },
+  );
+
+  test('in mode bridge the host reaches each workload through a shim, from its own address', () => {
+    const { links, routes, shim } = specOf(plant(), {}, [AT, { address: '10.20.0.22' }]);
+    expect(links).toMatchObject([
+      { name: 'lss-net', kind: { type: 'macvlan', parent: 'eth0', mode: 'bridge' }, addresses: ['fd00:20::5/128'] },
+    ]);
+    expect(routes).toEqual([
+      { to: '10.20.0.21', device: 'lss-net', source: '10.20.0.5' },
+      { to: 'fd00:20::21', device: 'lss-net', source: 'fd00:20::5' },
+      { to: '10.20.0.22', device: 'lss-net', source: '10.20.0.5' },
+    ]);
+    expect(shim).toBe('lss-net');
+  });
+
+  test.each([
+    ['it is switched off', plant({ shim: false }), [AT], 'off: '],
+    ['the mode forbids it', plant({ mode: 'vepa', shim: true }), [AT], 'none: mode vepa'],
+    ['there is no workload', plant(), [], 'none: eth0 has no address'],
+    [
+      'the uplink has no address there',
+      macvlan({ uplink: 'lan2', subnet: '10.20.0.0/16' }),
+      [{ address: '10.20.0.9' }],
+      'none: eth1',
+    ],
+  ])('has no shim where %s, and says so', (_, raw, at, note) => {
+    const { links, routes, shim } = specOf(raw, {}, at);
+    expect({ links, routes }).toEqual({ links: [], routes: [] });
+    expect(shim).toMatch(new RegExp(`^${note}`));
+  });
+
+  test.each([
+    [undefined, 9000],
+    [1400, 1400],
+    [9500, 9000],
+  ])('MTU %s on an uplink of 9000 is %s', (mtu, result) => {
+    const rest = mtu === undefined ? {} : { mtu };
+    expect(specOf(macvlan({ uplink: 'lan2', ...rest })).mtu).toBe(result);
+  });
+
+  test.each<[string, HostView['links'], string, string]>([
+    ['the uplink is gone', [], 'waiting', 'eth0 of uplink lan is gone; plug it in again'],
+    ['the uplink is a bridge’s port', [link('eth0', 2, { master: 'br0' })], 'parent_busy', 'use br0 as the uplink'],
+    [
+      'a foreign passthru has it whole',
+      [link('eth0', 2), link('vm0', 9, { kind: 'macvlan', parent: 2, data: { mode: 'passthru' } })],
+      'parent_busy',
+      'taken whole by vm0',
+    ],
+  ])('waits where %s', (_, links, code, message) => {
+    const problem = answer(plant(), { links });
+    expect(problem).toMatchObject({ path: '/spec/networks/net', code, message: expect.stringContaining(message) });
+  });
+
+  test('a passthru child of ours is no obstacle, nor is a foreign one elsewhere', () => {
+    const ours = link('lss-x', 9, { kind: 'macvlan', parent: 2, ours: true, data: { mode: 'passthru' } });
+    const elsewhere = link('vm0', 10, { kind: 'macvlan', parent: 3, data: { mode: 'passthru' } });
+    expect(specOf(plant(), { links: [...FOREIGN, ours, elsewhere] }).attachment).toMatchObject({ parent: 'eth0' });
+  });
+});
+
+describe('overlay', () => {
+  const peer = (gateway: string, ip: string, port = 4789, ...macs: string[]): Remote => ({
+    gateway,
+    vtep: { ip, port },
+    macs: macs.map((text) => ({ m: mac(text), ip: [], q: 0, s: 1 })),
+  });
+  const [ONE, TWO] = ['02:00:00:00:00:01', '02:00:00:00:00:02'];
+  const rows = (spec: NetworkSpec): string[] =>
+    spec.fdb.map(({ device, row }) => `${device} ${row.mac} ${row.ip} ${row.port ?? 'default'}`);
+
+  test.each([
+    [UNDERLAY, undefined, 1450],
+    [{ ...UNDERLAY, mtu: 9000 }, undefined, 8950],
+    [UNDERLAY, 1300, 1300],
+    [UNDERLAY, 9000, 1450],
+    [{ ...UNDERLAY, address: '2001:db8::1' }, undefined, 1430],
+  ])('leaves room for the tunnel: underlay %j, document %s, MTU %s', (underlay, mtu, result) => {
+    const spec = specOf(overlay(5, mtu === undefined ? {} : { mtu }), { underlay });
+    expect([spec.mtu, spec.links[0]?.mtu]).toEqual([result, result]);
+  });
+
+  test('has a device with its source address set, which learns only where a foreign VTEP is named', () => {
+    const kind = { type: 'vxlan', vni: 5, local: '192.0.2.1', port: 4789, learning: false, multicast: undefined };
+    const spec = specOf(overlay(5));
+    expect(spec.links[0]).toMatchObject({ name: 'lsx-net', alias: 'linkspan:gw-a:network/net/vxlan', kind });
+    expect(spec.attachment).toEqual({ type: 'macvlan', parent: 'lsx-net', mode: 'bridge' });
+    expect(specOf(overlay(5, { peers: ['203.0.113.9'] })).links[0]?.kind).toEqual({ ...kind, learning: true });
+    expect(spec.engine).toEqual({ name: 'kernel', reason: 'the kernel has vxlan' });
+    expect(specOf(overlay(5, { engine: 'kernel' })).engine?.reason).toBe('asked for');
+  });
+
+  test('floods to every peer and sends to each MAC’s own', () => {
+    const spec = specOf(
+      overlay(5, { peers: ['203.0.113.9', '192.0.2.2'] }),
+      {},
+      [],
+      [peer('gw-b', '192.0.2.2', 4789, ONE), peer('gw-c', '192.0.2.3', 4790, TWO)],
+    );
+    expect(rows(spec)).toEqual([
+      'lsx-net 00:00:00:00:00:00 192.0.2.2 default',
+      'lsx-net 00:00:00:00:00:00 192.0.2.3 4790',
+      'lsx-net 00:00:00:00:00:00 203.0.113.9 default',
+      `lsx-net ${ONE} 192.0.2.2 default`,
+      `lsx-net ${TWO} 192.0.2.3 4790`,
+    ]);
+  });
+
+  test('with multicast leaves flooding to the group, and knows MACs and static VTEPs all the same', () => {
+    const raw = overlay(5, { bum: { multicast: '239.1.1.10' }, peers: ['203.0.113.9'] });
+    const spec = specOf(raw, {}, [], [peer('gw-b', '192.0.2.2', 4789, ONE)]);
+    expect(spec.links[0]?.kind).toMatchObject({ multicast: { group: '239.1.1.10', device: 'eth0' } });
+    expect(rows(spec)).toEqual(['lsx-net 00:00:00:00:00:00 203.0.113.9 default', `lsx-net ${ONE} 192.0.2.2 default`]);
+  });
+
+  test('leaves out peers of the other address family', () => {
+    const remotes = [peer('gw-b', '192.0.2.2', 4789, ONE), peer('gw-c', '2001:db8::3', 4789, TWO)];
+    const raw = overlay(5, { peers: ['203.0.113.9', '2001:db8::9'] });
+    const six = { underlay: { ...UNDERLAY, address: '2001:db8::1' } };
+    expect(rows(specOf(raw, {}, [], remotes)).join()).not.toContain('2001:');
+    expect(rows(specOf(raw, six, [], remotes))).toHaveLength(3);
+    expect(rows(specOf(raw, six, [], remotes)).join()).not.toContain(' 192.0.2.');
+  });
+
+  test('waits for an underlay, and for a VNI that another program holds', () => {
+    expect(answer(overlay(5), { underlay: undefined })).toMatchObject({
+      code: 'waiting',
+      message: expect.stringContaining('underlay.address'),
+    });
+    const held = (over: object): NetworkSpec | Problem =>
+      answer(overlay(5), { links: [link('flannel.5', 9, { kind: 'vxlan', data: { id: 5, port: 4789 }, ...over })] });
+    expect(held({})).toMatchObject({ code: 'name_taken', message: expect.stringContaining('delete flannel.5') });
+    expect(held({ ours: true })).not.toHaveProperty('code');
+    expect(held({ data: { id: 5, port: 8472 } })).not.toHaveProperty('code');
+  });
+});
+
+describe('bridge', () => {
+  test('is its workloads’ router, and masquerades what leaves', () => {
+    const spec = specOf(bridge('172.30.0.0/24', { subnet6: 'fd00:30::/64' }));
+    expect(spec.links).toMatchObject([
+      { name: 'lsb-net', kind: { type: 'bridge' }, addresses: ['172.30.0.1/24'], mtu: 1500 },
+    ]);
+    expect(spec.attachment).toEqual({ type: 'veth', bridge: 'lsb-net' });
+    expect(spec.gateways).toEqual(['172.30.0.1']);
+    expect(spec.nat).toEqual({ bridge: 'lsb-net', subnet: { family: 4, address: '172.30.0.0', length: 24 } });
+  });
+
+  test.each([
+    ['beside an IPv4 subnet', bridge('172.30.0.0/24', { subnet6: 'fd00:30::/64', gateway: 'fd00:30::1' })],
+    ['of an IPv6 subnet alone', bridge('fd00:30::/64')],
+  ])('an IPv6 router %s has the length of its own subnet, and nothing is masqueraded', (_, raw) => {
+    const { links, gateways, nat } = specOf(raw);
+    expect(links[0]?.addresses).toEqual(['fd00:30::1/64']);
+    expect({ gateways, nat }).toEqual({ gateways: ['fd00:30::1'], nat: undefined });
+  });
+
+  test('takes its MTU from the document, the underlay, or Ethernet', () => {
+    expect(specOf(bridge('172.30.0.0/24', { mtu: 1300 })).mtu).toBe(1300);
+    expect(specOf(bridge('172.30.0.0/24'), { underlay: { ...UNDERLAY, mtu: 9000 } }).mtu).toBe(9000);
+    expect(specOf(bridge('172.30.0.0/24'), { underlay: undefined }).mtu).toBe(1500);
+  });
+});
