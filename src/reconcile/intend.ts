@@ -3,6 +3,7 @@ import { endpointAlias, linkName } from '../drivers/naming.ts';
 import { specify } from '../drivers/registry.ts';
 import type { FdbRow } from '../host/fdb.ts';
 import type { HostRoute } from '../host/routes.ts';
+import { familyOf } from '../model/ip.ts';
 import { parseMac } from '../model/mac.ts';
 import type { DesiredState, Endpoint, Network } from '../model/network.ts';
 import type { Remote, RemotesByVni } from '../model/peer.ts';
@@ -79,6 +80,8 @@ function endpointSpec(endpoint: Endpoint, network: NetworkSpec, host: HostView):
   const { attachment } = network;
   const passthru = attachment.type === 'macvlan' && attachment.mode === 'passthru';
   const parent = passthru ? host.links.find((link) => link.name === attachment.parent) : undefined;
+  // The kernel takes no default route by a router of a family in which the interface has no address.
+  const families = new Set(endpoint.addresses.map((address) => address.family));
   return {
     endpoint,
     object: `endpoint/${key}`,
@@ -88,7 +91,7 @@ function endpointSpec(endpoint: Endpoint, network: NetworkSpec, host: HostView):
     mac: passthru ? undefined : endpoint.mac,
     seenMac: parseMac(parent?.mac ?? '') ?? endpoint.mac,
     mtu: network.mtu,
-    gateways: network.gateways,
+    gateways: network.gateways.filter((router) => families.has(familyOf(router))),
     temporary: linkName('lst', key),
     hostEnd: linkName('lsp', key),
   };

@@ -26,6 +26,8 @@ export const UNDERLAY = { address: '192.0.2.1', device: 'eth0', mtu: 1500 };
 export class Kernel {
   memory: FirewallMemory;
   links: readonly ObservedLink[];
+  /** of the rules as somebody else left them */
+  fingerprint: string | undefined;
   forwarding = false;
   underlay: Observation['underlay'] = UNDERLAY;
   #fdb = new Map<string, readonly FdbRow[]>();
@@ -42,7 +44,7 @@ export class Kernel {
   observe(): Observation {
     const { links, forwarding, underlay, memory } = this;
     const chains = [...(memory?.body ?? '').matchAll(/chain (\w+)/g)].map((match) => match[1] ?? '');
-    const firewall = memory && { fingerprint: memory.fingerprint, chains };
+    const firewall = memory && { fingerprint: this.fingerprint ?? memory.fingerprint, chains };
     const sandboxes = new Map(this.#sandboxes);
     return { links, fdb: new Map(this.#fdb), routes: this.#routes, firewall, forwarding, underlay, sandboxes };
   }

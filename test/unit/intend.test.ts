@@ -1,0 +1,109 @@
+import { describe, expect, test } from '@jest/globals';
+import { natRules } from '../../src/reconcile/nat.ts';
+import { bridge, macvlan, overlay, workload } from './support/documents.ts';
+import { newHost } from './support/hosts.ts';
+import { link } from './support/kernel.ts';
+import { converge, desired, intentOf, look } from './support/planning.ts';
+import { mac, vni } from './support/values.ts';
+
+const CELL = { bridge: 'lsb-cell', subnet: { family: 4, address: '172.30.0.9', length: 24 } } as const;
+const YARD = { bridge: 'lsb-yard', subnet: { family: 4, address: '172.31.0.0', length: 16 } } as const;
+
+describe('an intent', () => {
+  test('holds the answer of every driver, and each network’s own peers only', () => {
+    const remote = {
+      gateway: 'gw-b',
+      vtep: { ip: '192.0.2.2', port: 4789 },
+      macs: [{ m: mac('02:00:00:00:00:01'), ip: [], q: 0, s: 1 as const }],
+    };
+    const state = desired(
+      { a: overlay(1), b: overlay(2), cell: bridge('172.30.0.0/24') },
+      { w: workload({ a: {}, cell: {} }) },
+    );
+    const intent = intentOf(newHost(), state, new Map([[vni(2), [remote]]]));
+    expect(intent.links.map(({ name }) => name)).toEqual(['lsx-a', 'lsx-b', 'lsb-cell']);
+    expect([...intent.fdb.keys()]).toEqual(['lsx-b']);
+    expect(intent.endpoints.map(({ object, alias }) => `${object} ${alias}`)).toEqual([
+      'endpoint/w/a linkspan:gw-a:endpoint/w/a',
+      'endpoint/w/cell linkspan:gw-a:endpoint/w/cell',
+    ]);
+    expect(intent.forwarding).toBe(true);
+  });
+
+  test('sets the MAC of every workload but one that holds its parent whole', () => {
+    const of = (mode: string): unknown => {
+      const state = desired({ m: macvlan({ mode }) }, { w: workload({ m: { mac: '02:00:00:00:00:09' } }) });
+      return intentOf(newHost(), state, new Map()).endpoints[0]?.mac;
+    };
+    expect([of('bridge'), of('passthru')]).toEqual(['02:00:00:00:00:09', undefined]);
+  });
+
+  test('gives a workload only the router that it can reach by its own addresses', () => {
+    const cell = bridge('172.30.0.0/24', { subnet6: 'fd00:30::/64' });
+    const gatewaysOf = (at: object): unknown =>
+      intentOf(newHost(), desired({ cell }, { w: workload({ cell: at }) }), new Map()).endpoints[0]?.gateways;
+    expect(gatewaysOf({ address6: 'fd00:30::21' })).toEqual([]);
+    expect(gatewaysOf({ address: '172.30.0.21' })).toEqual(['172.30.0.1']);
+    expect(gatewaysOf({})).toEqual(['172.30.0.1']);
+  });
+
+  test('a network that waits takes its endpoints along, and nobody else’s', () => {
+    const state = desired({ m: macvlan(), o: overlay(1) }, { w: workload({ m: {}, o: {} }) });
+    const kernel = newHost();
+    kernel.links = [link('lo', 1)];
+    const intent = intentOf(kernel, state, new Map());
+    expect([...intent.waiting.keys()]).toEqual(['network/m']);
+    expect(intent.endpoints.map(({ object }) => object)).toEqual(['endpoint/w/o']);
+  });
+});
+
+describe('the rules', () => {
+  test('are none without a network that leaves through NAT', () => {
+    expect(natRules([], true)).toBe('');
+  });
+
+  test('masquerade what leaves each bridge, and let no bridge into another', () => {
+    const rules = natRules([CELL, YARD], false);
+    expect(rules).toContain('ip saddr 172.30.0.0/24 oifname != "lsb-cell" masquerade\n');
+    expect(rules).toContain('ip saddr 172.31.0.0/16 oifname != "lsb-yard" masquerade\n');
+    expect(rules).toContain('iifname "lsb-cell" oifname { "lsb-cell", "lsb-yard" } oifname != "lsb-cell" drop\n');
+    expect(rules).toContain('iifname "lsb-yard" oifname { "lsb-cell", "lsb-yard" } oifname != "lsb-yard" drop\n');
+    expect(rules).not.toContain('chain guard');
+  });
+
+  test('drop what is none of our networks’ where forwarding was off before', () => {
+    const guard = natRules([CELL], true).slice(natRules([CELL], false).length);
+    expect(guard).toContain('chain guard {');
+    expect(guard).toContain('iifname != { "lsb-cell" } oifname != { "lsb-cell" } drop\n');
+  });
+
+  test('stand before forwarding begins, and forwarding ends before they go', () => {
+    const kernel = newHost();
+    const firewall = (state: ReturnType<typeof desired>): unknown[] =>
+      look(kernel, state).steps.flatMap((step) => (step.object === 'host/firewall' ? [step.kind] : []));
+    const cell = desired({ cell: bridge('172.30.0.0/24') });
+    expect(firewall(cell)).toEqual(['firewall.apply', 'forwarding.set']);
+    converge(kernel, cell);
+    expect(kernel.forwarding).toBe(true);
+    expect(firewall(desired({}))).toEqual(['forwarding.set', 'firewall.apply']);
+    converge(kernel, desired({}));
+    expect(kernel.forwarding).toBe(false);
+  });
+
+  test('leave forwarding on where it was on before', () => {
+    const kernel = newHost();
+    kernel.forwarding = true;
+    converge(kernel, desired({ cell: bridge('172.30.0.0/24') }));
+    expect(kernel.memory?.body).not.toContain('chain guard');
+    converge(kernel, desired({}));
+    expect({ on: kernel.forwarding, rules: kernel.memory }).toEqual({ on: true, rules: undefined });
+  });
+
+  test('are applied again where somebody changed them', () => {
+    const kernel = newHost();
+    const cell = desired({ cell: bridge('172.30.0.0/24') });
+    const { intent } = converge(kernel, cell);
+    kernel.fingerprint = 'as somebody left it';
+    expect(look(kernel, cell).steps).toMatchObject([{ kind: 'firewall.apply', body: intent.firewall }]);
+  });
+});
