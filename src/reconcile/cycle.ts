@@ -29,6 +29,7 @@ export type CycleInput = {
 export interface LeaseStore {
   list(): readonly Lease[];
   put(lease: Lease): void;
+  /** none is no error */
   remove(lease: Lease): void;
 }
 

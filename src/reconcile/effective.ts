@@ -1,5 +1,5 @@
 import { pickAddress } from '../ipam/pool.ts';
-import { contains } from '../model/ip.ts';
+import { isHostAddress } from '../model/ip.ts';
 import { endpointKey } from '../model/network.ts';
 import type { DesiredState, Endpoint, Network } from '../model/network.ts';
 import type { Problem } from '../model/problem.ts';
@@ -16,7 +16,7 @@ export type Effective = {
   readonly desired: DesiredState;
   /** picked now: to be stored before they are used */
   readonly newLeases: readonly Lease[];
-  /** of endpoints that are gone, outside a subnet that changed, or given to somebody else by name */
+  /** of endpoints that are gone, outside a subnet that changed, or given to another by the document */
   readonly staleLeases: readonly Lease[];
   readonly problems: ReadonlyMap<string, Problem>;
 };
@@ -54,12 +54,16 @@ export function effective(
   return { desired: { networks: document.networks, endpoints }, newLeases, staleLeases, problems };
 }
 
+/** Whether the workload keeps the address. One that the document gives away by name is its new holder's. */
 function isHeld(lease: Lease, endpoints: readonly Endpoint[], network: Network | undefined): boolean {
-  const here = endpoints.filter((endpoint) => endpoint.network === lease.network);
-  const picks = here.some((endpoint) => endpoint.workload === lease.workload && endpoint.addresses.length === 0);
-  const given = here.some((endpoint) => endpoint.addresses.some(({ address }) => address === lease.address));
-  if (!picks || given || network?.gateway === lease.address) return false;
-  return network?.subnets.some((subnet) => contains(subnet, lease.address)) ?? false;
+  const { address } = lease;
+  const given = endpoints.some((e) => e.network === lease.network && e.addresses.some((a) => a.address === address));
+  if (given || network?.gateway === address) return false;
+  const picks = endpoints.some(
+    (endpoint) =>
+      endpoint.workload === lease.workload && endpoint.network === lease.network && endpoint.addresses.length === 0,
+  );
+  return picks && (network?.subnets.some((subnet) => isHostAddress(subnet, address)) ?? false);
 }
 
 function partition<T>(items: readonly T[], test: (item: T) => boolean): [readonly T[], readonly T[]] {

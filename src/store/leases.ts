@@ -13,7 +13,7 @@ export type LeaseRepository = {
   /** Adds or replaces the workload's lease of that family. Throws when another workload of the network has the address. */
   put(lease: LeaseRow): void;
   /** Gives back the workload's lease of that family; none is no error. */
-  remove(lease: Omit<LeaseRow, 'address'>): void;
+  remove(lease: LeaseRow): void;
 };
 
 export function leaseRepository(database: Database): LeaseRepository {
@@ -25,12 +25,12 @@ export function leaseRepository(database: Database): LeaseRepository {
      ON CONFLICT (network, workload, family) DO UPDATE SET address = excluded.address
      WHERE address <> excluded.address`,
   );
-  const remove = database.prepare<[Omit<LeaseRow, 'address'>]>(
+  const remove = database.prepare<[LeaseRow]>(
     'DELETE FROM leases WHERE workload = @workload AND network = @network AND family = @family',
   );
   return {
     list: () => list.all(),
     put: (lease) => void put.run(lease),
-    remove: ({ workload, network, family }) => void remove.run({ workload, network, family }),
+    remove: (lease) => void remove.run(lease),
   };
 }
