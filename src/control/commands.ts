@@ -1,9 +1,9 @@
 import { familyOf, isHostAddress, parseIp, parseIpPrefix } from '../model/ip.ts';
 import type { IpPrefix } from '../model/ip.ts';
 import { deriveMac } from '../model/mac.ts';
-import type { DesiredState, Endpoint, Network } from '../model/network.ts';
-import type { Problem, ProblemCode } from '../model/problem.ts';
+import { type Endpoint, type Network, sandboxPath } from '../model/network.ts';
 import type { EndpointStatus } from '../model/status.ts';
+import { conflict, refuse } from './conflict.ts';
 import type { Documents } from './documents.ts';
 import type { AttachRequest, Commands, Refusal } from './writes.ts';
 
@@ -33,10 +33,6 @@ export function createCommands(options: CommandsOptions): Commands {
   };
 }
 
-function refuse(reason: Refusal['reason'], code: ProblemCode, message: string): Refusal {
-  return { ok: false, reason, problem: { path: '', code, message } satisfies Problem };
-}
-
 async function attach(request: AttachRequest, options: CommandsOptions): ReturnType<Commands['attach']> {
   const { documents, attachments } = options;
   const { workload, network: name } = request;
@@ -46,14 +42,15 @@ async function attach(request: AttachRequest, options: CommandsOptions): ReturnT
     return refuse('not_found', 'missing_network', message);
   }
   const endpoint = endpointOf(request, network, [...documents.desired.endpoints, ...attachments.list()]);
-  const refusal = 'ok' in endpoint ? endpoint : conflict(endpoint, documents.desired, attachments.list());
-  if (refusal !== undefined || 'ok' in endpoint) return refusal ?? refuse('failed', 'failed', 'not attached');
-  const before = attachments.list().find((other) => other.workload === workload && other.network === name);
+  if ('ok' in endpoint) return endpoint;
+  const before = attachments.list().find((e) => e.workload === workload && e.network === name);
+  const refusal = conflict(endpoint, network, documents.desired, attachments.list(), options.endpoints());
+  if (refusal !== undefined) return refusal;
   attachments.put(endpoint);
   await options.settled();
   const status = options.endpoints().find((e) => e.workload === workload && e.network === name);
   if (status?.state === 'attached') return { ok: true, endpoint: status };
-  // Nothing half-done stays behind: an attach that did not come about leaves no wish for it, but the one from before.
+  // Nothing half-done stays behind: an attach that did not come about leaves the wishes as they were before it.
   if (before === undefined) attachments.remove(workload, name);
   else attachments.put(before);
   await options.settled();
@@ -63,14 +60,17 @@ async function attach(request: AttachRequest, options: CommandsOptions): ReturnT
 function endpointOf(request: AttachRequest, network: Network, others: readonly Endpoint[]): Endpoint | Refusal {
   const address = request.address === undefined ? undefined : addressIn(request.address, network);
   if (request.address !== undefined && address === undefined) {
-    const message = `${request.address} is no address that a workload may hold in network ${network.name}; choose another of its subnet`;
+    const message = `${request.address} is no address that a host may hold inside network ${network.name}; choose one of its subnet`;
     return refuse('refused', 'address_outside_subnet', message);
   }
   if (address === undefined && network.driver === 'macvlan' && network.subnets.length > 0 && !network.range) {
     const message = `network ${network.name} stands on the plant's own subnet, where Linkspan cannot know which addresses are free; give --address, or set aside a "range" in the document`;
     return refuse('refused', 'address_required', message);
   }
-  const siblings = others.filter((other) => other.workload === request.workload && other.network !== network.name);
+  const place = sandboxPath(request.sandbox);
+  const siblings = others
+    .filter((other) => other.workload !== request.workload || other.network !== network.name)
+    .filter((other) => other.workload === request.workload || sandboxPath(other.sandbox) === place);
   return {
     workload: request.workload,
     network: network.name,
@@ -91,30 +91,6 @@ function addressIn(text: string, network: Network): IpPrefix | undefined {
   const subnet = network.subnets.find((prefix) => plain !== undefined && prefix.family === familyOf(plain));
   if (plain === undefined || subnet === undefined || !isHostAddress(subnet, plain)) return undefined;
   return { ...subnet, address: plain };
-}
-
-function conflict(endpoint: Endpoint, desired: DesiredState, attachments: readonly Endpoint[]): Refusal | undefined {
-  const { workload, network } = endpoint;
-  if (desired.endpoints.some((other) => other.workload === workload && other.network === network)) {
-    const message = `workload ${workload} is put on ${network} by the document; change it there`;
-    return refuse('refused', 'duplicate_interface', message);
-  }
-  const others = [...desired.endpoints, ...attachments].filter((o) => o.network === network && o.workload !== workload);
-  const sameMac = others.find((other) => other.mac === endpoint.mac);
-  if (sameMac !== undefined) {
-    return refuse(
-      'refused',
-      'duplicate_mac',
-      `MAC ${endpoint.mac} is ${sameMac.workload}'s on ${network}; give another`,
-    );
-  }
-  const router = desired.networks.find((candidate) => candidate.name === network)?.gateway;
-  const taken = new Map(others.flatMap((other) => other.addresses.map((a) => [a.address, other.workload] as const)));
-  if (router !== undefined) taken.set(router, 'the gateway');
-  const clash = endpoint.addresses.find((address) => taken.has(address.address));
-  if (clash === undefined) return undefined;
-  const message = `address ${clash.address} is ${taken.get(clash.address) ?? ''}'s on ${network}; give another`;
-  return refuse('refused', 'duplicate_address', message);
 }
 
 async function detach(
