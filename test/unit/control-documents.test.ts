@@ -1,0 +1,153 @@
+import { beforeEach, describe, expect, test } from '@jest/globals';
+import * as fc from 'fast-check';
+import type { Documents } from '../../src/control/documents.ts';
+import type { Problem } from '../../src/model/problem.ts';
+import { document, type Json, overlay } from './support/documents.ts';
+import { bytes, documentsOn, MemoryDocuments } from './support/gateway.ts';
+
+const of = (version: number, networks: Json = {}): Uint8Array => bytes(document(networks, {}, version));
+const FAILED: Problem = { path: '', code: 'failed', message: 'network/a: busy' };
+const WAITING: Problem = { path: '', code: 'waiting', message: 'network/a: unplugged' };
+
+let store: MemoryDocuments;
+let documents: Documents;
+let told: string[];
+
+beforeEach(() => {
+  store = new MemoryDocuments();
+  ({ documents, told } = documentsOn(store));
+});
+
+describe('a document that is sent', () => {
+  test('is on the disk before anybody hears of it', () => {
+    const stored: number[] = [];
+    const watching = documentsOn({
+      accept: (accepted) => {
+        store.accept(accepted);
+        stored.push(watching.told.length);
+      },
+      markApplied: () => {},
+      current: () => undefined,
+      lastKnownGood: () => undefined,
+    });
+    expect(watching.documents.submit(of(1, { a: overlay(5) }))).toEqual({ accepted: true, version: 1 });
+    expect(stored).toEqual([0]);
+    expect(watching.told).toEqual(['status', 'config.received info: document version 1 accepted', 'accepted']);
+    expect(store.current()).toMatchObject({ version: 1, body: new TextDecoder().decode(of(1, { a: overlay(5) })) });
+    expect(watching.documents.desired.networks).toMatchObject([{ name: 'a' }]);
+  });
+
+  test('is applied once nothing of it fails; waiting is not failing', () => {
+    documents.submit(of(1));
+    expect(documents.status).toMatchObject({ state: 'applying', applied_version: null, lkg_version: null });
+    documents.settled([WAITING, FAILED]);
+    expect(documents.status).toMatchObject({ state: 'applying', errors: [WAITING, FAILED] });
+    expect(store.applied).toBeUndefined();
+    documents.settled([WAITING]);
+    expect(documents.status).toMatchObject({ state: 'applied', applied_version: 1, lkg_version: 1, errors: [WAITING] });
+    expect([store.applied, documents.status.applied_hash]).toEqual([1, store.current()?.hash]);
+  });
+
+  test('again changes nothing and tells nobody', () => {
+    documents.submit(of(1));
+    documents.settled([]);
+    told.length = 0;
+    expect(documents.submit(of(1))).toEqual({ accepted: true, version: 1 });
+    documents.settled([]);
+    expect([told, store.all.length]).toEqual([[], 1]);
+  });
+});
+
+describe('a document that is refused', () => {
+  test.each<[string, Uint8Array, string, string]>([
+    ['older', of(6), 'version_old', 'version 6 is older than 7, which runs; give it version 8 or higher'],
+    ['changed without a new version', of(7, { a: overlay(5) }), 'version_conflict', 'give it version 8 or higher'],
+    ['invalid', of(8, { a: overlay(0) }), 'vni_range', 'from 1 to 16777215'],
+    ['for another gateway', bytes({ v: 1, version: 8, gateway: 'gw-b', spec: {} }), 'wrong_gateway', 'gw-b'],
+    ['no document', new Uint8Array([0xff, 0, 0x0a]), 'malformed', ''],
+    ['empty', new Uint8Array(), 'malformed', ''],
+    ['far too large', new Uint8Array(10_000_000), 'too_large', ''],
+  ])('changes only the report: %s', (_, sent, code, message) => {
+    documents.submit(of(7));
+    documents.settled([]);
+    const { desired } = documents;
+    told.length = 0;
+    expect(documents.validate(sent)).toMatchObject([{ code, message: expect.stringContaining(message) }]);
+    expect([told, documents.status.state]).toEqual([[], 'applied']);
+    expect(documents.submit(sent)).toMatchObject({ accepted: false, problems: [{ code }] });
+    expect(documents.desired).toBe(desired);
+    expect(store.all).toHaveLength(1);
+    expect(documents.status).toMatchObject({
+      state: 'rejected',
+      applied_version: 7,
+      lkg_version: 7,
+      errors: [{ code }],
+    });
+    expect(told).toEqual(['config.rejected warning: ' + told[0]?.split(': ').slice(1).join(': '), 'status']);
+  });
+
+  test('stays in the report while the old one goes on, until that is sent again', () => {
+    documents.submit(of(7));
+    documents.settled([]);
+    documents.submit(of(3));
+    documents.settled([WAITING]);
+    expect(documents.status).toMatchObject({ state: 'rejected', errors: [{ code: 'version_old' }] });
+    documents.settled([FAILED]);
+    expect(documents.status).toMatchObject({ state: 'rejected', errors: [{ code: 'version_old' }] });
+    told.length = 0;
+    expect(documents.submit(of(7))).toEqual({ accepted: true, version: 7 });
+    expect(told).toEqual(['status', 'accepted']);
+    documents.settled([]);
+    expect(documents.status).toMatchObject({ state: 'applied', errors: [] });
+  });
+
+  test('while the first one is still applied does not keep that from being applied', () => {
+    documents.submit(of(7));
+    documents.submit(of(3));
+    documents.settled([]);
+    expect([store.applied, documents.status.state]).toEqual([7, 'rejected']);
+  });
+
+  test('versions only ever rise, whatever is sent in whatever order', () => {
+    const sent = fc.array(fc.tuple(fc.integer({ min: 1, max: 6 }), fc.constantFrom(5, 6)), { maxLength: 20 });
+    fc.assert(
+      fc.property(sent, (all) => {
+        const memory = new MemoryDocuments();
+        const { documents: fresh } = documentsOn(memory);
+        for (const [version, vni] of all) fresh.submit(of(version, { a: overlay(vni) }));
+        const versions = memory.all.map(({ version }) => version);
+        expect(versions).toEqual([...new Set(versions)].toSorted((a, b) => a - b));
+      }),
+      { numRuns: 200, seed: 20_261_124 },
+    );
+  });
+});
+
+describe('after a restart', () => {
+  test('the newest accepted document goes on, applied or not', () => {
+    documents.submit(of(1, { a: overlay(5) }));
+    documents.settled([]);
+    documents.submit(of(2, { b: overlay(6) }));
+    const again = documentsOn(store).documents;
+    expect(again.desired.networks).toMatchObject([{ name: 'b' }]);
+    expect(again.status).toMatchObject({ state: 'applying', applied_version: 1, lkg_version: 1 });
+    expect(again.submit(of(1))).toMatchObject({ accepted: false });
+  });
+
+  test('the last known good stands in for one that cannot be read, and that is told', () => {
+    documents.submit(of(1, { a: overlay(5) }));
+    documents.settled([]);
+    store.accept({ version: 2, hash: 'x', body: '{"v":1,\u0000' });
+    const again = documentsOn(store);
+    expect(again.documents.desired.networks).toMatchObject([{ name: 'a' }]);
+    expect(again.told[0]).toMatch(/^config.unreadable error: stored document 2 cannot be used: /);
+  });
+
+  test('nothing is wanted where nothing was stored or nothing can be read', () => {
+    expect([documents.desired, documents.status.state]).toEqual([{ networks: [], endpoints: [] }, 'none']);
+    documents.settled([FAILED]);
+    expect([told, documents.status.state]).toEqual([[], 'none']);
+    store.accept({ version: 2, hash: 'x', body: '' });
+    expect(documentsOn(store).documents.status.state).toBe('none');
+  });
+});
