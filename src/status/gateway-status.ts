@@ -72,5 +72,5 @@ function staticPeers(networks: readonly Network[]): readonly PeerStatus[] {
 }
 
 function withoutCredentials(url: string): string {
-  return url.replace(/\/\/[^@/]*@/, '//');
+  return url.replace(/\/\/[^/]*@/, '//');
 }

@@ -11,7 +11,7 @@ import type { CycleView } from '../reconcile/cycle.ts';
 export function attachedLink(view: CycleView, endpoint: Endpoint): ObservedLink | undefined {
   const spec = view.intent.endpoints.find((candidate) => candidate.object === `endpoint/${endpointKey(endpoint)}`);
   const links = view.seen.sandboxes.get(sandboxPath(endpoint.sandbox))?.links ?? [];
-  return links.find((link) => spec !== undefined && splitAlias(link.alias).alias === spec.alias);
+  return links.find((link) => link.ours && splitAlias(link.alias).alias === spec?.alias);
 }
 
 export function networkStatuses(view: CycleView, remotes: RemotesByVni): readonly NetworkStatus[] {
