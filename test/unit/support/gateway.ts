@@ -43,6 +43,7 @@ export function documentsOn(store: DocumentStore): { documents: Documents; told:
   const documents = new Documents({
     gateway: 'gw-a',
     store,
+    damaged: false,
     interfaces: () => new Set(['eth0', 'eth1']),
     event: (type, level, message) => void told.push(`${type} ${level}: ${message}`),
     onAccepted: () => void told.push('accepted'),
