@@ -31,8 +31,9 @@ function specOf(...of: Parameters<typeof answer>): NetworkSpec {
   return spec;
 }
 
+const plant = (rest: Json = {}): Json => macvlan({ subnet: '10.20.0.0/16', subnet6: 'fd00:20::/64', ...rest });
+
 describe('macvlan', () => {
-  const plant = (rest: Json = {}): Json => macvlan({ subnet: '10.20.0.0/16', subnet6: 'fd00:20::/64', ...rest });
   const AT = { address: '10.20.0.21', address6: 'fd00:20::21' };
 
   test.each(['bridge', 'vepa', 'private', 'passthru'])(
@@ -103,15 +104,16 @@ describe('macvlan', () => {
   });
 });
 
+const peer = (gateway: string, ip: string, port = 4789, ...macs: string[]): Remote => ({
+  gateway,
+  vtep: { ip, port },
+  macs: macs.map((text) => ({ m: mac(text), ip: [], q: 0, s: 1 })),
+});
+const rows = (spec: NetworkSpec): string[] =>
+  spec.fdb.map(({ device, row }) => `${device} ${row.mac} ${row.ip} ${row.port ?? 'default'}`);
+
 describe('overlay', () => {
-  const peer = (gateway: string, ip: string, port = 4789, ...macs: string[]): Remote => ({
-    gateway,
-    vtep: { ip, port },
-    macs: macs.map((text) => ({ m: mac(text), ip: [], q: 0, s: 1 })),
-  });
   const [ONE, TWO] = ['02:00:00:00:00:01', '02:00:00:00:00:02'];
-  const rows = (spec: NetworkSpec): string[] =>
-    spec.fdb.map(({ device, row }) => `${device} ${row.mac} ${row.ip} ${row.port ?? 'default'}`);
 
   test.each([
     [UNDERLAY, undefined, 1450],

@@ -84,9 +84,9 @@ describe('an endpoint without an address', () => {
   });
 });
 
-describe('a lease', () => {
-  const stale = (result: Effective): string[] => result.staleLeases.map(({ address }) => address);
+const stale = (result: Effective): string[] => result.staleLeases.map(({ address }) => address);
 
+describe('a lease', () => {
   test.each<[string, Json, Json, string]>([
     ['the workload is gone', { o: O }, some('other'), '10.9.0.3'],
     ['the network is gone', { p: O }, {}, '10.9.0.3'],

@@ -9,6 +9,11 @@ import { mac, vni } from './support/values.ts';
 const CELL = { bridge: 'lsb-cell', subnet: { family: 4, address: '172.30.0.9', length: 24 } } as const;
 const YARD = { bridge: 'lsb-yard', subnet: { family: 4, address: '172.31.0.0', length: 16 } } as const;
 
+const macOf = (mode: string): unknown => {
+  const state = desired({ m: macvlan({ mode }) }, { w: workload({ m: { mac: '02:00:00:00:00:09' } }) });
+  return intentOf(newHost(), state, new Map()).endpoints[0]?.mac;
+};
+
 describe('an intent', () => {
   test('holds the answer of every driver, and each network’s own peers only', () => {
     const remote = {
@@ -31,11 +36,7 @@ describe('an intent', () => {
   });
 
   test('sets the MAC of every workload but one that holds its parent whole', () => {
-    const of = (mode: string): unknown => {
-      const state = desired({ m: macvlan({ mode }) }, { w: workload({ m: { mac: '02:00:00:00:00:09' } }) });
-      return intentOf(newHost(), state, new Map()).endpoints[0]?.mac;
-    };
-    expect([of('bridge'), of('passthru')]).toEqual(['02:00:00:00:00:09', undefined]);
+    expect([macOf('bridge'), macOf('passthru')]).toEqual(['02:00:00:00:00:09', undefined]);
   });
 
   test('gives a workload only the router that it can reach by its own addresses', () => {

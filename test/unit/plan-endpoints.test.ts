@@ -9,6 +9,9 @@ const kinds = (view: ReturnType<typeof look>): string[] => view.steps.map(({ kin
 const cellOf = (address: string, rest = {}): ReturnType<typeof desired> =>
   desired({ cell: bridge('10.9.0.0/24', rest) }, { w: workload({ cell: { address } }, 's1') });
 
+const withVni = (vni: number): ReturnType<typeof desired> =>
+  desired({ o: overlay(vni) }, { w: workload({ o: {} }, 's1') });
+
 describe('a workload that is attached', () => {
   test('gets a new address without being taken off, and keeps what it gave itself', () => {
     const kernel = newHost();
@@ -68,10 +71,8 @@ describe('a workload that is attached', () => {
 
   test('is made anew with its parent', () => {
     const kernel = newHost();
-    const at = (vni: number): ReturnType<typeof desired> =>
-      desired({ o: overlay(vni) }, { w: workload({ o: {} }, 's1') });
-    converge(kernel, at(1));
-    expect(kinds(look(kernel, at(2)))).toEqual([
+    converge(kernel, withVni(1));
+    expect(kinds(look(kernel, withVni(2)))).toEqual([
       'endpoint.detach endpoint/w/o',
       'link.delete network/o',
       'link.create network/o',

@@ -69,9 +69,9 @@ describe('what is not Linkspan’s', () => {
         fc.constantFrom(...aliases),
         (state, remotes, name, alias) => {
           const kernel = newHost([], [link(name, 70, { alias, up: false })]);
-          const foreign = ['s1', 's2', 's3'].map((sandbox) => `/run/netns/${sandbox}${name}`);
+          const foreign = new Set(['s1', 's2', 's3'].map((sandbox) => `/run/netns/${sandbox}${name}`));
           const { steps } = look(kernel, state, remotes);
-          expect(steps.flatMap((step) => touched(step)).filter((place) => foreign.includes(place))).toEqual([]);
+          expect(steps.flatMap((step) => touched(step)).filter((place) => foreign.has(place))).toEqual([]);
         },
       ),
       RUNS,

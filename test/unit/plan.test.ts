@@ -15,8 +15,9 @@ function shape(kernel: Kernel): unknown {
   const nameOf = new Map(every.map(({ index, name }) => [index, name]));
   const plain = (of: Observation['links']): unknown[] =>
     of
-      .map(({ index: _, parent, ...link }) => ({
+      .map(({ parent, ...link }) => ({
         ...link,
+        index: 0,
         parent: nameOf.get(parent ?? 0),
         addresses: link.addresses.toSorted(),
       }))

@@ -39,6 +39,8 @@ function viewOf(kernel = newHost(), more: readonly (readonly [string, Problem])[
   return { document: STATE, complete: true, desired: STATE, intent, seen: kernel.observe(), steps: [], problems };
 }
 
+const failing = (code: Problem['code']): Problem => ({ path: '', code, message: `network/x: ${code}` });
+
 describe('a snapshot', () => {
   test('says of each network what it stands on and who is on it', () => {
     expect(networkStatuses(viewOf(), REMOTES)).toMatchObject([
@@ -137,7 +139,6 @@ describe('the gateway’s status', () => {
   });
 
   test('is ill where something fails, with every reason', () => {
-    const failing = (code: Problem['code']): Problem => ({ path: '', code, message: `network/x: ${code}` });
     const more = [
       ['network/x', failing('failed')],
       ['network/y', failing('name_taken')],

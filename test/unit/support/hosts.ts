@@ -75,11 +75,11 @@ function workloads(names: readonly string[], suffix: string): fc.Arbitrary<Json>
   );
   return fc.array(one, { maxLength: 3 }).map((wanted) => {
     const entries = wanted.map(([shifted, octet, networks, start], n) => {
-      const mac = start === undefined ? {} : { mac: `${start}${n}` };
+      const own = start === undefined ? {} : { mac: `${start}${n}` };
       const address = { address: `10.110.0.${40 + octet * 10 + n}` };
       const on = networks.map((name) => [
         `${name}${suffix}`,
-        { ...mac, ...(name === 'line1' && octet > 0 && address) },
+        { ...own, ...(name === 'line1' && octet > 0 && address) },
       ]);
       const netns = `s${((n + Number(shifted)) % 3) + 1}`;
       return [`w${n}${suffix}`, { sandbox: { netns }, networks: Object.fromEntries(on) as Json }];

@@ -56,7 +56,7 @@ export class Kernel {
   /** Somebody else changes a link. */
   tamper(sandbox: string | undefined, name: string, over: Partial<ObservedLink>): void {
     const links = sandbox === undefined ? this.links : this.#in(sandbox);
-    const changed = links.map((other) => (other.name === name ? { ...other, ...over } : other));
+    const changed = links.map((other) => (other.name === name ? Object.assign({}, other, over) : other));
     if (sandbox === undefined) this.links = changed;
     else this.#put(sandbox, changed);
   }
