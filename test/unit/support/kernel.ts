@@ -207,7 +207,10 @@ function dataOf(kind: LinkKind): Readonly<Record<string, unknown>> {
   if (kind.type === 'bridge') return {};
   if (kind.type === 'macvlan') return { mode: kind.mode };
   const { vni, port, local, learning, multicast } = kind;
-  const group = multicast && { [multicast.group.includes(':') ? 'group6' : 'group']: multicast.group };
+  const group = multicast && {
+    [multicast.group.includes(':') ? 'group6' : 'group']: multicast.group,
+    link: multicast.device,
+  };
   return { id: vni, port, [local.includes(':') ? 'local6' : 'local']: local, learning, ...group };
 }
 
