@@ -69,7 +69,7 @@ test('one namespace by name and by pid: the second workload waits and is told fo
   });
   expect(await names(w1)).toEqual(expect.arrayContaining(['eth0', 'eth1']));
   const { code, stderr } = await a.cli('attach', 'z', 'line', '--netns', w1.name);
-  expect([code, stderr]).toEqual([1, expect.stringContaining("is workload x's on line")]);
+  expect([code, stderr]).toEqual([1, expect.stringContaining('on line; name another with')]);
 });
 
 test('an interface may be named like a word of ip', async () => {
