@@ -1,10 +1,8 @@
 import { createHash } from 'node:crypto';
-import { readFile, writeFile } from 'node:fs/promises';
 import { CommandError, run } from './run.ts';
 
 const FAMILY = 'inet';
 const TABLE = 'linkspan';
-const FORWARDING = '/proc/sys/net/ipv4/ip_forward';
 
 /** What the kernel holds of our nftables table. */
 export type ObservedFirewall = {
@@ -34,12 +32,4 @@ export async function readFirewall(): Promise<ObservedFirewall | undefined> {
 export async function applyFirewall(body: string): Promise<void> {
   const empty = `table ${FAMILY} ${TABLE} {}\ndelete table ${FAMILY} ${TABLE}\n`;
   await run(['nft', '-f', '-'], body === '' ? empty : `${empty}table ${FAMILY} ${TABLE} {\n${body}}\n`);
-}
-
-export async function readForwarding(): Promise<boolean> {
-  return (await readFile(FORWARDING, 'utf8')).trim() !== '0';
-}
-
-export async function setForwarding(on: boolean): Promise<void> {
-  await writeFile(FORWARDING, on ? '1' : '0');
 }

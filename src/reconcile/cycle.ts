@@ -6,7 +6,6 @@ import type { Problem } from '../model/problem.ts';
 import type { Lease } from './effective.ts';
 import { effective } from './effective.ts';
 import { type Intent, intend } from './intend.ts';
-import { GUARD_CHAIN } from './nat.ts';
 import { observe, type Observation } from './observe.ts';
 import { type FirewallMemory, plan, type Step } from './plan.ts';
 
@@ -65,10 +64,7 @@ export async function look(input: CycleInput, memory: FirewallMemory): Promise<C
   const paths = new Set([...wanted.desired.endpoints.map((e) => sandboxPath(e.sandbox)), ...input.otherSandboxes]);
   const seen = await observe(input.underlay.address, paths);
   const view = { gateway, links: seen.links, underlay: seen.underlay, port: input.underlay.port };
-  // Remembered as well, since whoever flushes all tables must not make a router of a gateway that was none.
-  const guarded =
-    seen.firewall?.chains.includes(GUARD_CHAIN) ?? memory?.body.includes(`chain ${GUARD_CHAIN} {`) ?? false;
-  const intent = intend(wanted.desired, input.remotes, view, { on: seen.forwarding, guarded });
+  const intent = intend(wanted.desired, input.remotes, view, seen.forwarding.host);
   const planned = plan(intent, seen, gateway, memory);
   const problems = new Map([...wanted.problems, ...planned.waiting, ...(input.lost ? [LOST] : [])]);
   const { document } = input;

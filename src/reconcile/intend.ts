@@ -20,19 +20,15 @@ export type Intent = {
   readonly routes: readonly HostRoute[];
   /** body of our nftables table; empty: no table */
   readonly firewall: string;
-  readonly forwarding: boolean;
+  /** interfaces that must forward where the host as a whole does not: a NAT network's packets, and their answers */
+  readonly forwarding: readonly string[];
   readonly networks: ReadonlyMap<string, NetworkSpec>;
   /** by object: what each network waits for */
   readonly waiting: ReadonlyMap<string, Problem>;
 };
 
 /** Asks each network's driver, and collects the answers. Pure. */
-export function intend(
-  desired: DesiredState,
-  remotes: RemotesByVni,
-  host: HostView,
-  forwarding: { on: boolean; guarded: boolean },
-): Intent {
+export function intend(desired: DesiredState, remotes: RemotesByVni, host: HostView, hostForwards: boolean): Intent {
   const networks = new Map<string, NetworkSpec>();
   const waiting = new Map<string, Problem>();
   for (const network of desired.networks) {
@@ -58,11 +54,18 @@ export function intend(
       .map((endpoint) => ({ endpoint, alias: endpointAlias(host.gateway, endpoint.workload, endpoint.network) })),
     fdb,
     routes: specs.flatMap((spec) => spec.routes),
-    firewall: natRules(nats, forwarding.guarded || !forwarding.on),
-    forwarding: nats.length > 0,
+    firewall: natRules(nats, !hostForwards),
+    forwarding: nats.length === 0 ? [] : [...new Set([...nats.map((nat) => nat.bridge), ...routed(host)])],
     networks,
     waiting,
   };
+}
+
+/** Where an answer to a masqueraded packet may come in: wherever this host has an IPv4 address. */
+function routed(host: HostView): readonly string[] {
+  return host.links.flatMap(({ name, addresses }) =>
+    name !== 'lo' && addresses.some((address) => !address.includes(':')) ? [name] : [],
+  );
 }
 
 /** A name that is a foreign link's: nothing of the network may stand then, or its table and rules would meet that link. */

@@ -3,14 +3,17 @@ import { formatIpPrefix, networkOf } from '../model/ip.ts';
 
 type Nat = NonNullable<NetworkSpec['nat']>;
 
-/** The chain whose presence says that forwarding was off before us; see `natRules`. */
+/** The chain whose presence says that we, and not the host, made interfaces forward; see `natRules`. */
 export const GUARD_CHAIN = 'guard';
 
 /**
  * The body of our nftables table: masquerade for what leaves a bridge network, no way between two of them. Masquerading
- * needs the host to forward, and a gateway that starts to forward would join plant and office behind everyone's back;
- * so where forwarding was off before, the guard chain drops whatever is none of our networks' traffic. IPv4 only: that
- * is what we switch on, and a host that routes IPv6 already goes on doing so.
+ * needs interfaces to forward, and a gateway that starts to forward would join plant and office behind everyone's back;
+ * so where the host does not forward on its own, the guard chain drops whatever is none of our networks' traffic. IPv4
+ * only: that is what we switch on, and a host that routes IPv6 already goes on doing so.
+ *
+ * `net.ipv4.ip_forward` stays as it is, so that it goes on telling what the host's owner wants, after a flush of all
+ * tables or a restart of ours too. Docker, for one, sets it, and then keeps the others' traffic apart itself.
  */
 export function natRules(nats: readonly Nat[], guarded: boolean): string {
   if (nats.length === 0) return '';

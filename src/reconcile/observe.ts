@@ -1,6 +1,7 @@
 import { readFdb } from '../host/fdb.ts';
 import type { FdbRow } from '../host/fdb.ts';
-import { type ObservedFirewall, readFirewall, readForwarding } from '../host/firewall.ts';
+import { type ObservedFirewall, readFirewall } from '../host/firewall.ts';
+import { type ObservedForwarding, readForwarding } from '../host/forwarding.ts';
 import { type ObservedLink, readLinks } from '../host/links.ts';
 import { defaultSource, type HostRoute, readRoutes } from '../host/routes.ts';
 import { type ObservedSandbox, readSandbox } from '../host/sandbox.ts';
@@ -12,7 +13,7 @@ export type Observation = {
   readonly fdb: ReadonlyMap<string, readonly FdbRow[]>;
   readonly routes: readonly HostRoute[];
   readonly firewall: ObservedFirewall | undefined;
-  readonly forwarding: boolean;
+  readonly forwarding: ObservedForwarding;
   readonly underlay: { readonly address: string; readonly device: string; readonly mtu: number } | undefined;
   /** by namespace path; undefined where the namespace is gone */
   readonly sandboxes: ReadonlyMap<string, ObservedSandbox | undefined>;

@@ -4,6 +4,7 @@ import type { HostRoute } from '../host/routes.ts';
 import type { Problem } from '../model/problem.ts';
 import { planEndpoints } from './plan-endpoints.ts';
 import type { Intent } from './intend.ts';
+import { GUARD_CHAIN } from './nat.ts';
 import type { Observation } from './observe.ts';
 import { type Adjustment, planLinks } from './plan-links.ts';
 
@@ -26,7 +27,7 @@ export type Step = { readonly object: string } & (
     }
   | { readonly kind: 'routes.sync'; readonly add: readonly HostRoute[]; readonly remove: readonly HostRoute[] }
   | { readonly kind: 'firewall.apply'; readonly body: string }
-  | { readonly kind: 'forwarding.set'; readonly on: boolean }
+  | { readonly kind: 'forwarding.set'; readonly devices: readonly string[]; readonly on: boolean }
   | { readonly kind: 'endpoint.attach'; readonly spec: EndpointSpec }
 );
 
@@ -84,12 +85,15 @@ function planFirewall(intent: Intent, seen: Observation, memory: FirewallMemory)
   const object = 'host/firewall';
   const asApplied = memory?.body === intent.firewall && memory.fingerprint === seen.firewall?.fingerprint;
   const absent = intent.firewall === '' && seen.firewall === undefined;
+  const { host, devices } = seen.forwarding;
+  // The guard's presence tells that it is ours to switch off.
+  const off =
+    intent.forwarding.length === 0 && !host && seen.firewall?.chains.includes(GUARD_CHAIN) ? [...devices] : [];
+  const on = host ? [] : intent.forwarding.filter((device) => !devices.has(device));
   // Rules before forwarding: at no moment does the host forward what the guard should drop. And back in reverse.
-  if (seen.firewall?.chains.includes('guard') && !intent.forwarding && seen.forwarding) {
-    steps.push({ kind: 'forwarding.set', object, on: false });
-  }
+  if (off.length > 0) steps.push({ kind: 'forwarding.set', object, devices: off, on: false });
   if (!asApplied && !absent) steps.push({ kind: 'firewall.apply', object, body: intent.firewall });
-  if (intent.forwarding && !seen.forwarding) steps.push({ kind: 'forwarding.set', object, on: true });
+  if (on.length > 0) steps.push({ kind: 'forwarding.set', object, devices: on, on: true });
   return steps;
 }
 

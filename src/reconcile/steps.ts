@@ -2,7 +2,8 @@ import { attach, type EndpointStore } from '../attach/attach.ts';
 import { detach } from '../attach/detach.ts';
 import type { LinkKind, LinkSpec } from '../drivers/driver.ts';
 import { syncFdb } from '../host/fdb.ts';
-import { applyFirewall, readFirewall, setForwarding } from '../host/firewall.ts';
+import { applyFirewall, readFirewall } from '../host/firewall.ts';
+import { setForwarding } from '../host/forwarding.ts';
 import { OUR_GROUP } from '../host/links.ts';
 import { syncRoutes } from '../host/routes.ts';
 import { CommandError, ipBatch } from '../host/run.ts';
@@ -28,7 +29,7 @@ const executors: Executors = {
   'link.adjust': (step) => adjustLink(step.name, step.changes, step.sandbox),
   'fdb.sync': (step) => syncFdb(step.device, step.add, step.remove),
   'routes.sync': (step) => syncRoutes(step.add, step.remove),
-  'forwarding.set': (step) => setForwarding(step.on),
+  'forwarding.set': (step) => setForwarding(step.devices, step.on),
   'firewall.apply': async (step, { rememberFirewall }) => {
     await applyFirewall(step.body);
     const listed = await readFirewall();

@@ -31,11 +31,15 @@ beforeEach(async () => {
   [w1, w2, w3] = [await site.workload('w1'), await site.workload('w2'), await site.workload('w3')];
   await site.gateway.ip('address', 'add', '10.20.0.1/24', 'dev', 'lan0');
   await setForwarding('0');
-  const mqtt = { url: 'mqtt://127.0.0.1:9' };
-  const config = { gateway: GW_A, underlay: { address: site.underlay }, mqtt, status: { listen: '127.0.0.1:0' } };
-  gateway = await startGateway(lab, { namespace: site.gateway, config });
+  gateway = await start();
 });
 afterEach(() => lab.close());
+
+function start(dir?: string): Promise<Gateway> {
+  const mqtt = { url: 'mqtt://127.0.0.1:9' };
+  const config = { gateway: GW_A, underlay: { address: site.underlay }, mqtt, status: { listen: '127.0.0.1:0' } };
+  return startGateway(lab, { namespace: site.gateway, config, ...(dir !== undefined && { dir }) });
+}
 
 const setForwarding = (value: string): Promise<unknown> =>
   site.gateway.exec('sh', '-c', `echo ${value} >${FORWARDING}`);
@@ -85,9 +89,32 @@ test('where forwarding was off, the gateway does not become a router for others'
   await routeThrough();
   expect(await site.plc.reaches('198.51.100.2')).toBe(false);
   await apply(gateway, 1, cells());
-  expect(await forwarding()).toBe('1');
+  expect(await forwarding()).toBe('0');
   expect(await site.plc.reaches('198.51.100.2')).toBe(false);
   expect(await wan.reaches(site.plcAddress)).toBe(false);
+});
+
+test('whoever makes the host a router later has it so, and it stays so without us', async () => {
+  await routeThrough();
+  await apply(gateway, 1, cells());
+  await setForwarding('1');
+  await site.gateway.ip('link', 'set', 'lan0', 'txqueuelen', '997');
+  await until('the guard to be gone', () => site.plc.reaches('198.51.100.2'));
+  expect(await w1.reaches(site.plcAddress, 2)).toBe(true);
+  await apply(gateway, 2, {});
+  expect(await forwarding()).toBe('1');
+  expect(await site.plc.reaches('198.51.100.2')).toBe(true);
+});
+
+test('rules that somebody flushed while the service was away come back with the guard', async () => {
+  await routeThrough();
+  await apply(gateway, 1, cells());
+  const before = await rules();
+  await gateway.stop();
+  await site.gateway.exec('nft', 'flush', 'ruleset');
+  await start(gateway.dir);
+  await until('the rules', async () => (await rules()) === before);
+  expect(await site.plc.reaches('198.51.100.2')).toBe(false);
 });
 
 test('where only IPv6 was forwarded, that goes on', async () => {

@@ -32,7 +32,7 @@ const LONG6 = 'fd00:aaaa:bbbb:cccc::/64';
 const LONG_HOST = 'fd00:aaaa:bbbb:cccc:dddd:eeee:ffff';
 
 const CASES: readonly Case[] = [
-  { name: 'nothing', spec: () => ({}), facts: ['g ip_forward 0'], absent: ['group 19539', 'linkspan'] },
+  { name: 'nothing', spec: () => ({}), facts: ['g forwards nothing'], absent: ['group 19539', 'linkspan'] },
   {
     name: 'an overlay with two workloads',
     spec: (s1, s2) => ({
@@ -48,7 +48,7 @@ const CASES: readonly Case[] = [
       `s1 link eth0 macvlan up mtu 1450 mode bridge on g/lsx-line mac ${MAC} group 19539`,
       's1 address eth0 10.110.0.31/24',
       's2 address eth0 10.110.0.32/24',
-      'g ip_forward 0',
+      'g forwards nothing',
     ],
   },
   {
@@ -120,7 +120,7 @@ const CASES: readonly Case[] = [
       'g address lsb-cell 172.30.0.1/24',
       'g link lsp-w2cel4fcc8a veth up mtu 1500 on s2/eth0 master lsb-cell group 19539',
       's2 route default via 172.30.0.1 dev eth0',
-      'g ip_forward 1',
+      'g forwards br-other lan0 lsb-cell wan0',
       '		ip saddr 172.30.0.0/24 oifname != "lsb-cell" masquerade',
       '	chain guard {',
     ],
@@ -139,7 +139,7 @@ const CASES: readonly Case[] = [
       's1 address eth0 172.30.0.31/24',
       's1 address eth1 172.31.0.31/24',
       's2 address eth0 172.31.0.32/24',
-      'g ip_forward 1',
+      'g forwards br-other lan0 lsb-cell lsb-cell2 wan0',
     ],
     absent: ['172.30.0.32'],
   },
@@ -161,7 +161,7 @@ const CASES: readonly Case[] = [
       `s1 link eth0 macvlan up mtu 1450 mode bridge on g/lsx-line mac ${MAC}`,
       's1 link eth1 macvlan up mtu 1500 mode vepa on g/lan0',
       's2 link eth0 macvlan up mtu 1500 mode vepa on g/lan0',
-      'g ip_forward 0',
+      'g forwards nothing',
     ],
   },
   {
@@ -183,7 +183,11 @@ const CASES: readonly Case[] = [
   {
     name: 'a workload without networks, a network without workloads',
     spec: (s1) => ({ networks: { line: LINE, cell: CELL }, workloads: { w1: workload(s1, {}) } }),
-    facts: ['g link lsx-line vxlan up mtu 1450 id 10110', 'g link lsb-cell bridge up mtu 1500', 'g ip_forward 1'],
+    facts: [
+      'g link lsx-line vxlan up mtu 1450 id 10110',
+      'g link lsb-cell bridge up mtu 1500',
+      'g forwards br-other lan0 lsb-cell wan0',
+    ],
     absent: ['link eth0 macvlan'],
   },
 ];

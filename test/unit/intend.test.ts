@@ -32,7 +32,7 @@ describe('an intent', () => {
       'endpoint/w/a linkspan:gw-a:endpoint/w/a',
       'endpoint/w/cell linkspan:gw-a:endpoint/w/cell',
     ]);
-    expect(intent.forwarding).toBe(true);
+    expect(intent.forwarding).toEqual(expect.arrayContaining(['lsb-cell', 'eth0']));
   });
 
   test('sets the MAC of every workload but one that holds its parent whole', () => {
@@ -85,19 +85,20 @@ describe('the rules', () => {
     const cell = desired({ cell: bridge('172.30.0.0/24') });
     expect(firewall(cell)).toEqual(['firewall.apply', 'forwarding.set']);
     converge(kernel, cell);
-    expect(kernel.forwarding).toBe(true);
+    expect([...kernel.observe().forwarding.devices]).toEqual(expect.arrayContaining(['lsb-cell', 'eth0']));
     expect(firewall(desired({}))).toEqual(['forwarding.set', 'firewall.apply']);
     converge(kernel, desired({}));
-    expect(kernel.forwarding).toBe(false);
+    expect(kernel.observe().forwarding).toEqual({ host: false, devices: new Set() });
   });
 
   test('leave forwarding on where it was on before', () => {
     const kernel = newHost();
-    kernel.forwarding = true;
+    kernel.forwards = true;
     converge(kernel, desired({ cell: bridge('172.30.0.0/24') }));
     expect(kernel.memory?.body).not.toContain('chain guard');
     converge(kernel, desired({}));
-    expect({ on: kernel.forwarding, rules: kernel.memory }).toEqual({ on: true, rules: undefined });
+    expect(kernel.observe().forwarding).toEqual({ host: true, devices: new Set() });
+    expect(kernel.memory).toBeUndefined();
   });
 
   test('are applied again where somebody changed them', () => {

@@ -112,6 +112,7 @@ async function fdbLines(gateway: Namespace): Promise<string[]> {
 
 async function hostLines(gateway: Namespace): Promise<string[]> {
   const rules = await gateway.exec('nft', 'list', 'ruleset');
-  const forwarding = await gateway.exec('cat', '/proc/sys/net/ipv4/ip_forward');
-  return [`${gateway.label} ip_forward ${forwarding.stdout.trim()}`, rules.stdout.trim()];
+  const forwards = await gateway.attempt('grep', '-lrw', '1', '/proc/sys/net/ipv4/conf', '--include=forwarding');
+  const devices = [...forwards.stdout.matchAll(/conf\/(.+)\/forwarding/g)].map((match) => match[1] ?? '');
+  return [`${gateway.label} forwards ${devices.toSorted().join(' ') || 'nothing'}`, rules.stdout.trim()];
 }

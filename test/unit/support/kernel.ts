@@ -28,7 +28,9 @@ export class Kernel {
   links: readonly ObservedLink[];
   /** of the rules as somebody else left them */
   fingerprint: string | undefined;
-  forwarding = false;
+  /** the host as a whole; and what forwards where it does not */
+  forwards = false;
+  #forwarding: ReadonlySet<string> = new Set();
   underlay: Observation['underlay'] = UNDERLAY;
   #fdb = new Map<string, readonly FdbRow[]>();
   #routes: readonly HostRoute[] = [];
@@ -42,7 +44,9 @@ export class Kernel {
   }
 
   observe(): Observation {
-    const { links, forwarding, underlay, memory } = this;
+    const { links, underlay, memory } = this;
+    const forwards = links.flatMap(({ name }) => (this.#forwarding.has(name) ? [name] : []));
+    const forwarding = { host: this.forwards, devices: new Set(forwards) };
     const chains = [...(memory?.body ?? '').matchAll(/chain (\w+)/g)].map((match) => match[1] ?? '');
     const firewall = memory && { fingerprint: this.fingerprint ?? memory.fingerprint, chains };
     const sandboxes = new Map(this.#sandboxes);
@@ -76,8 +80,13 @@ export class Kernel {
     else if (step.kind === 'link.adjust') this.#adjust(step.sandbox, step.name, step.changes);
     else if (step.kind === 'fdb.sync') this.#syncFdb(step);
     else if (step.kind === 'routes.sync') this.#syncRoutes(step);
-    else if (step.kind === 'forwarding.set') this.forwarding = step.on;
+    else if (step.kind === 'forwarding.set') this.#setForwarding(step.devices, step.on);
     else this.memory = step.body === '' ? undefined : { body: step.body, fingerprint: `listing of ${step.body}` };
+  }
+
+  #setForwarding(devices: readonly string[], on: boolean): void {
+    const others = [...this.#forwarding].filter((name) => !devices.includes(name));
+    this.#forwarding = new Set(on ? [...others, ...devices] : others);
   }
 
   #in(sandbox: string): readonly ObservedLink[] {

@@ -2,7 +2,6 @@ import type { DesiredState } from '../../../src/model/network.ts';
 import type { RemotesByVni } from '../../../src/model/peer.ts';
 import { effective } from '../../../src/reconcile/effective.ts';
 import { type Intent, intend } from '../../../src/reconcile/intend.ts';
-import { GUARD_CHAIN } from '../../../src/reconcile/nat.ts';
 import { type Plan, plan } from '../../../src/reconcile/plan.ts';
 import { document, documentOf, type Json, parse } from './documents.ts';
 import type { Kernel } from './kernel.ts';
@@ -16,9 +15,8 @@ export function desired(networks: Json, workloads: Json = {}): DesiredState {
 }
 
 export function intentOf(kernel: Kernel, state: DesiredState, remotes: RemotesByVni, gateway = 'gw-a'): Intent {
-  const { links, underlay, firewall, forwarding } = kernel.observe();
-  const guarded = firewall?.chains.includes(GUARD_CHAIN) ?? false;
-  return intend(state, remotes, { gateway, links, underlay, port: PORT }, { on: forwarding, guarded });
+  const { links, underlay, forwarding } = kernel.observe();
+  return intend(state, remotes, { gateway, links, underlay, port: PORT }, forwarding.host);
 }
 
 /** One look at the kernel, as a cycle takes it. */
