@@ -1,7 +1,7 @@
 import { availableParallelism, cpus, release } from 'node:os';
 import { withLab } from '../lab/lab.ts';
 import type { How, Measure, Sample } from './measure.ts';
-import { MEASURES, sample, serve } from './measure.ts';
+import { MEASURES, serve } from './measure.ts';
 import type { Spread } from './statistics.ts';
 import { ratiosOf, spreadOf } from './statistics.ts';
 import type { LabName, TopologyName } from './topologies.ts';
@@ -47,14 +47,21 @@ function summarise(lab: LabName, rounds: readonly Round[]): LabReport {
   return { lab, rounds, figures: { tcp1: row('tcp1'), tcp4: row('tcp4'), udp64: row('udp64'), rtt: row('rtt') } };
 }
 
-/** Every topology once; a round starts one further on than the last, so that none always follows the same. */
-async function takeRound(number: number, measure: (name: TopologyName) => Promise<Sample>): Promise<Round> {
-  const round: Partial<Record<TopologyName, Sample>> = {};
-  for (const step of TOPOLOGIES.keys()) {
-    const name = TOPOLOGIES[(number + step) % TOPOLOGIES.length] ?? 'underlay';
-    round[name] = await measure(name);
+type Take = (topology: TopologyName, measure: Measure) => Promise<number>;
+
+/**
+ * Every topology once for each measure, one straight after the other: what is compared lies seconds apart, within the
+ * same minute of a machine whose speed drifts. A round starts one topology further on than the last, so that none
+ * always follows the same.
+ */
+async function takeRound(number: number, take: Take): Promise<Round> {
+  const order = TOPOLOGIES.map((_, step) => TOPOLOGIES[(number + step) % TOPOLOGIES.length] ?? 'underlay');
+  const taken = new Map(TOPOLOGIES.map((name) => [name, new Map<string, number>()]));
+  for (const measure of MEASURES) {
+    for (const topology of order) taken.get(topology)?.set(measure.key, await take(topology, measure));
   }
-  return round as Round;
+  const round = [...taken].map(([topology, values]) => [topology, Object.fromEntries(values)]);
+  return Object.fromEntries(round) as Round;
 }
 
 async function measureLab(name: LabName, plan: Plan, progress: (line: string) => void): Promise<LabReport> {
@@ -63,13 +70,15 @@ async function measureLab(name: LabName, plan: Plan, progress: (line: string) =>
     for (const topology of TOPOLOGIES) await serve(lab, paths[topology]);
     const rounds: Round[] = [];
     for (let number = 0; number < plan.rounds; number++) {
-      const measure = async (topology: TopologyName): Promise<Sample> => {
-        const taken = await sample(paths[topology], plan);
-        const text = MEASURES.map(({ key, unit, digits }) => `${taken[key].toFixed(digits)} ${unit}`);
-        progress(`${name}, round ${number + 1} of ${plan.rounds}, ${topology}: ${text.join(', ')}`);
-        return taken;
-      };
-      rounds.push(await takeRound(number, measure));
+      rounds.push(
+        await takeRound(number, async (topology, { key, unit, digits, take }) => {
+          const value = await take(paths[topology], plan);
+          progress(
+            `${name}, round ${number + 1} of ${plan.rounds}, ${key}, ${topology}: ${value.toFixed(digits)} ${unit}`,
+          );
+          return value;
+        }),
+      );
     }
     return summarise(name, rounds);
   });

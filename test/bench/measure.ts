@@ -6,17 +6,6 @@ import { until } from '../lab/wait.ts';
 import { spreadOf } from './statistics.ts';
 import type { Path } from './topologies.ts';
 
-/** What is measured on each topology in each round. */
-export const MEASURES = [
-  { key: 'tcp1', title: 'TCP, 1 stream', unit: 'Gbit/s', better: 'more', digits: 2 },
-  { key: 'tcp4', title: 'TCP, 4 streams', unit: 'Gbit/s', better: 'more', digits: 2 },
-  { key: 'udp64', title: 'UDP, 64 bytes', unit: 'kpps', better: 'more', digits: 0 },
-  { key: 'rtt', title: 'Round trip', unit: 'µs', better: 'less', digits: 0 },
-] as const;
-
-export type Measure = (typeof MEASURES)[number];
-export type Sample = Readonly<Record<Measure['key'], number>>;
-
 export type How = {
   /** of each measurement */
   readonly seconds: number;
@@ -48,9 +37,11 @@ async function iperf(path: Path, how: How, args: readonly string[]): Promise<Ipe
   return JSON.parse(stdout) as IperfReport;
 }
 
-async function gigabits(path: Path, how: How, streams: number): Promise<number> {
-  const report = await iperf(path, how, ['--congestion', how.congestion, '--parallel', String(streams)]);
-  return (report.end.sum_received?.bits_per_second ?? 0) / 1e9;
+function gigabits(streams: number): (path: Path, how: How) => Promise<number> {
+  return async (path, how) => {
+    const report = await iperf(path, how, ['--congestion', how.congestion, '--parallel', String(streams)]);
+    return (report.end.sum_received?.bits_per_second ?? 0) / 1e9;
+  };
 }
 
 /** UDP datagrams that programs of the namespace have received so far, by the kernel's own count. */
@@ -63,7 +54,10 @@ async function datagramsReceived(namespace: Namespace): Promise<number> {
 async function kilopackets(path: Path, how: How): Promise<number> {
   const before = await datagramsReceived(path.server);
   const report = await iperf(path, how, ['--udp', '--bitrate', '0', '--length', '64']);
-  return ((await datagramsReceived(path.server)) - before) / report.end.sum.seconds / 1000;
+  const received = (await datagramsReceived(path.server)) - before;
+  // Lets queues and freed sockets of the flood drain before the next topology's turn.
+  await sleep(100);
+  return received / report.end.sum.seconds / 1000;
 }
 
 /** Median round trip of 500 pings, in microseconds. */
@@ -72,13 +66,13 @@ async function roundTrip(path: Path): Promise<number> {
   return spreadOf([...stdout.matchAll(/time=([\d.]+) ms/g)].map((match) => Number(match[1]) * 1000)).median;
 }
 
-/** All measures of one topology, one after another. */
-export async function sample(path: Path, how: How): Promise<Sample> {
-  const rtt = await roundTrip(path);
-  const tcp1 = await gigabits(path, how, 1);
-  const tcp4 = await gigabits(path, how, 4);
-  const udp64 = await kilopackets(path, how);
-  // Lets queues and freed sockets of the flood drain before the next topology's turn.
-  await sleep(100);
-  return { tcp1, tcp4, udp64, rtt };
-}
+/** What is measured on each topology in each round. */
+export const MEASURES = [
+  { key: 'rtt', title: 'Round trip', unit: 'µs', better: 'less', digits: 0, take: roundTrip },
+  { key: 'tcp1', title: 'TCP, 1 stream', unit: 'Gbit/s', better: 'more', digits: 2, take: gigabits(1) },
+  { key: 'tcp4', title: 'TCP, 4 streams', unit: 'Gbit/s', better: 'more', digits: 2, take: gigabits(4) },
+  { key: 'udp64', title: 'UDP, 64 bytes', unit: 'kpps', better: 'more', digits: 0, take: kilopackets },
+] as const;
+
+export type Measure = (typeof MEASURES)[number];
+export type Sample = Readonly<Record<Measure['key'], number>>;
