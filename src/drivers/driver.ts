@@ -15,6 +15,8 @@ export type LinkKind =
       readonly local: string;
       readonly port: number;
       readonly learning: boolean;
+      /** whether the device itself joins the packets of a flow, after the underlay */
+      readonly gro: boolean;
       readonly multicast: { readonly group: string; readonly device: string } | undefined;
     }
   | { readonly type: 'macvlan'; readonly parent: string; readonly mode: MacvlanMode }
@@ -51,11 +53,20 @@ export type NetworkSpec = {
   readonly shim: string | undefined;
 };
 
+/** Where VXLAN packets leave and arrive. */
+export type Underlay = {
+  readonly address: string;
+  readonly device: string;
+  readonly mtu: number;
+  /** tunnelled packets of one flow come up joined (by GRO, for which the interface must check their checksums itself) */
+  readonly joins: boolean;
+};
+
 /** What a driver may know of the host: the last observation. */
 export type HostView = {
   readonly gateway: string;
   readonly links: readonly ObservedLink[];
-  readonly underlay: { readonly address: string; readonly device: string; readonly mtu: number } | undefined;
+  readonly underlay: Underlay | undefined;
   readonly port: number;
 };
 

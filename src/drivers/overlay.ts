@@ -35,6 +35,9 @@ export const overlay: NetworkDriver<OverlayNetwork> = {
         port: host.port,
         // A foreign VTEP publishes no records, so behind one the MACs can only be learned from its frames.
         learning: network.peers.length > 0,
+        // Where packets come joined, joining again costs a queue for each and brings nothing: without it 1.2 times the
+        // TCP and 1.06 times the packets in the veth lab. Where they do not, it is worth 1.3 times the TCP.
+        gro: !underlay.joins,
         multicast: network.bum.kind === 'multicast' ? { group: network.bum.group, device: underlay.device } : undefined,
       },
       mtu,

@@ -4,6 +4,7 @@ import { getSystemErrorName } from 'node:util';
 /** Numbers of Linux's ABI, the same on x86-64 and arm64. */
 export const LINUX = {
   AF_UNIX: 1,
+  AF_INET: 2,
   AF_NETLINK: 16,
   AF_PACKET: 17,
   SOCK_DGRAM: 2,
@@ -62,6 +63,10 @@ export type Libc = {
    */
   setns(descriptor: number, type: number): void;
   close(descriptor: number): void;
+  /** Device control; `argument` is a structure in bytes, read and written by the kernel. */
+  ioctl(descriptor: number, request: number, argument: Uint8Array): void;
+  /** Where the bytes lie, for structures that point to others; good while the view is referenced. */
+  addressOf(view: Uint8Array): bigint;
   /** The index of an interface in the calling thread's namespace, or 0 where there is none of that name. */
   ifNameToIndex(name: string): number;
 };
@@ -102,6 +107,7 @@ function load(): Libc {
   const open = call('open', 'int open(const char *path, int flags, ...)');
   const setns = call('setns', 'int setns(int fd, int type)');
   const close = call('close', 'int close(int fd)');
+  const ioctl = call('ioctl', 'int ioctl(int fd, unsigned long request, _Inout_ void *argument)');
   const ifNameToIndex = call('if_nametoindex', 'unsigned int if_nametoindex(const char *name)');
   return {
     socket: (domain, type, protocol) => socket(domain, type, protocol),
@@ -117,6 +123,8 @@ function load(): Libc {
     open: (path, flags) => open(path, flags),
     setns: (descriptor, type) => void setns(descriptor, type),
     close: (descriptor) => void close(descriptor),
+    ioctl: (descriptor, request, argument) => void ioctl(descriptor, request, argument),
+    addressOf: (view) => koffi.address(view),
     ifNameToIndex: (name) => ifNameToIndex(name),
   };
 }

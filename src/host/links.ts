@@ -22,6 +22,8 @@ export type ObservedLink = {
   readonly parent: number | undefined;
   readonly master: string | undefined;
   readonly data: Readonly<Record<string, unknown>>;
+  /** whether it joins received packets (GRO); read only where it matters, of vxlan devices of ours */
+  readonly gro?: boolean | undefined;
   /** `ADDRESS/LENGTH`, link-local IPv6 left out: the kernel makes those */
   readonly addresses: readonly string[];
 };

@@ -2,7 +2,9 @@ import { readFdb } from '../host/fdb.ts';
 import type { FdbRow } from '../host/fdb.ts';
 import { type ObservedFirewall, readFirewall } from '../host/firewall.ts';
 import { type ObservedForwarding, readForwarding } from '../host/forwarding.ts';
+import type { Underlay } from '../drivers/driver.ts';
 import { type ObservedLink, readLinks } from '../host/links.ts';
+import { readGro, readReceiveChecksum } from '../host/offloads.ts';
 import { defaultSource, type HostRoute, readRoutes } from '../host/routes.ts';
 import { type ObservedSandbox, readSandbox } from '../host/sandbox.ts';
 import { parseIp } from '../model/ip.ts';
@@ -14,7 +16,7 @@ export type Observation = {
   readonly routes: readonly HostRoute[];
   readonly firewall: ObservedFirewall | undefined;
   readonly forwarding: ObservedForwarding;
-  readonly underlay: { readonly address: string; readonly device: string; readonly mtu: number } | undefined;
+  readonly underlay: Underlay | undefined;
   /** by namespace path; undefined where the namespace is gone */
   readonly sandboxes: ReadonlyMap<string, ObservedSandbox | undefined>;
 };
@@ -24,7 +26,7 @@ export type Observation = {
  * @param underlayAddress the VTEP address of the bootstrap file, or empty for the default route's source
  */
 export async function observe(underlayAddress: string, sandboxPaths: ReadonlySet<string>): Promise<Observation> {
-  const [links, fdb, routes, firewall, forwarding, source, sandboxes] = await Promise.all([
+  const [found, fdb, routes, firewall, forwarding, source, sandboxes] = await Promise.all([
     readLinks(),
     readFdb(),
     readRoutes(),
@@ -34,13 +36,24 @@ export async function observe(underlayAddress: string, sandboxPaths: ReadonlySet
     underlayAddress === '' ? defaultSource() : parseIp(underlayAddress),
     Promise.all([...sandboxPaths].map(async (path) => [path, await readSandbox(path)] as const)),
   ]);
+  const links = found.map((link) => (link.ours && link.kind === 'vxlan' ? withGro(link) : link));
   const underlay = findUnderlay(links, source);
   return { links, fdb, routes, firewall, forwarding, underlay, sandboxes: new Map(sandboxes) };
+}
+
+function withGro(link: ObservedLink): ObservedLink {
+  return { ...link, gro: readGro(link.name) };
 }
 
 function findUnderlay(links: readonly ObservedLink[], address: string | undefined): Observation['underlay'] {
   const link = links.find(
     (candidate) => !candidate.ours && candidate.addresses.some((own) => own.split('/')[0] === address),
   );
-  return link === undefined || address === undefined ? undefined : { address, device: link.name, mtu: link.mtu };
+  if (link === undefined || address === undefined) return undefined;
+  return { address, device: link.name, mtu: link.mtu, joins: joins(link) };
+}
+
+/** What comes through a veth was joined by the interface that took it from the wire; a veth itself joins nothing. */
+function joins(link: ObservedLink): boolean {
+  return link.kind === 'veth' || (readGro(link.name) === true && readReceiveChecksum(link.name) === true);
 }

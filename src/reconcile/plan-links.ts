@@ -10,6 +10,7 @@ export type Adjustment = {
   readonly alias?: string;
   readonly mtu?: number;
   readonly up?: true;
+  readonly gro?: boolean;
   readonly master?: string;
   /** words of `ip link set … type vxlan` */
   readonly vxlan?: readonly string[];
@@ -102,6 +103,7 @@ function drift(want: LinkSpec, have: ObservedLink): Adjustment | undefined {
     ...(have.mtu === want.mtu ? {} : { mtu: want.mtu }),
     ...(have.up ? {} : { up: true as const }),
     ...(vxlan.length === 0 ? {} : { vxlan }),
+    ...(want.kind.type !== 'vxlan' || have.gro === want.kind.gro ? {} : { gro: want.kind.gro }),
     addAddresses: want.addresses.filter((address) => !have.addresses.includes(address)),
     removeAddresses: have.addresses.filter((address) => !want.addresses.includes(address)),
   };

@@ -5,6 +5,7 @@ import { syncFdb } from '../host/fdb.ts';
 import { applyFirewall, readFirewall } from '../host/firewall.ts';
 import { setForwarding } from '../host/forwarding.ts';
 import { OUR_GROUP } from '../host/links.ts';
+import { setGro } from '../host/offloads.ts';
 import { syncRoutes } from '../host/routes.ts';
 import { CommandError, ipBatch } from '../host/run.ts';
 import type { FirewallMemory, Step } from './plan.ts';
@@ -54,6 +55,7 @@ async function createLink(link: LinkSpec): Promise<void> {
       ...link.addresses.map((address) => addAddress(address, name)),
       `link set dev ${name} up`,
     ]);
+    if (kind.type === 'vxlan') setGro(name, kind.gro);
   } catch (error) {
     await ipBatch([`link del dev ${name}`]).catch(() => {});
     throw error;
@@ -81,6 +83,7 @@ function addAddress(address: string, name: string): string {
 }
 
 async function adjustLink(name: string, changes: Adjustment, sandbox: string | undefined): Promise<void> {
+  if (changes.gro !== undefined) setGro(name, changes.gro);
   const set = `link set dev ${name}`;
   await ipBatch(
     [

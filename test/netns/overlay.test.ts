@@ -128,6 +128,11 @@ describe('two sites, a broker at the first', () => {
     }
   });
 
+  test('behind a veth, whose packets come joined, the device does not join again', async () => {
+    const { stdout } = await sites.a.gateway.exec('ethtool', '-k', 'lsx-line');
+    expect(stdout).toContain('generic-receive-offload: off');
+  });
+
   test('on the underlay it is VXLAN with the network’s VNI; the MTU leaves room for it', async () => {
     const capture = await Capture.start(lab, sites.b.gateway, 'wan0', 'udp', 'dst', 'port', '4789');
     expect(await workloads.a1.reaches('10.110.0.21')).toBe(true);
@@ -244,6 +249,27 @@ test('a gateway with the embedded broker serves itself and a second one', async 
     });
     await until('the sites to reach each other', () => a1.reaches('10.110.0.21'));
     expect((await a.status()).broker.connected).toBe(true);
+  });
+});
+
+test('packets are joined once on their way in: by the underlay, or else by the network’s own device', async () => {
+  await withLab(async (lab) => {
+    const namespace = await lab.namespace('joins');
+    await namespace.batch(['link add wan0 type bridge', 'address add 198.51.100.1/24 dev wan0', 'link set wan0 up']);
+    const gateway = await startGateway(lab, { namespace, config: config(GW_A, '198.51.100.1', '') });
+    await apply(gateway, 1, { networks: { line: LINE } });
+    const underlay = async (joins: 'on' | 'off'): Promise<void> => {
+      await namespace.exec('ethtool', '-K', 'wan0', 'gro', joins, 'rx', joins);
+      // ethtool makes no event that wakes the loop, another link does.
+      await namespace.batch(['link add wake type veth peer name sleep', 'link del wake']);
+    };
+    const device = async (): Promise<string | undefined> =>
+      /generic-receive-offload: (\w+)/.exec((await namespace.exec('ethtool', '-k', 'lsx-line')).stdout)?.[1];
+    await underlay('off');
+    await until('the device to join', async () => (await device()) === 'on');
+    await namespace.exec('ethtool', '-K', 'lsx-line', 'gro', 'off');
+    await underlay('off');
+    await until('the device to join again', async () => (await device()) === 'on');
   });
 });
 

@@ -12,7 +12,7 @@ const OWN = '198.51.100.1';
 const HOST: HostView = {
   gateway: 'gw-a',
   links: [],
-  underlay: { address: OWN, device: 'wan0', mtu: 1500 },
+  underlay: { address: OWN, device: 'wan0', mtu: 1500, joins: true },
   port: 4789,
 };
 const network: OverlayNetwork = {

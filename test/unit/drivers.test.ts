@@ -127,7 +127,17 @@ describe('overlay', () => {
   });
 
   test('has a device with its source address set, which learns only where a foreign VTEP is named', () => {
-    const kind = { type: 'vxlan', vni: 5, local: '192.0.2.1', port: 4789, learning: false, multicast: undefined };
+    const kind = {
+      type: 'vxlan',
+      vni: 5,
+      local: '192.0.2.1',
+      port: 4789,
+      learning: false,
+      gro: false,
+      multicast: undefined,
+    };
+    const apart = specOf(overlay(5), { underlay: { ...UNDERLAY, joins: false } });
+    expect(apart.links[0]?.kind).toEqual({ ...kind, gro: true });
     const spec = specOf(overlay(5));
     expect(spec.links[0]).toMatchObject({ name: 'lsx-net', alias: 'linkspan:gw-a:network/net/vxlan', kind });
     expect(spec.attachment).toEqual({ type: 'macvlan', parent: 'lsx-net', mode: 'bridge' });

@@ -45,6 +45,14 @@ describe('a link of ours', () => {
     expect(look(kernel, net(overlay(5))).steps).toMatchObject([{ kind: 'link.adjust', changes: { vxlan } }]);
   });
 
+  test('follows its underlay in joining packets, or not', () => {
+    const kernel = standing(overlay(5));
+    kernel.underlay = { ...UNDERLAY, joins: false };
+    expect(look(kernel, net(overlay(5))).steps).toMatchObject([{ kind: 'link.adjust', changes: { gro: true } }]);
+    converge(kernel, net(overlay(5)));
+    expect(look(kernel, net(overlay(5))).steps).toEqual([]);
+  });
+
   test.each([
     ['that is down', { up: false }, { up: true }],
     ['with another alias', { alias: 'mine\n"' }, { alias: 'linkspan:gw-a:network/net/bridge' }],

@@ -17,7 +17,7 @@ export function link(name: string, index: number, over: Partial<ObservedLink> = 
   return { ...common, index, name, parent: undefined, master: undefined, data: {}, ...over };
 }
 
-export const UNDERLAY = { address: '192.0.2.1', device: 'eth0', mtu: 1500 };
+export const UNDERLAY = { address: '192.0.2.1', device: 'eth0', mtu: 1500, joins: true };
 
 /**
  * A host as far as a plan can change it. Steps change it as the executors change the kernel, and what the kernel
@@ -120,7 +120,9 @@ export class Kernel {
     if (spec.kind.type === 'vxlan' && same !== undefined)
       throw new Error(`A VXLAN device with the VNI exists: ${same.name}`);
     const { name, alias, mtu, addresses } = spec;
-    this.#add(link(name, (this.#next += 1), { alias, mtu, addresses, ours: true, kind: spec.kind.type, parent, data }));
+    const gro = spec.kind.type === 'vxlan' ? { gro: spec.kind.gro } : {};
+    const common = { alias, mtu, addresses, ours: true, kind: spec.kind.type, parent, data, ...gro };
+    this.#add(link(name, (this.#next += 1), common));
     const group = spec.kind.type === 'vxlan' ? spec.kind.multicast?.group : undefined;
     if (group !== undefined) this.#fdb.set(name, [{ mac: '00:00:00:00:00:00', ip: group, port: undefined }]);
   }
@@ -185,13 +187,19 @@ export class Kernel {
     const before = this.#find(links, name);
     if (!before.ours) throw new Error(`${name} is not Linkspan's`);
     if (changes.master !== undefined) this.#find(this.links, changes.master);
-    const { alias = before.alias, mtu = before.mtu, up = before.up, master = before.master } = changes;
+    const {
+      alias = before.alias,
+      mtu = before.mtu,
+      up = before.up,
+      master = before.master,
+      gro = before.gro,
+    } = changes;
     const kept = before.addresses.filter((address) => !changes.removeAddresses.includes(address));
     const [, , , local, learning] = changes.vxlan ?? [];
     const key = local?.includes(':') ? 'local6' : 'local';
     const data =
       local === undefined ? before.data : { ...before.data, [key]: local, learning: learning === 'learning' };
-    const after = { ...before, alias, mtu, up, master, data, addresses: [...kept, ...changes.addAddresses] };
+    const after = { ...before, alias, mtu, up, gro, master, data, addresses: [...kept, ...changes.addAddresses] };
     const all = links.map((other) => (other === before ? after : other));
     if (sandbox === undefined) this.links = all;
     else this.#put(sandbox, all);
