@@ -5,6 +5,7 @@ import { getSystemErrorName } from 'node:util';
 export const LINUX = {
   AF_UNIX: 1,
   AF_INET: 2,
+  AF_INET6: 10,
   AF_NETLINK: 16,
   AF_PACKET: 17,
   SOCK_DGRAM: 2,
@@ -14,6 +15,8 @@ export const LINUX = {
   MSG_DONTWAIT: 0x40,
   MSG_NOSIGNAL: 0x4000,
   O_RDONLY: 0,
+  O_RDWR: 2,
+  O_NONBLOCK: 0o4000,
   O_CLOEXEC: 0o2000000,
   CLONE_NEWNET: 0x40000000,
 } as const;
@@ -65,6 +68,13 @@ export type Libc = {
   close(descriptor: number): void;
   /** Device control; `argument` is a structure in bytes, read and written by the kernel. */
   ioctl(descriptor: number, request: number, argument: Uint8Array): void;
+  /** Device control whose argument is a number. */
+  ioctlValue(descriptor: number, request: number, value: number): void;
+  setsockopt(descriptor: number, level: number, option: number, value: Uint8Array): void;
+  /** Returns a file descriptor that counts what is written to it. */
+  eventfd(initial: number, flags: number): number;
+  /** Returns the bytes written. */
+  write(descriptor: number, data: Uint8Array): number;
   /** Where the bytes lie, for structures that point to others; good while the view is referenced. */
   addressOf(view: Uint8Array): bigint;
   /** The index of an interface in the calling thread's namespace, or 0 where there is none of that name. */
@@ -108,6 +118,13 @@ function load(): Libc {
   const setns = call('setns', 'int setns(int fd, int type)');
   const close = call('close', 'int close(int fd)');
   const ioctl = call('ioctl', 'int ioctl(int fd, unsigned long request, _Inout_ void *argument)');
+  const ioctlValue = call('ioctl', 'int ioctl(int fd, unsigned long request, unsigned long value)');
+  const setsockopt = call(
+    'setsockopt',
+    'int setsockopt(int fd, int level, int option, const void *value, uint32_t size)',
+  );
+  const eventfd = call('eventfd', 'int eventfd(unsigned int initial, int flags)');
+  const write = call('write', 'intptr_t write(int fd, const void *data, size_t length)');
   const ifNameToIndex = call('if_nametoindex', 'unsigned int if_nametoindex(const char *name)');
   return {
     socket: (domain, type, protocol) => socket(domain, type, protocol),
@@ -124,6 +141,10 @@ function load(): Libc {
     setns: (descriptor, type) => void setns(descriptor, type),
     close: (descriptor) => void close(descriptor),
     ioctl: (descriptor, request, argument) => void ioctl(descriptor, request, argument),
+    ioctlValue: (descriptor, request, value) => void ioctlValue(descriptor, request, value),
+    setsockopt: (descriptor, level, name, value) => void setsockopt(descriptor, level, name, value, value.byteLength),
+    eventfd: (initial, flags) => eventfd(initial, flags),
+    write: (descriptor, data) => write(descriptor, data, data.byteLength),
     addressOf: (view) => koffi.address(view),
     ifNameToIndex: (name) => ifNameToIndex(name),
   };

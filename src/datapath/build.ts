@@ -1,0 +1,77 @@
+import { PEERS_MAX } from './address-book.ts';
+import type { EgressNetwork } from './egress.ts';
+import type { EngineNetwork, EngineState } from './engine-state.ts';
+import { MacTable } from './fdb.ts';
+import type { IngressNetwork } from './ingress.ts';
+import { Learning, type OnLearned } from './learning.ts';
+import type { Tap } from './ports.ts';
+import type { Segmenter } from './segmenter.ts';
+import { sockaddr } from './sockaddr.ts';
+import { Sources } from './sources.ts';
+import { StormLimit } from './storm.ts';
+
+/** The TAP of each network, by VNI. */
+export type Taps = ReadonlyMap<number, Tap>;
+
+/** The way out's networks, by VNI; what was learned stays, as far as its peer does. */
+export function egressNetworks(
+  state: EngineState,
+  taps: Taps,
+  segmenter: Segmenter,
+  before: ReadonlyMap<number, EgressNetwork>,
+): ReadonlyMap<number, EgressNetwork> {
+  for (const [number, vtep] of state.peers.entries()) {
+    if (vtep === undefined) continue;
+    const name = sockaddr(vtep);
+    const at = segmenter.peerAt(number);
+    segmenter.bytes.set(name, at);
+    new DataView(segmenter.bytes.buffer).setUint32(at + 28, name.length, true);
+  }
+  return withTaps(state, taps, (network, tap): EgressNetwork => {
+    const learned = new MacTable();
+    for (const { high, low, value } of before.get(network.vni)?.learned.entries() ?? []) {
+      if (network.learned.includes(value)) learned.set(high, low, value);
+    }
+    const { vni, mtu, tagged, flood } = network;
+    return { vni, tap, mtu, tagged, known: knownOf(network), learned, flood, storm: new StormLimit(network.bumPps) };
+  });
+}
+
+/** The way in's networks, by VNI, and who may send to them. */
+export function ingressNetworks(
+  state: EngineState,
+  taps: Taps,
+  before: ReadonlyMap<number, IngressNetwork>,
+  onLearned: (vni: number) => OnLearned,
+): { readonly networks: ReadonlyMap<number, IngressNetwork>; readonly sources: Sources } {
+  const networks = withTaps(state, taps, (network, tap): IngressNetwork => {
+    const known = knownOf(network);
+    const peers = new Uint8Array(PEERS_MAX);
+    for (const peer of network.sources) peers[peer] = 1;
+    for (const peer of network.learned) peers[peer] = 2;
+    const learning = before.get(network.vni)?.learning ?? new Learning(onLearned(network.vni));
+    for (const { high, low, value } of [...learning.entries()]) {
+      if (peers[value] !== 2 || known.get(high, low) >= 0) learning.forget(high, low);
+    }
+    return { tap, tagged: network.tagged, peers, known, learning };
+  });
+  return { networks, sources: new Sources(state.peers) };
+}
+
+function withTaps<T>(state: EngineState, taps: Taps, build: (network: EngineNetwork, tap: Tap) => T): Map<number, T> {
+  const built = new Map<number, T>();
+  for (const network of state.networks) {
+    const tap = taps.get(network.vni);
+    if (tap !== undefined) built.set(network.vni, build(network, tap));
+  }
+  return built;
+}
+
+function knownOf(network: EngineNetwork): MacTable {
+  const table = new MacTable();
+  for (let i = 0; i < network.known.length; i += 3) {
+    const [high = 0, low = 0, peer = 0] = network.known.subarray(i, i + 3);
+    table.set(high, low, peer);
+  }
+  return table;
+}

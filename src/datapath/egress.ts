@@ -1,0 +1,135 @@
+import type { Counters, DropReason } from './counters.ts';
+import { MacTable } from './fdb.ts';
+import { ETHERNET_HEADER, isGroup, isLinkLocal, isNobody, isTagged, macHigh, macLow, VNET_HEADER } from './frame.ts';
+import { ERRNO, type Tap, type Underlay } from './ports.ts';
+import { type Segmenter, VERDICTS } from './segmenter.ts';
+import type { StormLimit } from './storm.ts';
+
+/** A network as the way out knows it. Peers are numbers: where their sockaddr is in the segmenter's memory. */
+export type EgressNetwork = {
+  readonly vni: number;
+  readonly tap: Tap;
+  readonly mtu: number;
+  readonly tagged: boolean;
+  /** MAC to peer, from the records */
+  readonly known: MacTable;
+  /** MAC to peer, learned from foreign VTEPs' frames */
+  readonly learned: MacTable;
+  /** who gets what has no single target: the head-end's list, or the one group of the underlay */
+  readonly flood: readonly number[];
+  readonly storm: StormLimit;
+};
+
+/**
+ * A frame's way out: TAP, forwarding table, VXLAN, underlay. What a batch of reads makes is sent together, and nothing
+ * is allocated on the way.
+ */
+export class Egress {
+  readonly #segmenter: Segmenter;
+  readonly #underlay: Underlay;
+  readonly #counters: Counters;
+
+  constructor(segmenter: Segmenter, underlay: Underlay, counters: Counters) {
+    this.#segmenter = segmenter;
+    this.#underlay = underlay;
+    this.#counters = counters;
+  }
+
+  /** Carries what waits at a network's TAP, at most one batch. Returns 0, or the TAP's error, negated. */
+  carry(network: EgressNetwork): number {
+    let result = 0;
+    for (let at = this.#segmenter.room(); at !== 0; at = this.#segmenter.room()) {
+      const length = network.tap.read(at, this.#segmenter.frameMax);
+      if (length <= 0) {
+        result = length === -ERRNO.EAGAIN ? 0 : length;
+        break;
+      }
+      this.#counters.count('tap_reads');
+      this.#forward(network, at, length);
+    }
+    this.#send();
+    return result;
+  }
+
+  /** One frame: who is it for, and is it one that may pass? */
+  #forward(network: EgressNetwork, at: number, length: number): void {
+    const { bytes } = this.#segmenter;
+    const frame = at + VNET_HEADER;
+    if (length < VNET_HEADER + ETHERNET_HEADER) return this.#drop('truncated');
+    if (isGroup(bytes, frame + 6) || isNobody(bytes, frame + 6)) return this.#drop('group_source');
+    if (isLinkLocal(bytes, frame)) return this.#drop('link_local');
+    if (!network.tagged && isTagged(bytes, frame)) return this.#drop('inner_vlan');
+    const peer = isGroup(bytes, frame) ? -1 : lookUp(network, macHigh(bytes, frame), macLow(bytes, frame));
+    if (peer >= 0) this.#encapsulate(network, at, length, peer);
+    else if (network.storm.admits()) this.#flood(network, at, length);
+    else this.#drop('storm');
+  }
+
+  /** To everybody in the network, once each. */
+  #flood(network: EgressNetwork, at: number, length: number): void {
+    const [first, ...others] = network.flood;
+    if (first === undefined) return this.#drop('no_peer');
+    this.#segmenter.seal();
+    if (this.#encapsulate(network, at, length, first) === 0) return;
+    for (const peer of others) {
+      if (this.#segmenter.repeat(peer)) continue;
+      this.#send();
+      this.#encapsulate(network, at, length, peer);
+    }
+    this.#segmenter.seal();
+  }
+
+  /** Returns the number of packets made; 0 where the frame was dropped. */
+  #encapsulate(network: EgressNetwork, at: number, length: number, peer: number): number {
+    let made = this.#segmenter.encapsulate(at, length, network.vni, peer, network.mtu);
+    if (VERDICTS[-made] === 'full') {
+      this.#send();
+      made = this.#segmenter.encapsulate(at, length, network.vni, peer, network.mtu);
+    }
+    if (made > 0) return made;
+    const verdict = VERDICTS[-made];
+    this.#drop(verdict === undefined || verdict === '' || verdict === 'full' ? 'malformed' : verdict);
+    return 0;
+  }
+
+  /** Sends all messages; those of one socket in a row go in one call. */
+  #send(): void {
+    const segmenter = this.#segmenter;
+    const count = segmenter.messageCount;
+    for (let next = 0; next < count; ) {
+      const socket = segmenter.socketOf(next);
+      let end = next + 1;
+      while (end < count && segmenter.socketOf(end) === socket) end += 1;
+      const sent = this.#underlay.send(socket, segmenter.messageAt(next), end - next);
+      if (sent > 0) this.#sent(next, sent);
+      // The kernel tells an error only of the first message of a call, and that one is lost.
+      else if (sent !== -ERRNO.EINTR) this.#counters.drop(sendError(-sent), segmenter.packetsOf(next));
+      if (sent !== -ERRNO.EINTR) next += Math.max(1, sent);
+    }
+    segmenter.reset();
+  }
+
+  #sent(first: number, count: number): void {
+    this.#counters.count('sent_messages', count);
+    let frames = 0;
+    for (let index = first; index < first + count; index += 1) frames += this.#segmenter.packetsOf(index);
+    this.#counters.count('sent_frames', frames);
+  }
+
+  #drop(reason: DropReason): void {
+    this.#counters.drop(reason);
+  }
+}
+
+/** What the records say comes before what was learned. */
+function lookUp(network: EgressNetwork, high: number, low: number): number {
+  const peer = network.known.get(high, low);
+  return peer >= 0 ? peer : network.learned.get(high, low);
+}
+
+function sendError(errno: number): DropReason {
+  if (errno === ERRNO.EMSGSIZE) return 'too_big';
+  if (errno === ERRNO.EAGAIN || errno === ERRNO.ENOBUFS) return 'queue_full';
+  const unreachable = [ERRNO.ENETUNREACH, ERRNO.EHOSTUNREACH, ERRNO.ECONNREFUSED, ERRNO.ENETDOWN] as readonly number[];
+  return unreachable.includes(errno) ? 'unreachable' : 'host_error';
+}

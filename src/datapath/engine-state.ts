@@ -1,0 +1,62 @@
+import { macBytes } from '../model/mac.ts';
+import type { Vtep } from '../model/peer.ts';
+import { type AddressBook, vtepKey } from './address-book.ts';
+import { macHigh, macLow } from './frame.ts';
+import type { DatapathNetwork, DatapathState } from './state.ts';
+
+/** A state with its VTEPs numbered and its MACs in the table's form: plain data, as it goes to the workers. */
+export type EngineState = {
+  /** by number; the array has holes */
+  readonly peers: readonly (Vtep | undefined)[];
+  readonly networks: readonly EngineNetwork[];
+};
+
+export type EngineNetwork = {
+  readonly vni: number;
+  readonly mtu: number;
+  readonly tagged: boolean;
+  readonly bumPps: number | null;
+  readonly flood: readonly number[];
+  /** peers whose packets are let in, and those of them whose MACs are learned */
+  readonly sources: readonly number[];
+  readonly learned: readonly number[];
+  /** MAC and peer, three numbers each */
+  readonly known: Int32Array;
+};
+
+/** Numbers a state's VTEPs. Pure but for the book. */
+export function numberState(state: DatapathState, book: AddressBook): EngineState {
+  const groups = state.networks.flatMap((network) => groupOf(network, state.vtep.port) ?? []);
+  const vteps = [...state.networks.flatMap((network) => network.peers.map((peer) => peer.vtep)), ...groups];
+  const numbers = book.assign(vteps);
+  const numberOf = (vtep: Vtep): number => numbers.get(vtepKey(vtep)) ?? -1;
+  const peers: (Vtep | undefined)[] = [];
+  for (const vtep of vteps) peers[numberOf(vtep)] = vtep;
+  return { peers, networks: state.networks.map((network) => numberNetwork(network, state.vtep.port, numberOf)) };
+}
+
+function numberNetwork(network: DatapathNetwork, port: number, numberOf: (vtep: Vtep) => number): EngineNetwork {
+  const { vni, mtu, tagged, bumPps, peers } = network;
+  const group = groupOf(network, port);
+  const sources = peers.map((peer) => numberOf(peer.vtep));
+  const known = peers.flatMap((peer) =>
+    peer.macs.flatMap((mac) => {
+      const bytes = macBytes(mac);
+      return [macHigh(bytes, 0), macLow(bytes, 0), numberOf(peer.vtep)];
+    }),
+  );
+  return {
+    vni,
+    mtu,
+    tagged,
+    bumPps,
+    flood: group === undefined ? [...new Set(sources)] : [numberOf(group)],
+    sources,
+    learned: peers.filter((peer) => peer.learned).map((peer) => numberOf(peer.vtep)),
+    known: Int32Array.from(known),
+  };
+}
+
+function groupOf(network: DatapathNetwork, port: number): Vtep | undefined {
+  return network.group === null ? undefined : { ip: network.group, port };
+}

@@ -1,0 +1,108 @@
+import { type Coalescer, JOB } from './coalescer.ts';
+import type { Counters, DropReason } from './counters.ts';
+import type { MacTable } from './fdb.ts';
+import { isGroup, isLinkLocal, isNobody, isTagged, macHigh, macLow } from './frame.ts';
+import type { Learning } from './learning.ts';
+import { ERRNO, type Tap, type Underlay } from './ports.ts';
+import type { Sources } from './sources.ts';
+
+/** A network as the way in knows it. Peers are the numbers that `Sources` gives their addresses. */
+export type IngressNetwork = {
+  readonly tap: Tap;
+  readonly tagged: boolean;
+  /** by peer: 0 stranger, 1 let in, 2 let in and learned from */
+  readonly peers: Uint8Array;
+  /** MACs that records speak of, which are never learned */
+  readonly known: MacTable;
+  readonly learning: Learning;
+};
+
+const STRANGER = 0;
+const LEARNED_FROM = 2;
+
+/** A frame's way in: underlay, checks, the network's TAP. */
+export class Ingress {
+  readonly #coalescer: Coalescer;
+  readonly #underlay: Underlay;
+  readonly #counters: Counters;
+  readonly #networks: ReadonlyMap<number, IngressNetwork>;
+  readonly #sources: Sources;
+  readonly #drop: (reason: DropReason, frames: number) => void;
+
+  constructor(
+    parts: { coalescer: Coalescer; underlay: Underlay; counters: Counters },
+    networks: ReadonlyMap<number, IngressNetwork>,
+    sources: Sources,
+  ) {
+    this.#coalescer = parts.coalescer;
+    this.#underlay = parts.underlay;
+    this.#counters = parts.counters;
+    this.#networks = networks;
+    this.#sources = sources;
+    this.#drop = (reason, frames) => parts.counters.drop(reason, frames);
+  }
+
+  /** Carries one batch of what waits at the underlay. Returns the number of messages, or an error, negated. */
+  carry(): number {
+    const coalescer = this.#coalescer;
+    coalescer.reset();
+    const count = this.#underlay.receive(coalescer.messages, coalescer.messagesMax);
+    for (let index = 0; index < count; index += 1) {
+      const peer = this.#sources.find(coalescer.bytes, coalescer.nameAt(index));
+      if (peer < 0) {
+        this.#drop('unknown_source', coalescer.datagrams(index));
+        continue;
+      }
+      if (!coalescer.hasRoom) this.#deliverAll();
+      coalescer.receive(index, peer);
+    }
+    if (count > 0) this.#counters.count('received_messages', count);
+    this.#deliverAll();
+    return count;
+  }
+
+  #deliverAll(): void {
+    const coalescer = this.#coalescer;
+    coalescer.flush();
+    const jobs = coalescer.jobCount;
+    for (let index = 0; index < jobs; index += 1) this.#deliver(index);
+    coalescer.clearJobs();
+    coalescer.takeCounts(this.#drop);
+  }
+
+  /** One frame, or a super-frame whose segments have all in common that is asked here. */
+  #deliver(job: number): void {
+    const coalescer = this.#coalescer;
+    const { bytes } = coalescer;
+    const frames = coalescer.job(job, JOB.frames);
+    const network = this.#networks.get(coalescer.job(job, JOB.vni));
+    if (network === undefined) return this.#drop('unknown_vni', frames);
+    const peer = coalescer.job(job, JOB.peer);
+    const standing = network.peers[peer] ?? STRANGER;
+    if (standing === STRANGER) return this.#drop('unknown_source', frames);
+    const frame = coalescer.job(job, JOB.ethernet);
+    if (isGroup(bytes, frame + 6) || isNobody(bytes, frame + 6)) return this.#drop('group_source', frames);
+    if (isLinkLocal(bytes, frame)) return this.#drop('link_local', frames);
+    if (!network.tagged && isTagged(bytes, frame)) return this.#drop('inner_vlan', frames);
+    if (standing === LEARNED_FROM) learn(network, macHigh(bytes, frame + 6), macLow(bytes, frame + 6), peer);
+    return this.#write(network.tap, job, frames);
+  }
+
+  #write(tap: Tap, job: number, frames: number): void {
+    const written = tap.write(this.#coalescer.job(job, JOB.iovecs), this.#coalescer.job(job, JOB.iovecCount));
+    if (written < 0) return this.#drop(writeError(-written), frames);
+    this.#counters.count('tap_writes');
+    this.#counters.count('received_frames', frames);
+    this.#counters.count('received_bytes', this.#coalescer.job(job, JOB.bytes));
+  }
+}
+
+function learn(network: IngressNetwork, high: number, low: number, peer: number): void {
+  if (network.known.get(high, low) < 0) network.learning.learn(high, low, peer);
+}
+
+function writeError(errno: number): DropReason {
+  if (errno === ERRNO.EAGAIN || errno === ERRNO.ENOBUFS) return 'queue_full';
+  if (errno === ERRNO.EIO || errno === ERRNO.EBADFD) return 'tap_down';
+  return errno === ERRNO.EINVAL ? 'malformed' : 'host_error';
+}

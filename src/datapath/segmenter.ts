@@ -1,0 +1,105 @@
+/** Typed face of `wasm/segment.as.ts`: from a TAP's frames to messages for `sendmmsg`. Offsets are bytes into `bytes`. */
+export class Segmenter {
+  readonly bytes: Uint8Array;
+  readonly #words: Uint32Array;
+  readonly #calls: Calls;
+
+  /**
+   * @param address where the memory's first byte lies in the process, which the kernel's structures name; 0 where the
+   *   other side reads them by offset (in tests)
+   * @param port of VXLAN, dropped inside
+   * @param sockets in the underlay's pool, a power of two
+   */
+  constructor(module: WebAssembly.Module, address: (bytes: Uint8Array) => bigint, port: number, sockets: number) {
+    const memory = new WebAssembly.Memory({ initial: PAGES, maximum: PAGES, shared: true });
+    this.bytes = new Uint8Array(memory.buffer);
+    this.#words = new Uint32Array(memory.buffer);
+    this.#calls = new WebAssembly.Instance(module, { env: { memory } }).exports as Calls;
+    if (this.#calls.MEMORY_PAGES.value > PAGES) throw new RangeError('segment.wasm needs more memory than it is given');
+    this.#calls.configure(address(this.bytes), port, sockets);
+  }
+
+  /** Room for this direction's counters. */
+  get counters(): number {
+    return this.#calls.COUNTERS.value;
+  }
+
+  /** Where peer number `index` has its sockaddr. */
+  peerAt(index: number): number {
+    if (index >= this.#calls.PEERS_MAX.value) throw new RangeError(`more than ${this.#calls.PEERS_MAX.value} peers`);
+    return this.#calls.PEERS.value + index * this.#calls.PEER_SIZE.value;
+  }
+
+  /** The longest frame that `room` has room for. */
+  get frameMax(): number {
+    return this.#calls.FRAME_MAX.value;
+  }
+
+  /** Where the next frame may be read to, or 0 where what is there must be sent first. */
+  room(): number {
+    return this.#calls.room();
+  }
+
+  /** Packets made of the frame, or a negative verdict (see `verdictOf`). */
+  encapsulate(at: number, length: number, vni: number, peer: number, mtu: number): number {
+    return this.#calls.encapsulate(at, length, vni, peer, mtu);
+  }
+
+  /** The last frame's messages to one more peer; false where there is no room. */
+  repeat(peer: number): boolean {
+    return this.#calls.repeat(peer) !== 0;
+  }
+
+  seal(): void {
+    this.#calls.seal();
+  }
+
+  reset(): void {
+    this.#calls.reset();
+  }
+
+  get messageCount(): number {
+    return this.#calls.messageCount();
+  }
+
+  messageAt(index: number): number {
+    return this.#calls.MESSAGES.value + index * this.#calls.MESSAGE_SIZE.value;
+  }
+
+  /** Which socket of the pool the message leaves from. */
+  socketOf(index: number): number {
+    return this.#words[this.#calls.SOCKETS.value / 4 + index] ?? 0;
+  }
+
+  /** How many packets the message is cut into. */
+  packetsOf(index: number): number {
+    return this.#words[this.#calls.PACKETS.value / 4 + index] ?? 0;
+  }
+}
+
+const PAGES = 64;
+
+/** What `encapsulate` says where it makes no packet; `full`: send, reset, and try again. */
+export const VERDICTS = ['', 'truncated', 'malformed', 'too_big', 'nested', 'full'] as const;
+
+type Constant = { readonly value: number };
+
+type Calls = {
+  readonly COUNTERS: Constant;
+  readonly PEERS: Constant;
+  readonly PEERS_MAX: Constant;
+  readonly PEER_SIZE: Constant;
+  readonly MESSAGES: Constant;
+  readonly MESSAGE_SIZE: Constant;
+  readonly SOCKETS: Constant;
+  readonly PACKETS: Constant;
+  readonly FRAME_MAX: Constant;
+  readonly MEMORY_PAGES: Constant;
+  configure(address: bigint, port: number, sockets: number): void;
+  reset(): void;
+  room(): number;
+  messageCount(): number;
+  seal(): void;
+  encapsulate(at: number, length: number, vni: number, peer: number, mtu: number): number;
+  repeat(peer: number): number;
+};

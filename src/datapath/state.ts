@@ -1,0 +1,36 @@
+import type { Mac } from '../model/mac.ts';
+import type { Vtep } from '../model/peer.ts';
+import type { Vni } from '../model/vni.ts';
+
+/** One network as the datapath knows it. */
+export type DatapathNetwork = {
+  readonly vni: Vni;
+  /** name of the TAP, which stands already */
+  readonly tap: string;
+  /** longest IP packet in it */
+  readonly mtu: number;
+  /** whether frames with 802.1Q tags pass; RFC 7348 section 6.1 drops them unless told otherwise */
+  readonly tagged: boolean;
+  /** broadcast, unknown and multicast frames a second, or null for no limit */
+  readonly bumPps: number | null;
+  /** who gets what has no single target, and whose packets are let in */
+  readonly peers: readonly DatapathPeer[];
+  /** multicast group of the underlay that takes the flood list's place, or null */
+  readonly group: string | null;
+};
+
+export type DatapathPeer = {
+  readonly vtep: Vtep;
+  /** MACs known to be behind it, from its record */
+  readonly macs: readonly Mac[];
+  /** whether MACs are learned from its frames: a foreign VTEP, which publishes no record */
+  readonly learned: boolean;
+};
+
+/** All that the datapath is told, whole each time: what is not in it is no more. */
+export type DatapathState = {
+  readonly v: 1;
+  /** address and port of this gateway's VTEP */
+  readonly vtep: Vtep;
+  readonly networks: readonly DatapathNetwork[];
+};
