@@ -1,13 +1,31 @@
 // Bundles the programs of src/bin into dist/bin: one file tree without node_modules starts faster and keeps the
 // service some 10 MB smaller. Packages with native parts stay outside the bundle.
+import { execFileSync } from 'node:child_process';
 import { rmSync } from 'node:fs';
 import { build } from 'esbuild';
 
 const root = new URL('..', import.meta.url).pathname;
 
 rmSync(`${root}dist`, { recursive: true, force: true });
+
+// The datapath's inner loops. `noAssert`: bounds are checked by hand where bytes are hostile. The memory is the
+// caller's, shared, so that it never moves while the kernel reads it.
+for (const name of ['segment', 'coalesce']) {
+  const input = `${root}src/datapath/wasm/${name}.as.ts`;
+  const output = `${root}dist/wasm/${name}.wasm`;
+  const flags = '-O3 --noAssert --uncheckedBehavior always --runtime stub --enable simd --enable threads';
+  const memory = '--importMemory --sharedMemory --initialMemory 64 --maximumMemory 64 --noExportMemory';
+  const asc = `${root}node_modules/assemblyscript/bin/asc.js`;
+  execFileSync(process.execPath, [asc, input, '--outFile', output, ...flags.split(' '), ...memory.split(' ')]);
+}
+
 await build({
-  entryPoints: [`${root}src/bin/linkspand.ts`, `${root}src/bin/linkspan.ts`],
+  entryPoints: [
+    `${root}src/bin/linkspand.ts`,
+    `${root}src/bin/linkspan.ts`,
+    `${root}src/bin/linkspan-datapath.ts`,
+    `${root}src/bin/datapath-worker.ts`,
+  ],
   outdir: `${root}dist`,
   outbase: `${root}src`,
   bundle: true,

@@ -6,15 +6,17 @@ const SOURCE = join(import.meta.dirname, '..', 'src');
 
 /** Which folder of src/ may import which others. Everything may import model and service's log, errors and clock. */
 const ARROWS: Readonly<Record<string, readonly string[]>> = {
-  bin: ['cli', 'control', 'status', 'peers', 'reconcile', 'document', 'host', 'store', 'service'],
+  bin: ['datapath', 'cli', 'control', 'status', 'peers', 'reconcile', 'document', 'host', 'store', 'service'],
   cli: [],
   control: ['status', 'reconcile', 'peers', 'document'],
   status: ['reconcile', 'peers', 'drivers', 'host', 'service'],
   peers: [],
   reconcile: ['attach', 'drivers', 'host', 'ipam'],
   attach: ['drivers', 'host', 'packet'],
-  drivers: ['host', 'ipam'],
-  host: [],
+  drivers: ['datapath', 'host', 'ipam'],
+  // its sockets and TAPs are the ports that the datapath asks for
+  host: ['datapath'],
+  datapath: ['packet'],
   store: [],
   document: ['ipam'],
   ipam: [],
@@ -24,7 +26,7 @@ const ARROWS: Readonly<Record<string, readonly string[]>> = {
 };
 
 const EVERYWHERE = /^(?:model\/|service\/(?:log|errors|clock)\.ts$)/;
-const PURE = new Set(['model', 'packet', 'document', 'ipam']);
+const PURE = new Set(['model', 'packet', 'document', 'ipam', 'datapath']);
 const PLANNERS = ['plan', 'plan-links', 'plan-endpoints', 'intend', 'effective', 'nat'];
 const PURE_FILES = new Set(PLANNERS.map((name) => `reconcile/${name}.ts`));
 const PURE_NODE_MODULES = new Set(['node:crypto', 'node:net']);

@@ -1,8 +1,16 @@
 /** Typed face of `wasm/coalesce.as.ts`: from received messages to frames for the TAP. Offsets are bytes into `bytes`. */
 export class Coalescer {
   readonly bytes: Uint8Array;
+  readonly messages: number;
+  readonly messagesMax: number;
   readonly #words: Int32Array;
   readonly #calls: Calls;
+  // Read once: an exported global's `value` is a call into the engine.
+  readonly #names: number;
+  readonly #nameSize: number;
+  readonly #jobs: number;
+  readonly #jobSize: number;
+  readonly #jobsLimit: number;
 
   /**
    * @param address see `Segmenter`
@@ -16,12 +24,14 @@ export class Coalescer {
     this.#calls = new WebAssembly.Instance(module, { env: { memory } }).exports as Calls;
     if (this.#calls.MEMORY_PAGES.value > PAGES)
       throw new RangeError('coalesce.wasm needs more memory than it is given');
+    this.messages = this.#calls.MESSAGES.value;
+    this.messagesMax = this.#calls.MESSAGES_MAX.value;
+    this.#names = this.#calls.NAMES.value;
+    this.#nameSize = this.#calls.NAME_SIZE.value;
+    this.#jobs = this.#calls.JOBS.value / 4;
+    this.#jobSize = this.#calls.JOB_SIZE.value / 4;
+    this.#jobsLimit = this.#calls.JOBS_MAX.value - this.#calls.DATAGRAMS_MAX.value;
     this.#calls.configure(address(this.bytes), port, joinsUdp ? 1 : 0);
-  }
-
-  /** Room for this direction's counters. */
-  get counters(): number {
-    return this.#calls.COUNTERS.value;
   }
 
   /** Makes the messages ready to be received into. */
@@ -29,17 +39,9 @@ export class Coalescer {
     this.#calls.reset();
   }
 
-  get messages(): number {
-    return this.#calls.MESSAGES.value;
-  }
-
-  get messagesMax(): number {
-    return this.#calls.MESSAGES_MAX.value;
-  }
-
   /** Where the sender's sockaddr of a message is. */
   nameAt(index: number): number {
-    return this.#calls.NAMES.value + index * this.#calls.NAME_SIZE.value;
+    return this.#names + index * this.#nameSize;
   }
 
   datagrams(index: number): number {
@@ -61,7 +63,7 @@ export class Coalescer {
 
   /** Whether the job list has room for one more message, whatever is in it. */
   get hasRoom(): boolean {
-    return this.#calls.jobCount() + this.#calls.DATAGRAMS_MAX.value <= this.#calls.JOBS_MAX.value;
+    return this.#calls.jobCount() <= this.#jobsLimit;
   }
 
   clearJobs(): void {
@@ -70,13 +72,13 @@ export class Coalescer {
 
   /** A field of a job. */
   job(index: number, field: JobField): number {
-    return this.#words[(this.#calls.JOBS.value + index * this.#calls.JOB_SIZE.value) / 4 + field] ?? 0;
+    return this.#words[this.#jobs + index * this.#jobSize + field] ?? 0;
   }
 
   /** Hands over how many datagrams were no frames, by reason, and begins to count anew. */
   takeCounts(drop: (reason: 'truncated' | 'bad_flags' | 'bad_checksum' | 'nested', frames: number) => void): void {
+    if (this.#calls.failures() === 0) return;
     const { truncated, badFlags, badChecksum, nested } = this.#calls;
-    if (truncated.value + badFlags.value + badChecksum.value + nested.value === 0) return;
     drop('truncated', truncated.value);
     drop('bad_flags', badFlags.value);
     drop('bad_checksum', badChecksum.value);
@@ -94,7 +96,6 @@ export type JobField = (typeof JOB)[keyof typeof JOB];
 type Constant = { readonly value: number };
 
 type Calls = {
-  readonly COUNTERS: Constant;
   readonly MESSAGES: Constant;
   readonly MESSAGES_MAX: Constant;
   readonly NAMES: Constant;
@@ -111,6 +112,7 @@ type Calls = {
   configure(address: bigint, port: number, joinsUdp: number): void;
   reset(): void;
   clearJobs(): void;
+  failures(): number;
   clearCounts(): void;
   jobCount(): number;
   datagrams(index: number): number;

@@ -1,4 +1,4 @@
-import type { Counters, DropReason } from './counters.ts';
+import { COUNTER, type Counters, type DropReason } from './counters.ts';
 import { MacTable } from './fdb.ts';
 import { ETHERNET_HEADER, isGroup, isLinkLocal, isNobody, isTagged, macHigh, macLow, VNET_HEADER } from './frame.ts';
 import { ERRNO, type Tap, type Underlay } from './ports.ts';
@@ -44,7 +44,7 @@ export class Egress {
         result = length === -ERRNO.EAGAIN ? 0 : length;
         break;
       }
-      this.#counters.count('tap_reads');
+      this.#counters.add(COUNTER.tap_reads, 1);
       this.#forward(network, at, length);
     }
     this.#send();
@@ -81,14 +81,18 @@ export class Egress {
 
   /** Returns the number of packets made; 0 where the frame was dropped. */
   #encapsulate(network: EgressNetwork, at: number, length: number, peer: number): number {
-    let made = this.#segmenter.encapsulate(at, length, network.vni, peer, network.mtu);
-    if (VERDICTS[-made] === 'full') {
-      this.#send();
-      made = this.#segmenter.encapsulate(at, length, network.vni, peer, network.mtu);
-    }
+    const made = this.#segmenter.encapsulate(at, length, network.vni, peer, network.mtu);
     if (made > 0) return made;
-    const verdict = VERDICTS[-made];
-    this.#drop(verdict === undefined || verdict === '' || verdict === 'full' ? 'malformed' : verdict);
+    if (VERDICTS[-made] !== 'full') return this.#refuse(-made);
+    this.#send();
+    const again = this.#segmenter.encapsulate(at, length, network.vni, peer, network.mtu);
+    return again > 0 ? again : this.#refuse(-again);
+  }
+
+  /** A frame larger than all of the memory counts as malformed: no TAP gives one. */
+  #refuse(verdict: number): number {
+    const reason = VERDICTS[verdict];
+    this.#drop(reason === undefined || reason === '' || reason === 'full' ? 'malformed' : reason);
     return 0;
   }
 
@@ -96,28 +100,28 @@ export class Egress {
   #send(): void {
     const segmenter = this.#segmenter;
     const count = segmenter.messageCount;
-    for (let next = 0; next < count; ) {
+    for (let next = 0; next < count;) {
       const socket = segmenter.socketOf(next);
       let end = next + 1;
       while (end < count && segmenter.socketOf(end) === socket) end += 1;
       const sent = this.#underlay.send(socket, segmenter.messageAt(next), end - next);
       if (sent > 0) this.#sent(next, sent);
       // The kernel tells an error only of the first message of a call, and that one is lost.
-      else if (sent !== -ERRNO.EINTR) this.#counters.drop(sendError(-sent), segmenter.packetsOf(next));
+      else if (sent !== -ERRNO.EINTR) this.#counters.add(COUNTER[sendError(-sent)], segmenter.packetsOf(next));
       if (sent !== -ERRNO.EINTR) next += Math.max(1, sent);
     }
     segmenter.reset();
   }
 
   #sent(first: number, count: number): void {
-    this.#counters.count('sent_messages', count);
+    this.#counters.add(COUNTER.sent_messages, count);
     let frames = 0;
     for (let index = first; index < first + count; index += 1) frames += this.#segmenter.packetsOf(index);
-    this.#counters.count('sent_frames', frames);
+    this.#counters.add(COUNTER.sent_frames, frames);
   }
 
   #drop(reason: DropReason): void {
-    this.#counters.drop(reason);
+    this.#counters.add(COUNTER[reason], 1);
   }
 }
 

@@ -1,5 +1,5 @@
 import { type Coalescer, JOB } from './coalescer.ts';
-import type { Counters, DropReason } from './counters.ts';
+import { COUNTER, type Counters, type DropReason } from './counters.ts';
 import type { MacTable } from './fdb.ts';
 import { isGroup, isLinkLocal, isNobody, isTagged, macHigh, macLow } from './frame.ts';
 import type { Learning } from './learning.ts';
@@ -39,7 +39,7 @@ export class Ingress {
     this.#counters = parts.counters;
     this.#networks = networks;
     this.#sources = sources;
-    this.#drop = (reason, frames) => parts.counters.drop(reason, frames);
+    this.#drop = (reason, frames) => parts.counters.add(COUNTER[reason], frames);
   }
 
   /** Carries one batch of what waits at the underlay. Returns the number of messages, or an error, negated. */
@@ -56,7 +56,7 @@ export class Ingress {
       if (!coalescer.hasRoom) this.#deliverAll();
       coalescer.receive(index, peer);
     }
-    if (count > 0) this.#counters.count('received_messages', count);
+    if (count > 0) this.#counters.add(COUNTER.received_messages, count);
     this.#deliverAll();
     return count;
   }
@@ -91,9 +91,9 @@ export class Ingress {
   #write(tap: Tap, job: number, frames: number): void {
     const written = tap.write(this.#coalescer.job(job, JOB.iovecs), this.#coalescer.job(job, JOB.iovecCount));
     if (written < 0) return this.#drop(writeError(-written), frames);
-    this.#counters.count('tap_writes');
-    this.#counters.count('received_frames', frames);
-    this.#counters.count('received_bytes', this.#coalescer.job(job, JOB.bytes));
+    this.#counters.add(COUNTER.tap_writes, 1);
+    this.#counters.add(COUNTER.received_frames, frames);
+    this.#counters.add(COUNTER.received_bytes, this.#coalescer.job(job, JOB.bytes));
   }
 }
 

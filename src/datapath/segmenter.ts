@@ -1,8 +1,15 @@
 /** Typed face of `wasm/segment.as.ts`: from a TAP's frames to messages for `sendmmsg`. Offsets are bytes into `bytes`. */
 export class Segmenter {
   readonly bytes: Uint8Array;
+  /** the longest frame that `room` has room for */
+  readonly frameMax: number;
   readonly #words: Uint32Array;
   readonly #calls: Calls;
+  // Read once: an exported global's `value` is a call into the engine.
+  readonly #messages: number;
+  readonly #messageSize: number;
+  readonly #sockets: number;
+  readonly #packets: number;
 
   /**
    * @param address where the memory's first byte lies in the process, which the kernel's structures name; 0 where the
@@ -16,23 +23,18 @@ export class Segmenter {
     this.#words = new Uint32Array(memory.buffer);
     this.#calls = new WebAssembly.Instance(module, { env: { memory } }).exports as Calls;
     if (this.#calls.MEMORY_PAGES.value > PAGES) throw new RangeError('segment.wasm needs more memory than it is given');
+    this.frameMax = this.#calls.FRAME_MAX.value;
+    this.#messages = this.#calls.MESSAGES.value;
+    this.#messageSize = this.#calls.MESSAGE_SIZE.value;
+    this.#sockets = this.#calls.SOCKETS.value / 4;
+    this.#packets = this.#calls.PACKETS.value / 4;
     this.#calls.configure(address(this.bytes), port, sockets);
-  }
-
-  /** Room for this direction's counters. */
-  get counters(): number {
-    return this.#calls.COUNTERS.value;
   }
 
   /** Where peer number `index` has its sockaddr. */
   peerAt(index: number): number {
     if (index >= this.#calls.PEERS_MAX.value) throw new RangeError(`more than ${this.#calls.PEERS_MAX.value} peers`);
     return this.#calls.PEERS.value + index * this.#calls.PEER_SIZE.value;
-  }
-
-  /** The longest frame that `room` has room for. */
-  get frameMax(): number {
-    return this.#calls.FRAME_MAX.value;
   }
 
   /** Where the next frame may be read to, or 0 where what is there must be sent first. */
@@ -63,17 +65,17 @@ export class Segmenter {
   }
 
   messageAt(index: number): number {
-    return this.#calls.MESSAGES.value + index * this.#calls.MESSAGE_SIZE.value;
+    return this.#messages + index * this.#messageSize;
   }
 
   /** Which socket of the pool the message leaves from. */
   socketOf(index: number): number {
-    return this.#words[this.#calls.SOCKETS.value / 4 + index] ?? 0;
+    return this.#words[this.#sockets + index] ?? 0;
   }
 
   /** How many packets the message is cut into. */
   packetsOf(index: number): number {
-    return this.#words[this.#calls.PACKETS.value / 4 + index] ?? 0;
+    return this.#words[this.#packets + index] ?? 0;
   }
 }
 
@@ -85,7 +87,6 @@ export const VERDICTS = ['', 'truncated', 'malformed', 'too_big', 'nested', 'ful
 type Constant = { readonly value: number };
 
 type Calls = {
-  readonly COUNTERS: Constant;
   readonly PEERS: Constant;
   readonly PEERS_MAX: Constant;
   readonly PEER_SIZE: Constant;

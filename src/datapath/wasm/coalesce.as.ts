@@ -2,10 +2,23 @@
 // checked, checksums verified, and what belongs to one flow joined to one super-frame of up to 64 KiB, as iovecs for
 // writev(2) with a virtio header first. Payload is never copied.
 import { fold, sum, word } from './checksum.as';
-import { be16, etherType, ETHERNET, IPV4, isTcp, isUdp, network, packetEnd, parse, protocol, put16, tcpLength, transport } from './headers.as';
+import {
+  be16,
+  etherType,
+  ETHERNET,
+  IPV4,
+  isTcp,
+  isUdp,
+  network,
+  packetEnd,
+  parse,
+  protocol,
+  put16,
+  tcpLength,
+  transport,
+} from './headers.as';
 
 // ---- the memory's map; TypeScript reads these as exported globals
-export const COUNTERS: u32 = 0x400;
 export const MESSAGES: u32 = 0x1000;
 export const MESSAGES_MAX: u32 = 16;
 /** struct mmsghdr */
@@ -117,6 +130,11 @@ export function jobCount(): u32 {
   return jobs;
 }
 
+/** The sum of the four. */
+export function failures(): u32 {
+  return truncated + badFlags + badChecksum + nested;
+}
+
 export function clearCounts(): void {
   truncated = 0;
   badFlags = 0;
@@ -222,7 +240,8 @@ function verify(tcp: bool): bool {
 
 /** Which kind of super-frame the frame may belong to, or 0: only plain data of TCP, and whole datagrams of UDP. */
 function joinable(tcp: bool): u32 {
-  if (!tcp) return udpRuns && be16(transport + 4) == packetEnd - transport && packetEnd > transport + 8 ? GSO_UDP_L4 : 0;
+  if (!tcp)
+    return udpRuns && be16(transport + 4) == packetEnd - transport && packetEnd > transport + 8 ? GSO_UDP_L4 : 0;
   if (packetEnd <= transport + tcpLength()) return 0;
   if ((<u32>load<u8>(transport + 13) & ~TCP_PSH) != TCP_ACK) return 0;
   return etherType == IPV4 ? GSO_TCPV4 : GSO_TCPV6;
@@ -294,8 +313,6 @@ function begin(kind: u32, ethernet: u32, end: u32, vni: u32, peer: i32, verified
   runTotal = runSize;
   if (kind == GSO_UDP_L4) return;
   runSequence = bswap<u32>(load<u32>(transport + 4)) + runSize;
-  // A push ends a super-frame: the receiver is to have it now.
-  if ((<u32>load<u8>(transport + 13) & TCP_PSH) != 0) flush();
 }
 
 function append(end: u32): void {
@@ -305,10 +322,12 @@ function append(end: u32): void {
   runCount++;
   runTotal += length;
   runSequence += length;
-  const pushed = runKind != GSO_UDP_L4 && (<u32>load<u8>(transport + 13) & TCP_PSH) != 0;
-  if (pushed) store<u8>(runTransport + 13, load<u8>(runTransport + 13) | <u8>TCP_PSH);
+  // A push is handed on, but ends nothing: the batch is delivered at once anyway, and a sender pushes each of its writes.
+  if (runKind != GSO_UDP_L4) {
+    store<u8>(runTransport + 13, load<u8>(runTransport + 13) | (load<u8>(transport + 13) & <u8>TCP_PSH));
+  }
   // All segments but the last are of one size.
-  if (pushed || length < runSize) flush();
+  if (length < runSize) flush();
 }
 
 /** Headers of the whole: lengths, and a checksum that holds the pseudo header's sum alone (linux/virtio_net.h). */

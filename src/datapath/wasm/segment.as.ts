@@ -18,7 +18,6 @@ import {
 } from './headers.as';
 
 // ---- the memory's map; TypeScript reads these as exported globals
-export const COUNTERS: u32 = 0x400;
 export const PEERS: u32 = 0x1000;
 export const PEERS_MAX: u32 = 4096;
 /** sockaddr_in or sockaddr_in6, its length at +28 */
