@@ -50,7 +50,7 @@ export function ingressNetworks(
     for (const peer of network.sources) peers[peer] = 1;
     for (const peer of network.learned) peers[peer] = 2;
     const learning = before.get(network.vni)?.learning ?? new Learning(onLearned(network.vni));
-    for (const { high, low, value } of [...learning.entries()]) {
+    for (const { high, low, value } of learning.entries()) {
       if (peers[value] !== 2 || known.get(high, low) >= 0) learning.forget(high, low);
     }
     return { tap, tagged: network.tagged, peers, known, learning };

@@ -37,10 +37,13 @@ export type DatapathState = {
 
 /** The same text for the same state, whatever the order in which peers and MACs came to be known. */
 export function canonicalState(state: DatapathState): string {
-  const byText = (a: unknown, b: unknown): number => (JSON.stringify(a) < JSON.stringify(b) ? -1 : 1);
   const networks = state.networks.map((network) => ({
     ...network,
     peers: network.peers.map((peer) => ({ ...peer, macs: [...peer.macs].sort() })).sort(byText),
   }));
   return JSON.stringify({ ...state, networks: networks.sort(byText) });
+}
+
+function byText(a: unknown, b: unknown): number {
+  return JSON.stringify(a) < JSON.stringify(b) ? -1 : 1;
 }

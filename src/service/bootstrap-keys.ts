@@ -78,6 +78,11 @@ export const BOOTSTRAP_KEYS: Readonly<Record<string, BootstrapKey>> = {
     // Refused, never ignored: whoever sets `user` has a kernel without vxlan.
     format: oneOf('auto', 'kernel'),
   },
+  'datapath.workers': {
+    default: 'auto',
+    doc: 'threads of the user engine: one, two (one for each direction), or auto: two where there are more than two cores',
+    format: oneOf('auto', 'one', 'two'),
+  },
   'datapath.socket': { default: '/run/linkspan/datapath.sock', doc: "the datapath's socket", format: socketPath },
   'status.listen': { default: '127.0.0.1:8479', doc: 'where the status page and API listen', format: listen },
   'docker.pluginSocket': {
