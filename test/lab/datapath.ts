@@ -1,13 +1,13 @@
 import { writeFile } from 'node:fs/promises';
-import { request } from 'node:http';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { DatapathNetwork, DatapathState } from '../../src/datapath/state.ts';
+import { ask, readDatapath, setDatapath } from '../../src/host/datapath-client.ts';
+import type { DatapathAnswer } from '../../src/host/datapath-server.ts';
 import type { DatapathStatus } from '../../src/datapath/status.ts';
 import type { Mac } from '../../src/model/mac.ts';
 import type { Vni } from '../../src/model/vni.ts';
 import { DATAPATH_FLAGS } from './flags.ts';
-import { getOverSocket } from './gateway.ts';
 import type { Lab } from './lab.ts';
 import type { Namespace } from './namespace.ts';
 import type { LabProcess } from './process.ts';
@@ -20,8 +20,8 @@ export type Datapath = {
   readonly socket: string;
   readonly dir: string;
   readonly set: (state: DatapathState) => Promise<void>;
-  /** POST of any text; the answer's code and body */
-  readonly post: (text: string) => Promise<{ readonly code: number; readonly body: string }>;
+  /** tells it anything at all as its state */
+  readonly tell: (state: unknown) => Promise<DatapathAnswer>;
   readonly status: () => Promise<DatapathStatus>;
 };
 
@@ -36,20 +36,20 @@ export async function startDatapath(
   const file = join(dir, 'datapath.json');
   await writeFile(file, JSON.stringify({ datapath: { socket, workers: options.workers ?? 'auto' } }));
   const process_ = await lab.process(namespace, [process.execPath, ...DATAPATH_FLAGS, PROGRAM, '--config', file]);
-  const answered = async (): Promise<boolean> => (await getOverSocket(socket, '/v1/status')).code === 200;
+  const answered = async (): Promise<boolean> => (await readDatapath(socket)) !== undefined;
   await until(`the datapath at ${socket} to answer`, async () => !process_.running || (await answered()));
   if (!process_.running) throw new Error(`linkspan-datapath ended at start\n${process_.log()}`);
-  const post = (text: string): ReturnType<Datapath['post']> => postOverSocket(socket, '/v1/state', text);
   return {
     process: process_,
     socket,
     dir,
-    post,
-    set: async (state) => {
-      const { code, body } = await post(JSON.stringify(state));
-      if (code !== 200) throw new Error(`the datapath refuses the state: ${code} ${body}`);
+    tell: (state) => ask(socket, { ask: 'set', state }),
+    set: (state) => setDatapath(socket, state),
+    status: async () => {
+      const status = await readDatapath(socket);
+      if (status === undefined) throw new Error(`the datapath at ${socket} does not answer\n${process_.log()}`);
+      return status;
     },
-    status: async () => JSON.parse((await getOverSocket(socket, '/v1/status')).body) as DatapathStatus,
   };
 }
 
@@ -87,23 +87,4 @@ export function oneNetwork(
   const { ip, port, macs, learned = false } = peer;
   const peers = [{ vtep: { ip, port }, macs: macs as readonly Mac[], learned }];
   return { vni: vni as Vni, tap, mtu: 1450, tagged: false, bumPps: null, group: null, peers, ...over };
-}
-
-function postOverSocket(
-  socketPath: string,
-  path: string,
-  body: string,
-): Promise<{ readonly code: number; readonly body: string }> {
-  return new Promise((resolve, reject) => {
-    const call = request({ socketPath, path, method: 'POST', agent: false, timeout: 10_000 }, (answer) => {
-      let text = '';
-      answer.setEncoding('utf8');
-      answer.on('data', (chunk: string) => (text += chunk));
-      answer.on('error', reject);
-      answer.on('end', () => resolve({ code: answer.statusCode ?? 0, body: text }));
-    });
-    call.on('timeout', () => call.destroy(new Error(`${socketPath}: no answer to POST ${path} within 10 s`)));
-    call.on('error', reject);
-    call.end(body);
-  });
 }
