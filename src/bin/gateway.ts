@@ -205,6 +205,7 @@ export class Gateway {
     return {
       gateway: this.#bootstrap.gateway,
       underlay: this.#bootstrap.underlay,
+      datapath: this.#bootstrap.datapath,
       document: this.#documents.desired,
       lost: this.#documents.lost,
       attachments: this.#store.attachments.list(),
