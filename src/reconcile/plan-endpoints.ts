@@ -172,8 +172,9 @@ function drift(spec: EndpointSpec, have: ObservedLink): Adjustment {
 function hostEndDrift(spec: EndpointSpec, host: readonly ObservedLink[]): readonly Step[] {
   if (spec.attachment.type !== 'veth') return [];
   const end = host.find((link) => link.name === spec.hostEnd);
-  const wrong = end?.ours && (end.master !== spec.attachment.bridge || !end.up);
+  const { mtu } = spec;
+  const wrong = end?.ours && (end.master !== spec.attachment.bridge || !end.up || end.mtu !== mtu);
   if (!wrong) return [];
-  const changes = { master: spec.attachment.bridge, up: true as const, addAddresses: [], removeAddresses: [] };
+  const changes = { mtu, master: spec.attachment.bridge, up: true as const, addAddresses: [], removeAddresses: [] };
   return [{ kind: 'link.adjust', object: spec.object, sandbox: undefined, name: spec.hostEnd, changes }];
 }

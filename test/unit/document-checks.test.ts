@@ -177,7 +177,6 @@ describe('what this version does not do yet is refused, never ignored', () => {
     ['/spec/networks/n/vlan', document({ n: macvlan({ vlan: 110 }) })],
     ['/spec/networks/n/stretch', document({ n: overlay(1, { stretch: { uplink: 'lan', vlan: 1 } }) })],
     ['/spec/networks/n/guards', document({ n: overlay(1, { guards: { dhcp: 'block' } }) })],
-    ['/spec/networks/n/engine', document({ n: overlay(1, { engine: 'user' }) })],
     ['/spec/networks/n/icc', document({ n: bridge('10.0.0.0/24', { icc: false }) })],
     [
       '/spec/networks/n/address',

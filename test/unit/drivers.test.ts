@@ -9,7 +9,13 @@ import { link, UNDERLAY } from './support/kernel.ts';
 import { desired } from './support/planning.ts';
 import { mac } from './support/values.ts';
 
-const HOST: HostView = { gateway: 'gw-a', links: FOREIGN, underlay: UNDERLAY, port: 4789 };
+const ENGINES: HostView['engines'] = {
+  vxlan: true,
+  preferred: 'auto',
+  datapath: { socket: '/run/dp.sock', running: true },
+  networks: [],
+};
+const HOST: HostView = { gateway: 'gw-a', links: FOREIGN, underlay: UNDERLAY, port: 4789, engines: ENGINES };
 
 /** The driver's answer for a network `net` with a workload at each address. */
 function answer(

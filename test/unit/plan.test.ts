@@ -1,5 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 import * as fc from 'fast-check';
+import { canonicalState } from '../../src/datapath/state.ts';
 import { NOTHING_DESIRED } from '../../src/model/network.ts';
 import type { Observation } from '../../src/reconcile/observe.ts';
 import { documents, FOREIGN, newHost, peers } from './support/hosts.ts';
@@ -37,6 +38,7 @@ function shape(kernel: Kernel): unknown {
     rows: rows.sort(),
     routes: routes.map((route) => JSON.stringify(route)).sort(),
     rules: kernel.memory?.body,
+    datapath: kernel.told?.networks.length ? canonicalState(kernel.told) : undefined,
     forwarding,
   };
 }
