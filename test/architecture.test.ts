@@ -9,7 +9,7 @@ const ARROWS: Readonly<Record<string, readonly string[]>> = {
   bin: ['datapath', 'cli', 'control', 'status', 'peers', 'reconcile', 'document', 'host', 'store', 'service'],
   cli: [],
   control: ['status', 'reconcile', 'peers', 'document'],
-  status: ['reconcile', 'peers', 'drivers', 'host', 'service'],
+  status: ['reconcile', 'peers', 'drivers', 'datapath', 'host', 'service'],
   peers: [],
   reconcile: ['attach', 'drivers', 'datapath', 'host', 'ipam'],
   attach: ['drivers', 'host', 'packet'],

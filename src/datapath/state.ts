@@ -40,7 +40,12 @@ export function canonicalState(state: DatapathState): string {
   const { v, vtep } = state;
   // Key by key: whoever made the state may have had another order of keys.
   const networks = state.networks.map(({ vni, tap, mtu, tagged, bumPps, group, peers }) => ({
-    ...{ vni, tap, mtu, tagged, bumPps, group },
+    vni,
+    tap,
+    mtu,
+    tagged,
+    bumPps,
+    group,
     peers: peers
       .map((peer) => ({ vtep: plain(peer.vtep), macs: [...peer.macs].sort(), learned: peer.learned }))
       .sort(byText),

@@ -56,8 +56,11 @@ export async function restoreInterface(path: string, name: string, state: Interf
 
 /** Routes to neighbours come first: the kernel takes a router only where it can reach it. */
 function replacing(routes: readonly string[]): readonly string[] {
-  const isBehind = (route: string): number => (/ via /.test(route) ? 1 : 0);
-  return routes.toSorted((a, b) => isBehind(a) - isBehind(b)).map((route) => `route replace ${route}`);
+  const [behind, direct] = [
+    routes.filter((route) => / via /.test(route)),
+    routes.filter((route) => !/ via /.test(route)),
+  ];
+  return [...direct, ...behind].map((route) => `route replace ${route}`);
 }
 
 /** `-force`: what the kernel refuses must not keep the others from being set. `-4`, `-6`: whose `default` it is. */

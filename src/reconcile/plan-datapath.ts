@@ -71,22 +71,21 @@ function toldState(status: DatapathStatus | undefined): DatapathState | undefine
 
 /** A network that waits keeps what it has, also in the datapath; unless the kernel needs the port. */
 function wantedState(intent: Intent, told: DatapathState | undefined): DatapathState | undefined {
-  const { datapath: state, waiting, links } = intent;
-  if (links.some((link) => link.kind.type === 'vxlan')) return undefined;
-  const vtep = state?.vtep ?? told?.vtep;
-  const networks = state?.networks ?? [];
-  const waits = (tap: string): boolean => [...waiting.keys()].some((object) => userTap(object.slice(NETWORK)) === tap);
+  if (intent.links.some((link) => link.kind.type === 'vxlan')) return undefined;
+  const vtep = intent.datapath?.vtep ?? told?.vtep;
+  if (vtep === undefined) return undefined;
+  const networks = intent.datapath?.networks ?? [];
+  const waiting = new Set([...intent.waiting.keys()].map((object) => userTap(object.slice('network/'.length))));
   const taken = ({ vni, tap }: DatapathNetwork): boolean => networks.some((n) => n.vni === vni || n.tap === tap);
-  const kept = (told?.networks ?? []).filter((network) => waits(network.tap) && !taken(network));
-  if (vtep === undefined || networks.length + kept.length === 0) return undefined;
-  const fits = kept.map((network) => ({
-    ...network,
-    peers: network.peers.filter(({ vtep: to }) => familyOf(to.ip) === familyOf(vtep.ip)),
-  }));
-  return { v: 1, vtep, networks: [...networks, ...fits] };
+  const kept = (told?.networks ?? []).filter((network) => waiting.has(network.tap) && !taken(network));
+  const all = [...networks, ...kept.map((network) => withinFamily(network, familyOf(vtep.ip)))];
+  return all.length === 0 ? undefined : { v: 1, vtep, networks: all };
 }
 
-const NETWORK = 'network/'.length;
+/** The underlay may have changed its address family meanwhile. */
+function withinFamily(network: DatapathNetwork, family: 4 | 6): DatapathNetwork {
+  return { ...network, peers: network.peers.filter(({ vtep }) => familyOf(vtep.ip) === family) };
+}
 
 /** Several gateways on one host may be given one socket by mistake: what another one's TAPs carry is not ours to end. */
 function isOurs(told: DatapathState, links: readonly ObservedLink[]): boolean {

@@ -113,6 +113,37 @@ describe('a plan, whatever the documents and peers', () => {
     );
   });
 
+  test('tears down nothing while the datapath is away, and needs nothing when it is back', () => {
+    fc.assert(
+      fc.property(documents, peers, (state, remotes) => {
+        const kernel = newHost();
+        converge(kernel, state, remotes);
+        kernel.datapathRuns = false;
+        expect(look(kernel, state, remotes).steps).toEqual([]);
+        kernel.datapathRuns = true;
+        expect(look(kernel, state, remotes).steps).toEqual([]);
+      }),
+      RUNS,
+    );
+  });
+
+  test('takes no workload off its network while the engine changes, on a kernel with vxlan or without', () => {
+    fc.assert(
+      fc.property(documents, peers, fc.boolean(), (state, remotes, vxlan) => {
+        const kernel = newHost();
+        kernel.preferred = 'kernel';
+        converge(kernel, state, remotes);
+        kernel.preferred = 'user';
+        kernel.vxlan = vxlan;
+        for (let view = look(kernel, state, remotes); view.steps.length > 0; view = look(kernel, state, remotes)) {
+          expect(view.steps.map(({ kind }) => kind)).not.toContain('endpoint.detach');
+          kernel.run(view.steps);
+        }
+      }),
+      RUNS,
+    );
+  });
+
   test('leaves every interface of others as it is', () => {
     fc.assert(
       fc.property(documents, peers, documents, (from, remotes, to) => {

@@ -92,6 +92,11 @@ export class Kernel {
     else this.#put(sandbox, changed);
   }
 
+  /** What a namespace holds from now on. */
+  put(sandbox: string, links: readonly ObservedLink[], inode: number): void {
+    this.#sandboxes.set(sandbox, { inode, links });
+  }
+
   /** Another path of a namespace. */
   alsoKnownAs(path: string, other: string): void {
     const sandbox = this.#sandboxes.get(path);
@@ -113,8 +118,7 @@ export class Kernel {
     else if (step.kind === 'fdb.sync') this.#syncFdb(step);
     else if (step.kind === 'routes.sync') this.#syncRoutes(step);
     else if (step.kind === 'forwarding.set') this.#setForwarding(step.devices, step.on);
-    else if (step.kind === 'firewall.apply')
-      this.memory = step.body === '' ? undefined : { body: step.body, fingerprint: `listing of ${step.body}` };
+    else this.memory = step.body === '' ? undefined : { body: step.body, fingerprint: `listing of ${step.body}` };
   }
 
   #setForwarding(devices: readonly string[], on: boolean): void {
