@@ -7,6 +7,7 @@ import { duplicateProblems, localState, ownMacs, remotesByVni } from '../control
 import { encodeReported } from '../control/reported.ts';
 import { writeRoutes } from '../control/writes.ts';
 import { desiredSchema } from '../document/index.ts';
+import { DatapathWatch } from '../host/datapath-watch.ts';
 import { watchHost } from '../host/link-events.ts';
 import type { Endpoint } from '../model/network.ts';
 import { PeerDirectory } from '../peers/directory.ts';
@@ -36,6 +37,7 @@ export class Gateway {
   readonly #directory: PeerDirectory;
   readonly #documents: Documents;
   readonly #loop: ReconcileLoop;
+  readonly #datapath: DatapathWatch;
   readonly #started = systemClock.monotonic();
   readonly #stops: (() => Promise<void> | void)[] = [];
   #epoch: number;
@@ -77,6 +79,11 @@ export class Gateway {
       log,
       onCycle: (view) => this.#cycled(view),
     });
+    this.#datapath = new DatapathWatch({
+      socket: bootstrap.datapath.socket,
+      wanted: () => this.#view?.desired.networks.some((network) => network.driver === 'overlay') ?? false,
+      onChange: () => this.#loop.wake('host'),
+    });
   }
 
   /** Returns when the gateway stands as its stored document says and answers on its sockets; the broker may come later. */
@@ -110,6 +117,7 @@ export class Gateway {
       () => namedSandboxesOf(this.#view?.desired.endpoints ?? []),
     );
     this.#stops.push(() => watcher.close());
+    this.#stops.push(this.#datapath.start());
     this.#stops.push(this.#directory.onChange(() => this.#loop.wake('peers')));
     if (this.#brokerUrl === '') await this.#embedBroker();
     this.#stops.push(() => this.#session?.stop());
@@ -226,6 +234,7 @@ export class Gateway {
     return {
       gateway: this.#bootstrap.gateway,
       underlay: this.#bootstrap.underlay,
+      datapath: this.#bootstrap.datapath,
       document: this.#documents.desired,
       lost: this.#documents.lost,
       attachments: this.#store.attachments.list(),
@@ -271,6 +280,7 @@ export class Gateway {
       view: this.#view,
       remotes: this.#remotes(),
       peers: this.#directory.peers(),
+      datapath: this.#datapath.latest ?? this.#view?.seen.datapath,
     };
   }
 }

@@ -29,6 +29,7 @@ async function cleanup(bootstrap: Bootstrap): Promise<number> {
     bootstrap.gateway,
     rows.map((row) => row.sandbox),
     store.endpoints,
+    bootstrap.datapath.socket,
   );
   store.close();
   for (const what of removed) process.stdout.write(`${what}\n`);

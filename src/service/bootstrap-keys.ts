@@ -74,9 +74,8 @@ export const BOOTSTRAP_KEYS: Readonly<Record<string, BootstrapKey>> = {
   'control.socket': { default: '/run/linkspan/linkspan.sock', doc: 'the control socket', format: socketPath },
   'datapath.engine': {
     default: 'auto',
-    doc: 'engine of overlay networks that name none: auto or kernel (user: not in this version)',
-    // Refused, never ignored: whoever sets `user` has a kernel without vxlan.
-    format: oneOf('auto', 'kernel'),
+    doc: "engine of overlay networks that name none: kernel (Linux's vxlan), user (linkspan-datapath), or auto: kernel where the kernel has vxlan",
+    format: oneOf('auto', 'kernel', 'user'),
   },
   'datapath.workers': {
     default: 'auto',

@@ -28,7 +28,7 @@ export type Bootstrap = {
   readonly state: { readonly path: string };
   readonly control: { readonly socket: string };
   readonly datapath: {
-    readonly engine: 'auto' | 'kernel';
+    readonly engine: 'auto' | 'kernel' | 'user';
     readonly workers: 'auto' | 'one' | 'two';
     readonly socket: string;
   };
