@@ -62,7 +62,7 @@ async function shown(lab: Lab, report: Report, { hold }: Options): Promise<numbe
   const seconds = (): number => Math.round((performance.now() - since) / 100) / 10;
   const pages: Pages = {};
   const addresses = { broker: BROKER, fleet: FLEET, pages };
-  report.line('Linkspan: two sites, one layer-2 network. Engine: kernel (the only one yet).\n');
+  report.line('Linkspan: two sites, one layer-2 network, an engine of each kind.\n');
   const scene = await buildScene(lab);
   try {
     await show(lab, scene, report, pages);
@@ -72,13 +72,13 @@ async function shown(lab: Lab, report: Report, { hold }: Options): Promise<numbe
     if (report.checks.every(({ ok }) => ok)) report.line(`✗ ${String(error)}`);
     const logs = await keepLogs(scene);
     report.line(`    logs:     ${logs}`);
-    report.finish({ ok: false, engine: 'kernel', seconds: seconds(), addresses, logs, error: String(error) });
+    report.finish({ ok: false, seconds: seconds(), addresses, logs, error: String(error) });
     return 1;
   }
   const kept = hold ? tour(scene, pages) : [];
   report.line(`\n${report.checks.length} checks passed in ${seconds()} s${hold ? '' : '; cleaning up'}`);
   for (const line of kept) report.line(line);
-  report.finish({ ok: true, engine: 'kernel', seconds: seconds(), addresses, ...(hold && { explore: kept }) });
+  report.finish({ ok: true, seconds: seconds(), addresses, ...(hold && { explore: kept }) });
   return 0;
 }
 
