@@ -49,7 +49,7 @@ export function ingressNetworks(
     const known = knownOf(network);
     const learned = new Set(network.learned);
     const learning = before.get(network.vni)?.learning ?? new Learning(onLearned(network.vni));
-    for (const { high, low, value } of [...learning.entries()]) {
+    for (const { high, low, value } of learning.entries()) {
       if (!learned.has(value) || known.get(high, low) >= 0) learning.forget(high, low);
     }
     return { tap, tagged: network.tagged, ...membersOf(network, sources), known, learning };

@@ -34,7 +34,7 @@ export class Learning {
   /** Forgets what has aged. @param seconds monotonic */
   age(seconds: number): void {
     this.#now = seconds;
-    for (const { high, low, stamp } of [...this.#table.entries()]) {
+    for (const { high, low, stamp } of this.#table.entries()) {
       if (seconds - stamp > AGEING_S) this.forget(high, low);
     }
   }

@@ -36,6 +36,10 @@ class Output {
     return taken;
   }
 
+  takeNumber(value: number): void {
+    this.#length = this.#bytes.writeUInt8(value, this.#length);
+  }
+
   get written(): Buffer {
     return this.#bytes.subarray(0, this.#length);
   }
@@ -66,8 +70,14 @@ export class CanaryEgress {
     bytes.set(sockaddr(PEER), this.#segmenter.peerAt(0));
     this.#egress = new Egress(this.#segmenter, this.#underlay(), this.#counters);
     this.#network = {
-      ...{ vni: VNI, tap: this.#tap(), mtu, tagged: true, known: new MacTable(), learned: new MacTable() },
-      ...{ flood: [0], storm: new StormLimit(null) },
+      vni: VNI,
+      tap: this.#tap(),
+      mtu,
+      tagged: true,
+      known: new MacTable(),
+      learned: new MacTable(),
+      flood: [0],
+      storm: new StormLimit(null),
     };
   }
 
@@ -112,7 +122,8 @@ export class CanaryEgress {
   #underlay(): Underlay {
     const view = new DataView(this.#segmenter.bytes.buffer);
     return {
-      send: (_, messages, count) => {
+      send: (socket, messages, count) => {
+        this.output.takeNumber(socket);
         for (let at = messages; at < messages + count * MESSAGE.size; at += MESSAGE.size) {
           const iovecs = view.getUint32(at + MESSAGE.iovecs, true);
           const taken = this.output.take(
@@ -149,8 +160,12 @@ export class CanaryIngress {
     this.#coalescer.bytes.fill(canary, this.#start);
     const learning = new Learning(() => undefined);
     const network = {
-      ...{ tap: this.#tap(view), tagged: true, known: new MacTable(), learning },
-      ...{ members: new Int16Array(1), learns: Uint8Array.of(1) },
+      tap: this.#tap(view),
+      tagged: true,
+      members: new Int16Array(1),
+      learns: Uint8Array.of(1),
+      known: new MacTable(),
+      learning,
     };
     const parts = { coalescer: this.#coalescer, underlay: this.#underlay(view), counters: this.#counters };
     this.#ingress = new Ingress(parts, new Map([[VNI, network]]), new Sources([PEER]));

@@ -10,8 +10,8 @@ const TIMEOUT_MS = 60_000 + FRAMES / 5;
 const GROWTH_MAX = 256 << 20;
 
 /** Both ways with two values around the frames. */
-const out = [new CanaryEgress(0x55), new CanaryEgress(0xaa)] as const;
-const into = [new CanaryIngress(0x55), new CanaryIngress(0xaa)] as const;
+const out = [new CanaryEgress(0x00), new CanaryEgress(0xff)] as const;
+const into = [new CanaryIngress(0x00), new CanaryIngress(0xff)] as const;
 
 /** What is wrong with the way out of one frame, or undefined. */
 function faultOut(frame: Uint8Array): string | undefined {

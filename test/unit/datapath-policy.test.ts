@@ -85,19 +85,20 @@ describe('the way in lets through', () => {
   });
 });
 
+const destinations = (site: Site, frames: readonly Buffer[], sent: string[]): string[] => {
+  sent.length = 0;
+  site.send(frames.map((frame) => plain(frame)));
+  return sent;
+};
+
+function listening(): { site: Site; sent: string[] } {
+  const sent: string[] = [];
+  const site = new Site('192.0.2.1', ({ to }) => sent.push(Buffer.from(to.subarray(4, 8)).join('.')));
+  return { site, sent };
+}
+
 describe('the way out', () => {
   const KNOWN = '020000000099';
-  const destinations = (site: Site, frames: readonly Buffer[], sent: string[]): string[] => {
-    sent.length = 0;
-    site.send(frames.map((frame) => plain(frame)));
-    return sent;
-  };
-  function listening(): { site: Site; sent: string[] } {
-    const sent: string[] = [];
-    const site = new Site('192.0.2.1', ({ to }) => sent.push(Buffer.from(to.subarray(4, 8)).join('.')));
-    return { site, sent };
-  }
-
   test('sends to the one that has the MAC, and to all where nobody is known', () => {
     const { site, sent } = listening();
     site.apply(overlay({ peers: [peer(PEER), peer(OTHER, { macs: [mac('02:00:00:00:00:99')] })] }));
@@ -148,10 +149,10 @@ describe('the way out', () => {
   });
 });
 
-describe('learning', () => {
-  const learnedBy = (site: Site): number => site.in().learning.size;
-  const macOf = (index: number): string => `0200${index.toString(16).padStart(8, '0')}`;
+const learnedBy = (site: Site): number => site.in().learning.size;
+const macOf = (index: number): string => `0200${index.toString(16).padStart(8, '0')}`;
 
+describe('learning', () => {
   test('from foreign VTEPs alone; what is learned is sent to, until it moves, ages or its peer goes', () => {
     const sent: string[] = [];
     const site = new Site('192.0.2.1', ({ to }) => sent.push(Buffer.from(to.subarray(4, 8)).join('.')));
