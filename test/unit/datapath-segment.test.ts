@@ -120,7 +120,7 @@ const dropsOf = (bytes: Buffer): Record<string, number> => {
 };
 
 describe('what cannot be carried is dropped and counted', () => {
-  const frame = superFrame(ethernet(ip4(tcp(bytesOf(3000)))), GSO.TCPV4, 1400);
+  const big = superFrame(ethernet(ip4(tcp(bytesOf(3000)))), GSO.TCPV4, 1400);
   test.each<[string, (bytes: Buffer) => unknown]>([
     ['no size', (bytes) => bytes.writeUInt16LE(0, 4)],
     ['UFO, which no TAP is asked for', (bytes) => bytes.writeUInt8(3, 1)],
@@ -134,7 +134,7 @@ describe('what cannot be carried is dropped and counted', () => {
     ['the other family', (bytes) => bytes.writeUInt8(GSO.TCPV6, 1)],
     ['more segments than there is room for', (bytes) => bytes.writeUInt16LE(1, 4)],
   ])('%s: malformed', (_, write) => {
-    expect(Object.keys(dropsOf(change(frame, write)))).toEqual(['malformed']);
+    expect(Object.keys(dropsOf(change(big, write)))).toEqual(['malformed']);
   });
   test('IPv6 whose transport lies in the network header', () => {
     const six = superFrame(ethernet(ip6(tcp(bytesOf(3000)))), GSO.TCPV6, 1400);
@@ -149,8 +149,8 @@ describe('what cannot be carried is dropped and counted', () => {
     expect(dropsOf(change(single, (bytes) => bytes.writeUInt16LE(0, 6)))).toEqual({ malformed: 1 });
   });
   test('a super-frame counts as the frames that it stands for', () => {
-    const big = superFrame(ethernet(ip4(tcp(bytesOf(3200)))), GSO.TCPV4, 1600);
-    expect(dropsOf(big)).toEqual({ too_big: 2 });
+    const tooBig = superFrame(ethernet(ip4(tcp(bytesOf(3200)))), GSO.TCPV4, 1600);
+    expect(dropsOf(tooBig)).toEqual({ too_big: 2 });
     expect(dropsOf(superFrame(ethernet(ip4(udp(bytesOf(4000), { destination: 4789 }))), GSO.UDP_L4, 1000))).toEqual({
       nested: 4,
     });
