@@ -8,14 +8,14 @@ const SOURCE = join(import.meta.dirname, '..', 'src');
 const ARROWS: Readonly<Record<string, readonly string[]>> = {
   bin: ['datapath', 'cli', 'control', 'status', 'peers', 'reconcile', 'document', 'host', 'store', 'service'],
   cli: [],
-  control: ['status', 'reconcile', 'peers', 'document'],
-  status: ['reconcile', 'peers', 'drivers', 'host', 'service'],
+  control: ['status', 'reconcile', 'peers', 'document', 'host', 'packet'],
+  status: ['reconcile', 'peers', 'drivers', 'datapath', 'host', 'service'],
   peers: [],
-  reconcile: ['attach', 'drivers', 'host', 'ipam'],
+  reconcile: ['attach', 'drivers', 'datapath', 'host', 'ipam'],
   attach: ['drivers', 'host', 'packet'],
   drivers: ['datapath', 'host', 'ipam'],
   // its sockets and TAPs are the ports that the datapath asks for
-  host: ['datapath'],
+  host: ['datapath', 'packet'],
   datapath: ['packet'],
   store: [],
   document: ['ipam'],
@@ -27,7 +27,7 @@ const ARROWS: Readonly<Record<string, readonly string[]>> = {
 
 const EVERYWHERE = /^(?:model\/|service\/(?:log|errors|clock)\.ts$)/;
 const PURE = new Set(['model', 'packet', 'document', 'ipam', 'datapath']);
-const PLANNERS = ['plan', 'plan-links', 'plan-endpoints', 'intend', 'effective', 'nat'];
+const PLANNERS = ['plan', 'plan-links', 'plan-endpoints', 'plan-datapath', 'intend', 'effective', 'nat'];
 const PURE_FILES = new Set(PLANNERS.map((name) => `reconcile/${name}.ts`));
 const PURE_NODE_MODULES = new Set(['node:crypto', 'node:net']);
 const IMPORT = /^(?:import|export)\b([^;'"]*?)\bfrom\s+['"]([^'"]+)['"]|\bimport\s*\(?\s*['"]([^'"]+)['"]/gm;

@@ -6,6 +6,7 @@ import { formatIpPrefix } from '../model/ip.ts';
 import { type Endpoint, sandboxPath } from '../model/network.ts';
 import { LinkspanError } from '../service/errors.ts';
 import { announce } from './announce.ts';
+import { addMacvlan, limitSegments } from './macvlan.ts';
 import { UndoStack } from './undo.ts';
 
 /** Where attached endpoints are remembered; the store satisfies it. */
@@ -29,6 +30,7 @@ export async function attach(spec: EndpointSpec, store: EndpointStore): Promise<
     // Only from here on is that name certainly ours: before, it may be a foreign interface that made this fail.
     undo.push('link in the host', () => ipBatch([`link del dev ${temporary}`]));
     await ipBatch(mark);
+    if (spec.attachment.type === 'macvlan') await limitSegments(temporary, spec.attachment);
     // Remembered before it is there: after a crash the record says in which namespace to look for what is unwanted.
     undo.push('record', async () => store.remove(endpoint.workload, endpoint.network));
     store.put(remembered(endpoint, sandbox));
@@ -46,12 +48,12 @@ export async function attach(spec: EndpointSpec, store: EndpointStore): Promise<
 
 function makeLink(spec: EndpointSpec): readonly [string, ...string[]] {
   const { attachment, temporary, mtu } = spec;
-  const address = spec.mac === undefined ? '' : ` address ${spec.mac}`;
-  const common = `name ${temporary}${address} mtu ${mtu} group ${OUR_GROUP}`;
   const alias = `link set dev ${temporary} alias "${withMemo(spec.alias, memoOf(spec))}"`;
   if (attachment.type === 'macvlan') {
-    return [`link add link ${attachment.parent} ${common} type macvlan mode ${attachment.mode}`, alias];
+    return [addMacvlan(temporary, attachment, spec.mac, mtu), alias];
   }
+  const address = spec.mac === undefined ? '' : ` address ${spec.mac}`;
+  const common = `name ${temporary}${address} mtu ${mtu} group ${OUR_GROUP}`;
   const { hostEnd } = spec;
   return [
     `link add ${common} type veth peer name ${hostEnd} mtu ${mtu} group ${OUR_GROUP}`,

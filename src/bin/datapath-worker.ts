@@ -1,45 +1,55 @@
 // One thread of the datapath: the way out, the way in, or both. It sleeps in the kernel; its bell means mail.
 import { type MessagePort, receiveMessageOnPort, workerData } from 'node:worker_threads';
-import { Counters } from '../datapath/counters.ts';
-import { Coalescer } from '../datapath/coalescer.ts';
-import { Egress, type EgressNetwork } from '../datapath/egress.ts';
 import { egressNetworks, ingressNetworks, type Taps } from '../datapath/build.ts';
+import { Coalescer } from '../datapath/coalescer.ts';
+import { Counters } from '../datapath/counters.ts';
+import { Egress, type EgressNetwork } from '../datapath/egress.ts';
 import type { EngineState } from '../datapath/engine-state.ts';
 import { Ingress, type IngressNetwork } from '../datapath/ingress.ts';
 import { Segmenter } from '../datapath/segmenter.ts';
+import { warmUp } from '../datapath/warm-up.ts';
 import { memoryCalls } from '../host/memory-calls.ts';
 import { Poller, ring } from '../host/poller.ts';
 import { tapPort } from '../host/tap.ts';
 import { type OpenUnderlay, POOL_SIZE, underlayPort } from '../host/underlay.ts';
 
-/** What a worker is told, by its own thread's port or the other direction's. */
+type Learned = {
+  readonly kind: 'learned';
+  readonly vni: number;
+  readonly high: number;
+  readonly low: number;
+  readonly peer: number;
+};
+
+/** What a worker is told. */
 export type Mail =
   | {
       readonly kind: 'state';
+      readonly sequence: number;
       readonly state: EngineState;
       /** descriptor of each network's TAP, by VNI */
       readonly taps: ReadonlyMap<number, number>;
       readonly underlay: OpenUnderlay;
+      /** whether the TAPs take UDP super-frames */
+      readonly joinsUdp: boolean;
     }
-  | {
-      readonly kind: 'learned';
-      readonly vni: number;
-      readonly high: number;
-      readonly low: number;
-      readonly peer: number;
-    }
+  | Learned
   | { readonly kind: 'stop' };
+
+/** What a worker says: which state it works by, or that a TAP cannot be read. */
+export type Report =
+  | { readonly kind: 'applied'; readonly sequence: number }
+  | { readonly kind: 'tap_gone'; readonly vni: number };
 
 export type WorkerData = {
   readonly role: 'egress' | 'ingress' | 'both';
   readonly segment: WebAssembly.Module;
   readonly coalesce: WebAssembly.Module;
   readonly port: number;
-  readonly joinsUdp: boolean;
   readonly bell: number;
   readonly mail: MessagePort;
-  /** of the way out, for what the way in learns */
-  readonly other?: { readonly bell: number; readonly mail: MessagePort };
+  /** the other direction's thread, where there is one; its bell is known to the way in */
+  readonly neighbour: { readonly mail?: MessagePort; readonly bell?: number };
   readonly counters: SharedArrayBuffer;
 };
 
@@ -49,49 +59,97 @@ const data = workerData as WorkerData;
 const calls = memoryCalls();
 const address = (bytes: Uint8Array): bigint => BigInt(calls.addressOf(bytes));
 const counters = new Counters(data.counters);
-const sends = data.role !== 'ingress';
-const receives = data.role !== 'egress';
-const segmenter = sends ? new Segmenter(data.segment, address, data.port, POOL_SIZE) : undefined;
-const coalescer = receives ? new Coalescer(data.coalesce, address, data.port, data.joinsUdp) : undefined;
 
-let out: { egress: Egress; networks: readonly EgressNetwork[] } | undefined;
-let outNetworks: ReadonlyMap<number, EgressNetwork> = new Map();
-let into: Ingress | undefined;
-let inNetworks: ReadonlyMap<number, IngressNetwork> = new Map();
-let poller = new Poller(calls, data.bell, []);
-let running = true;
+/** The way out of all networks. */
+class Out {
+  readonly #segmenter = new Segmenter(data.segment, address, data.port, POOL_SIZE);
+  #networks: ReadonlyMap<number, EgressNetwork> = new Map();
+  #egress: Egress | undefined;
+  /** those whose TAP can be read, in the order of the poll set */
+  readable: EgressNetwork[] = [];
 
-function take(mail: Mail): void {
-  if (mail.kind === 'stop') running = false;
-  else if (mail.kind === 'learned') outNetworks.get(mail.vni)?.learned.set(mail.high, mail.low, mail.peer);
-  else apply(mail);
+  apply(mail: Extract<Mail, { kind: 'state' }>): void {
+    const base = calls.addressOf(this.#segmenter.bytes);
+    this.#networks = egressNetworks(mail.state, tapsOver(mail.taps, base), this.#segmenter, this.#networks);
+    this.#egress = new Egress(this.#segmenter, underlayPort(mail.underlay, calls, base), counters);
+    this.readable = [...this.#networks.values()];
+  }
+
+  learn({ vni, high, low, peer }: Learned): void {
+    const learned = this.#networks.get(vni)?.learned;
+    if (peer < 0) learned?.delete(high, low);
+    else learned?.set(high, low, peer);
+  }
+
+  /** @returns whether its TAP can go on being read */
+  carry(network: EgressNetwork): boolean {
+    return (this.#egress?.carry(network) ?? 0) >= 0;
+  }
+
+  tick(now: number): void {
+    for (const network of this.readable) network.storm.tick(now);
+  }
 }
 
-function apply(mail: Extract<Mail, { kind: 'state' }>): void {
-  const descriptors: number[] = [];
-  if (segmenter !== undefined) {
-    const base = calls.addressOf(segmenter.bytes);
-    outNetworks = egressNetworks(mail.state, tapsOver(mail.taps, base), segmenter, outNetworks);
-    out = {
-      egress: new Egress(segmenter, underlayPort(mail.underlay, calls, base), counters),
-      networks: [...outNetworks.values()],
-    };
-    descriptors.push(...out.networks.map(({ vni }) => mail.taps.get(vni) ?? -1));
-  }
-  if (coalescer !== undefined) {
-    const base = calls.addressOf(coalescer.bytes);
-    const built = ingressNetworks(mail.state, tapsOver(mail.taps, base), inNetworks, (vni) => (high, low, peer) => {
-      const learned: Mail = { kind: 'learned', vni, high, low, peer };
-      if (data.other === undefined) return take(learned);
-      data.other.mail.postMessage(learned);
-      ring(data.other.bell);
+/** The way in of all networks. */
+class In {
+  #networks: ReadonlyMap<number, IngressNetwork> = new Map();
+  #coalescer: Coalescer | undefined;
+  #joinsUdp = false;
+  ingress: Ingress | undefined;
+
+  apply(mail: Extract<Mail, { kind: 'state' }>): void {
+    if (this.#coalescer === undefined || this.#joinsUdp !== mail.joinsUdp) {
+      this.#coalescer = new Coalescer(data.coalesce, address, data.port, mail.joinsUdp);
+      this.#joinsUdp = mail.joinsUdp;
+    }
+    const base = calls.addressOf(this.#coalescer.bytes);
+    const built = ingressNetworks(mail.state, tapsOver(mail.taps, base), this.#networks, (vni) => (high, low, peer) => {
+      tellLearned({ kind: 'learned', vni, high, low, peer });
     });
-    inNetworks = built.networks;
+    this.#networks = built.networks;
     const underlay = underlayPort(mail.underlay, calls, base);
-    into = new Ingress({ coalescer, underlay, counters }, built.networks, built.sources);
-    descriptors.push(mail.underlay.receive);
+    const parts = { coalescer: this.#coalescer, underlay, counters };
+    this.ingress = new Ingress(parts, built.networks, built.sources);
   }
-  poller = new Poller(calls, data.bell, descriptors);
+
+  age(seconds: number): void {
+    for (const { learning } of this.#networks.values()) learning.age(seconds);
+  }
+}
+
+const out = data.role === 'ingress' ? undefined : new Out();
+const into = data.role === 'egress' ? undefined : new In();
+let current: Extract<Mail, { kind: 'state' }> | undefined;
+let poller = new Poller(calls, data.bell, []);
+const status = { running: true };
+
+function take(mail: Mail): void {
+  if (mail.kind === 'stop') status.running = false;
+  else if (mail.kind === 'learned') out?.learn(mail);
+  else {
+    current = mail;
+    out?.apply(mail);
+    into?.apply(mail);
+    watch();
+    report({ kind: 'applied', sequence: mail.sequence });
+  }
+}
+
+/** Sleeps from now on by the TAPs that can be read, and by the underlay. */
+function watch(): void {
+  const taps = (out?.readable ?? []).map(({ vni }) => current?.taps.get(vni) ?? -1);
+  poller = new Poller(calls, data.bell, into && current ? [...taps, current.underlay.receive] : taps);
+}
+
+function tellLearned(mail: Learned): void {
+  if (data.neighbour.mail === undefined) return out?.learn(mail);
+  data.neighbour.mail.postMessage(mail);
+  ring(data.neighbour.bell ?? -1);
+}
+
+function report(what: Report): void {
+  data.mail.postMessage(what);
 }
 
 function tapsOver(descriptors: ReadonlyMap<number, number>, base: number): Taps {
@@ -99,21 +157,40 @@ function tapsOver(descriptors: ReadonlyMap<number, number>, base: number): Taps 
 }
 
 function readMail(): void {
-  for (const port of [data.mail]) {
-    for (let mail = receiveMessageOnPort(port); mail !== undefined; mail = receiveMessageOnPort(port)) {
+  for (const port of [data.mail, data.neighbour.mail]) {
+    for (let mail = port && receiveMessageOnPort(port); mail !== undefined; mail = port && receiveMessageOnPort(port)) {
       take(mail.message as Mail);
     }
   }
 }
 
-readMail();
-while (running) {
-  const timeout = receives && inNetworks.size > 0 ? AGEING_MS : -1;
-  if (poller.wait(timeout)) readMail();
-  const networks = out?.networks ?? [];
+/** A TAP that fails is not waited for any more, or its error would wake this thread for ever. */
+function carryOut(): void {
+  const networks = out?.readable ?? [];
   for (let index = 0; index < networks.length; index += 1) {
     const network = networks[index];
-    if (network !== undefined && poller.isReady(index)) out?.egress.carry(network);
+    if (network === undefined || !poller.isReady(index) || out?.carry(network) !== false) continue;
+    out.readable = networks.filter((other) => other !== network);
+    watch();
+    report({ kind: 'tap_gone', vni: network.vni });
+    return;
   }
-  if (into !== undefined && poller.isReady(networks.length)) into.carry();
+}
+
+let aged = performance.now();
+warmUp(data.segment, data.coalesce);
+readMail();
+while (status.running) {
+  if (poller.wait(into?.ingress === undefined ? -1 : AGEING_MS)) {
+    readMail();
+    continue;
+  }
+  const now = performance.now();
+  out?.tick(now);
+  const underlay = out?.readable.length ?? 0;
+  carryOut();
+  if (into?.ingress !== undefined && poller.isReady(underlay)) into.ingress.carry();
+  if (now - aged < AGEING_MS) continue;
+  aged = now;
+  into?.age(Math.floor(now / 1000));
 }

@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { captureRoute, type CaptureSource } from '../control/capture.ts';
 import { createCommands } from '../control/commands.ts';
 import { Documents } from '../control/documents.ts';
 import { GatewaySession } from '../control/gateway-session.ts';
@@ -6,6 +7,7 @@ import { duplicateProblems, localState, ownMacs, remotesByVni } from '../control
 import { encodeReported } from '../control/reported.ts';
 import { writeRoutes } from '../control/writes.ts';
 import { desiredSchema } from '../document/index.ts';
+import { DatapathWatch } from '../host/datapath-watch.ts';
 import { watchHost } from '../host/link-events.ts';
 import type { Endpoint } from '../model/network.ts';
 import { PeerDirectory } from '../peers/directory.ts';
@@ -35,6 +37,7 @@ export class Gateway {
   readonly #directory: PeerDirectory;
   readonly #documents: Documents;
   readonly #loop: ReconcileLoop;
+  readonly #datapath: DatapathWatch;
   readonly #started = systemClock.monotonic();
   readonly #stops: (() => Promise<void> | void)[] = [];
   #epoch: number;
@@ -76,6 +79,11 @@ export class Gateway {
       log,
       onCycle: (view) => this.#cycled(view),
     });
+    this.#datapath = new DatapathWatch({
+      socket: bootstrap.datapath.socket,
+      wanted: () => this.#view?.desired.networks.some((network) => network.driver === 'overlay') ?? false,
+      onChange: () => this.#loop.wake('host'),
+    });
   }
 
   /** Returns when the gateway stands as its stored document says and answers on its sockets; the broker may come later. */
@@ -95,12 +103,21 @@ export class Gateway {
     this.#stops.push(() => this.#loop.stop());
     await this.#loop.settled();
     this.#stops.push(closing(await listenTcp(status.listen, read)));
-    this.#stops.push(closing(await listenUnix(control.socket, [...read, ...writeRoutes(this.#commands())])));
+    this.#stops.push(
+      closing(
+        await listenUnix(control.socket, [
+          ...read,
+          captureRoute(this.#captureSource()),
+          ...writeRoutes(this.#commands()),
+        ]),
+      ),
+    );
     const watcher = watchHost(
       () => this.#loop.wake('host'),
       () => namedSandboxesOf(this.#view?.desired.endpoints ?? []),
     );
     this.#stops.push(() => watcher.close());
+    this.#stops.push(this.#datapath.start());
     this.#stops.push(this.#directory.onChange(() => this.#loop.wake('peers')));
     if (this.#brokerUrl === '') await this.#embedBroker();
     this.#stops.push(() => this.#session?.stop());
@@ -197,6 +214,18 @@ export class Gateway {
     });
   }
 
+  #captureSource(): CaptureSource {
+    return {
+      port: this.#bootstrap.underlay.port,
+      device: (name, outer) => {
+        const attachment = this.#view?.intent.networks.get(name)?.attachment;
+        if (attachment === undefined) return undefined;
+        if (outer) return this.#view?.seen.underlay?.device;
+        return attachment.type === 'macvlan' ? attachment.parent : attachment.bridge;
+      },
+    };
+  }
+
   #remotes(): ReturnType<typeof remotesByVni> {
     return remotesByVni(this.#documents.desired, this.#directory);
   }
@@ -205,6 +234,7 @@ export class Gateway {
     return {
       gateway: this.#bootstrap.gateway,
       underlay: this.#bootstrap.underlay,
+      datapath: this.#bootstrap.datapath,
       document: this.#documents.desired,
       lost: this.#documents.lost,
       attachments: this.#store.attachments.list(),
@@ -250,6 +280,7 @@ export class Gateway {
       view: this.#view,
       remotes: this.#remotes(),
       peers: this.#directory.peers(),
+      datapath: this.#datapath.latest ?? this.#view?.seen.datapath,
     };
   }
 }

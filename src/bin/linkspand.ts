@@ -1,15 +1,11 @@
 #!/usr/bin/env node
-import { parseArgs } from 'node:util';
 import { sdNotify, startWatchdog } from '../host/sd-notify.ts';
 import { cleanUp } from '../reconcile/cleanup.ts';
-import { type Bootstrap, describeBootstrap, loadBootstrap } from '../service/bootstrap.ts';
-import { LinkspanError, messageOf } from '../service/errors.ts';
+import type { Bootstrap } from '../service/bootstrap.ts';
 import { createLog } from '../service/log.ts';
 import { openStore } from '../store/store.ts';
-import manifest from '../../package.json' with { type: 'json' };
+import { EXIT, fail, type Program, readArguments, version } from './arguments.ts';
 import { Gateway } from './gateway.ts';
-
-const EXIT = { ok: 0, failure: 1, usage: 2, badConfiguration: 78 } as const;
 
 const USAGE = `Usage: linkspand --config FILE [--check | --cleanup] [--KEY VALUE]...
 
@@ -24,56 +20,7 @@ Each key of the bootstrap file is also a flag and an environment variable; flags
 then the file:
 `;
 
-type Arguments = { readonly mode: 'run' | 'check' | 'cleanup'; readonly bootstrap: Bootstrap };
-
-const OPTIONS = {
-  config: { type: 'string' },
-  check: { type: 'boolean' },
-  cleanup: { type: 'boolean' },
-  version: { type: 'boolean' },
-  help: { type: 'boolean' },
-} as const;
-
-function usage(message: string): never {
-  process.stderr.write(`linkspand: ${message}\nTry 'linkspand --help'.\n`);
-  process.exit(EXIT.usage);
-}
-
-function readArguments(argv: readonly string[]): Arguments {
-  const { values, flags } = split(argv);
-  if (values['help'] === true) {
-    process.stdout.write(`${USAGE}${describeBootstrap()}\n`);
-    process.exit(EXIT.ok);
-  }
-  if (values['version'] === true) {
-    process.stdout.write(`linkspand ${manifest.version}\n`);
-    process.exit(EXIT.ok);
-  }
-  if (values['check'] === true && values['cleanup'] === true) usage('--check and --cleanup exclude each other');
-  const file = typeof values['config'] === 'string' ? { file: values['config'] } : {};
-  const bootstrap = loadBootstrap({ ...file, env: process.env, flags });
-  if (values['check'] === true) return { mode: 'check', bootstrap };
-  return { mode: values['cleanup'] === true ? 'cleanup' : 'run', bootstrap };
-}
-
-/** Our own options, and the keys of the bootstrap file given as `--key value` or `--key=value`. */
-function split(argv: readonly string[]): { values: Record<string, unknown>; flags: Record<string, string> } {
-  const { values, tokens } = parseArgs({ args: [...argv], options: OPTIONS, strict: false, tokens: true });
-  const flags: Record<string, string> = {};
-  let skip = -1;
-  for (const token of tokens) {
-    if (token.index === skip) continue;
-    if (token.kind === 'positional') usage(`unexpected argument ${token.value}`);
-    if (token.kind !== 'option' || token.name in OPTIONS) continue;
-    if (!token.name.includes('.') && !['gateway', 'fleet'].includes(token.name))
-      usage(`unknown option --${token.name}`);
-    const value = token.inlineValue === true ? token.value : argv[token.index + 1];
-    if (value === undefined) usage(`--${token.name} needs a value`);
-    if (token.inlineValue !== true) skip = token.index + 1;
-    flags[token.name] = value;
-  }
-  return { values, flags };
-}
+const PROGRAM: Program<'check' | 'cleanup'> = { name: 'linkspand', usage: USAGE, modes: ['check', 'cleanup'] };
 
 async function cleanup(bootstrap: Bootstrap): Promise<number> {
   const store = openStore(bootstrap.state.path, createLog(bootstrap.log));
@@ -82,6 +29,7 @@ async function cleanup(bootstrap: Bootstrap): Promise<number> {
     bootstrap.gateway,
     rows.map((row) => row.sandbox),
     store.endpoints,
+    bootstrap.datapath.socket,
   );
   store.close();
   for (const what of removed) process.stdout.write(`${what}\n`);
@@ -91,7 +39,7 @@ async function cleanup(bootstrap: Bootstrap): Promise<number> {
 
 async function serve(bootstrap: Bootstrap): Promise<void> {
   const log = createLog(bootstrap.log);
-  const gateway = new Gateway(bootstrap, log, manifest.version);
+  const gateway = new Gateway(bootstrap, log, version);
   let stopping = false;
   const stop = async (): Promise<void> => {
     if (stopping) return;
@@ -108,17 +56,11 @@ async function serve(bootstrap: Bootstrap): Promise<void> {
   log.info(`gateway ${bootstrap.gateway} of fleet ${bootstrap.fleet} is up`, { status: bootstrap.status.listen });
 }
 
-function fail(error: unknown): never {
-  const bad = error instanceof LinkspanError && error.code === 'bad_configuration';
-  process.stderr.write(`linkspand: ${messageOf(error)}\n`);
-  process.exit(bad ? EXIT.badConfiguration : EXIT.failure);
-}
-
 try {
-  const { mode, bootstrap } = readArguments(process.argv.slice(2));
+  const { mode, bootstrap } = readArguments(PROGRAM, process.argv.slice(2));
   if (mode === 'check') process.stdout.write(`configuration of gateway ${bootstrap.gateway} is valid\n`);
   else if (mode === 'cleanup') process.exitCode = await cleanup(bootstrap);
   else await serve(bootstrap);
 } catch (error) {
-  fail(error);
+  fail(PROGRAM.name, error);
 }

@@ -86,7 +86,7 @@ export class Counters {
   }
 }
 
-/** The sum of several directions' counters. */
+/** The sum of several directions' counters; zeros for none. */
 export function totals(all: readonly Counters[]): Counts {
   const sum = (counter: number): number => all.reduce((total, one) => total + one.get(counter), 0);
   const drops = Object.fromEntries(DROP_REASONS.map((reason) => [reason, sum(COUNTER[reason])]));

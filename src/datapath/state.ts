@@ -37,10 +37,26 @@ export type DatapathState = {
 
 /** The same text for the same state, whatever the order in which peers and MACs came to be known. */
 export function canonicalState(state: DatapathState): string {
-  const byText = (a: unknown, b: unknown): number => (JSON.stringify(a) < JSON.stringify(b) ? -1 : 1);
-  const networks = state.networks.map((network) => ({
-    ...network,
-    peers: network.peers.map((peer) => ({ ...peer, macs: [...peer.macs].sort() })).sort(byText),
+  const { v, vtep } = state;
+  // Key by key: whoever made the state may have had another order of keys.
+  const networks = state.networks.map(({ vni, tap, mtu, tagged, bumPps, group, peers }) => ({
+    vni,
+    tap,
+    mtu,
+    tagged,
+    bumPps,
+    group,
+    peers: peers
+      .map((peer) => ({ vtep: plain(peer.vtep), macs: [...peer.macs].sort(), learned: peer.learned }))
+      .sort(byText),
   }));
-  return JSON.stringify({ ...state, networks: networks.sort(byText) });
+  return JSON.stringify({ v, vtep: plain(vtep), networks: networks.sort(byText) });
+}
+
+function plain({ ip, port }: Vtep): Vtep {
+  return { ip, port };
+}
+
+function byText(a: unknown, b: unknown): number {
+  return JSON.stringify(a) < JSON.stringify(b) ? -1 : 1;
 }

@@ -44,7 +44,7 @@ function buildOverlay(common: Common, raw: RawOverlay): Network {
     ...common,
     driver: 'overlay',
     vni: raw.vni as Vni,
-    engine: raw.engine === 'kernel' ? 'kernel' : 'auto',
+    engine: raw.engine ?? 'auto',
     peers: [...new Set((raw.peers ?? []).map(canonicalIp))],
     bum: buildBum(raw.bum),
   };

@@ -14,6 +14,7 @@ const CHECKS: readonly Check[] = [
   sharedUplinkInterface,
   missingUplink,
   duplicateVni,
+  engineConflict,
   duplicateVlan,
   passthruAlone,
   missingNetwork,
@@ -97,6 +98,22 @@ function duplicateVni({ networks }: Resolved): Problem[] {
     (network, earlier) =>
       problem(`${network.path}/vni`, 'duplicate_vni', `is the VNI of network ${earlier.name} too; give each its own`),
   );
+}
+
+/** One UDP port has one owner, the kernel's vxlan or the datapath, so one engine carries all overlays of a gateway. */
+function engineConflict({ networks }: Resolved): Problem[] {
+  const asking = [...networks.values()].flatMap(({ name, path, raw }) =>
+    raw.driver === 'overlay' && raw.engine !== undefined && raw.engine !== 'auto'
+      ? [{ name, path, engine: raw.engine }]
+      : [],
+  );
+  return asking
+    .filter(({ engine }) => engine !== asking[0]?.engine)
+    .map(({ path, engine }) => {
+      const { name = '', engine: other = '' } = asking[0] ?? {};
+      const reason = `asks for ${engine}, and network ${name} for ${other}; a gateway has one engine: give both the same, or one "auto"`;
+      return problem(`${path}/engine`, 'engine_conflict', reason);
+    });
 }
 
 function duplicateVlan({ networks }: Resolved): Problem[] {

@@ -35,6 +35,7 @@ export const bridge: NetworkDriver<BridgeNetwork> = {
       routes: [],
       nat: subnet?.family === 4 ? { bridge: name, subnet } : undefined,
       engine: undefined,
+      datapath: undefined,
       shim: name,
     };
   },

@@ -1,3 +1,4 @@
+import type { DatapathNetwork } from '../datapath/state.ts';
 import type { ObservedLink } from '../host/links.ts';
 import type { FdbRow } from '../host/fdb.ts';
 import type { HostRoute } from '../host/routes.ts';
@@ -6,6 +7,7 @@ import type { Mac } from '../model/mac.ts';
 import type { Endpoint, MacvlanMode, Network } from '../model/network.ts';
 import type { Remote } from '../model/peer.ts';
 import type { Problem } from '../model/problem.ts';
+import type { EngineChoice, EngineHost } from './engine.ts';
 
 /** What kind of link, with everything in which two links of one kind can differ. */
 export type LinkKind =
@@ -20,6 +22,8 @@ export type LinkKind =
       readonly multicast: { readonly group: string; readonly device: string } | undefined;
     }
   | { readonly type: 'macvlan'; readonly parent: string; readonly mode: MacvlanMode }
+  /** the user engine's end of a network, persistent; linkspan-datapath holds it open */
+  | { readonly type: 'tap' }
   | { readonly type: 'bridge' };
 
 /** A link that shall stand, up, in the host's namespace. */
@@ -33,10 +37,16 @@ export type LinkSpec = {
   readonly addresses: readonly string[];
 };
 
+export type MacvlanAttachment = {
+  readonly type: 'macvlan';
+  readonly parent: string;
+  readonly mode: MacvlanMode;
+  /** bytes of the largest packet that the workload may hand over unsegmented, where that is not the kernel's choice */
+  readonly gsoMax?: number;
+};
+
 /** How a workload's interface hangs on its network. */
-export type Attachment =
-  | { readonly type: 'macvlan'; readonly parent: string; readonly mode: MacvlanMode }
-  | { readonly type: 'veth'; readonly bridge: string };
+export type Attachment = MacvlanAttachment | { readonly type: 'veth'; readonly bridge: string };
 
 /** All that a network needs in the host: a driver's answer, as data. */
 export type NetworkSpec = {
@@ -48,7 +58,9 @@ export type NetworkSpec = {
   readonly routes: readonly HostRoute[];
   /** the subnet that leaves through NAT, and its bridge */
   readonly nat: { readonly bridge: string; readonly subnet: IpPrefix } | undefined;
-  readonly engine: { readonly name: string; readonly reason: string } | undefined;
+  readonly engine: EngineChoice | undefined;
+  /** what linkspan-datapath is told of it, where it carries the network */
+  readonly datapath: DatapathNetwork | undefined;
   /** the host's own interface on the network, or why it has none */
   readonly shim: string | undefined;
 };
@@ -68,6 +80,7 @@ export type HostView = {
   readonly links: readonly ObservedLink[];
   readonly underlay: Underlay | undefined;
   readonly port: number;
+  readonly engines: EngineHost;
 };
 
 /**

@@ -23,6 +23,7 @@ export const macvlan: NetworkDriver<MacvlanNetwork> = {
       routes: shim.routes,
       nat: undefined,
       engine: undefined,
+      datapath: undefined,
       shim: shim.note,
     };
   },

@@ -55,6 +55,17 @@ export function openTap(name: string): OpenTap {
   }
 }
 
+/** Opens a TAP that stands already. @throws LinkspanError where there is none of that name */
+export function attachTap(name: string): OpenTap {
+  if (libc().ifNameToIndex(name) !== 0) return openTap(name);
+  const remedy = 'linkspand makes it; if it does not, look at its log';
+  throw new LinkspanError({ code: 'tap_missing', object: name, reason: 'there is no such interface', remedy });
+}
+
+export function closeTap(tap: OpenTap): void {
+  libc().close(tap.descriptor);
+}
+
 /** The TAP outlives its descriptor from now on, and its macvlan children with it. */
 export function keepTap(tap: OpenTap): void {
   libc().ioctlValue(tap.descriptor, TUN.SETPERSIST, 1);

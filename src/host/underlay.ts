@@ -60,11 +60,11 @@ export function closeUnderlay(underlay: OpenUnderlay): void {
 }
 
 /** The port over open sockets, for the thread that calls. `base` is the address of that thread's memory. */
-export function underlayPort(open: OpenUnderlay, calls: MemoryCalls, base: number): Underlay {
+export function underlayPort(sockets: OpenUnderlay, calls: MemoryCalls, base: number): Underlay {
   return {
     // Blocks while the socket's buffer is full: the queue before it is the TAP's, which tells its senders.
-    send: (socket, messages, count) => calls.sendmmsg(open.send[socket] ?? -1, base + messages, count, 0),
-    receive: (messages, count) => calls.recvmmsg(open.receive, base + messages, count, LINUX.MSG_DONTWAIT),
+    send: (socket, messages, count) => calls.sendmmsg(sockets.send[socket] ?? -1, base + messages, count, 0),
+    receive: (messages, count) => calls.recvmmsg(sockets.receive, base + messages, count, LINUX.MSG_DONTWAIT),
   };
 }
 

@@ -26,10 +26,13 @@ export type MacvlanNetwork = Common & {
 
 export type Bum = { readonly kind: 'replicate' } | { readonly kind: 'multicast'; readonly group: string };
 
+/** What carries an overlay's frames: Linux's vxlan device, or Linkspan's own datapath. */
+export type EngineName = 'kernel' | 'user';
+
 export type OverlayNetwork = Common & {
   readonly driver: 'overlay';
   readonly vni: Vni;
-  readonly engine: 'auto' | 'kernel';
+  readonly engine: 'auto' | EngineName;
   /** Foreign VTEPs, any vendor's, given by the operator. */
   readonly peers: readonly string[];
   readonly bum: Bum;

@@ -23,6 +23,7 @@ export type ProblemCode =
   | 'missing_network'
   | 'missing_interface'
   | 'wrong_gateway'
+  | 'engine_conflict'
   | 'version_old'
   | 'version_conflict'
   // found while applying, not in the document itself

@@ -65,6 +65,20 @@ export type GatewayEvent = {
   readonly message: string;
 };
 
+/** What the datapath process says of itself, where it carries networks of this gateway. */
+export type DatapathSummary = {
+  readonly workers: string;
+  /** what its TAPs pass unsegmented, the least of them; null where none is open */
+  readonly offload: string | null;
+  readonly rss_bytes: number;
+  readonly sent_frames: number;
+  readonly sent_bytes: number;
+  readonly received_frames: number;
+  readonly received_bytes: number;
+  /** how many received frames go into a TAP at once, on average; null before the first */
+  readonly segments_per_write: number | null;
+};
+
 export type Health = { readonly ok: boolean; readonly ready: boolean; readonly reasons: readonly string[] };
 
 /** What `/v1/status` answers. */
@@ -80,5 +94,8 @@ export type GatewayStatus = {
   readonly networks: readonly NetworkStatus[];
   readonly endpoints: readonly EndpointStatus[];
   readonly peers: readonly PeerStatus[];
+  /** by reason, those that happened; counted by the user engine */
   readonly drops: Readonly<Record<string, number>>;
+  /** null: the kernel carries the networks, or the datapath does not answer */
+  readonly datapath: DatapathSummary | null;
 };

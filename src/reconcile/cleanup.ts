@@ -15,11 +15,13 @@ export async function cleanUp(
   gateway: string,
   sandboxes: Iterable<string>,
   endpoints: EndpointStore,
+  datapathSocket: string,
 ): Promise<{ readonly removed: readonly string[]; readonly failed: readonly string[] }> {
   const view = await look(
     {
       gateway,
       underlay: { address: '', port: 0 },
+      datapath: { engine: 'auto', socket: datapathSocket },
       document: NOTHING_DESIRED,
       lost: false,
       attachments: [],
@@ -33,7 +35,7 @@ export async function cleanUp(
   const failed: string[] = [];
   for (const step of view.steps) {
     const what = `${step.object}: ${step.kind}${'name' in step ? ` ${step.name}` : ''}`;
-    await execute(step, { endpoints, rememberFirewall: () => {} }).then(
+    await execute(step, { endpoints, datapathSocket, rememberFirewall: () => {} }).then(
       () => removed.push(what),
       (error: unknown) => failed.push(`${what}: ${messageOf(error)}`),
     );

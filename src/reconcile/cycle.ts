@@ -1,19 +1,22 @@
 import type { Endpoint } from '../model/network.ts';
 import { sandboxPath } from '../model/network.ts';
-import type { DesiredState } from '../model/network.ts';
+import type { DesiredState, OverlayNetwork } from '../model/network.ts';
 import type { RemotesByVni } from '../model/peer.ts';
 import type { Problem } from '../model/problem.ts';
 import type { Lease } from './effective.ts';
 import { effective } from './effective.ts';
-import { type Intent, intend } from './intend.ts';
+import { type HostFacts, type Intent, intend } from './intend.ts';
 import { observe, type Observation } from './observe.ts';
 import { type FirewallMemory, plan, type Step } from './plan.ts';
+import { datapathProblems } from './plan-datapath.ts';
 
 /** Everything a cycle starts from; asked for anew at each look, so that a cycle never works on stale wishes. */
 export type CycleInput = {
   readonly gateway: string;
   /** VTEP address, or empty for the default route's source; and its UDP port */
   readonly underlay: { readonly address: string; readonly port: number };
+  /** engine of networks that say auto, and the socket of linkspan-datapath (empty: there is none) */
+  readonly datapath: { readonly engine: OverlayNetwork['engine']; readonly socket: string };
   readonly document: DesiredState;
   /** the document is empty only because it was lost: what runs is kept until the next one comes */
   readonly lost: boolean;
@@ -62,14 +65,28 @@ export async function look(input: CycleInput, memory: FirewallMemory): Promise<C
   for (const lease of wanted.staleLeases) leases.remove(lease);
   for (const lease of wanted.newLeases) leases.put(lease);
   const paths = new Set([...wanted.desired.endpoints.map((e) => sandboxPath(e.sandbox)), ...input.otherSandboxes]);
-  const seen = await observe(input.underlay.address, paths);
-  const view = { gateway, links: seen.links, underlay: seen.underlay, port: input.underlay.port };
-  const intent = intend(wanted.desired, input.remotes, view, seen.forwarding.host);
+  const seen = await observe({
+    underlayAddress: input.underlay.address,
+    sandboxPaths: paths,
+    datapathSocket: input.datapath.socket,
+    overlays: wanted.desired.networks.some((network) => network.driver === 'overlay'),
+  });
+  const intent = intend(wanted.desired, input.remotes, factsOf(input, seen), seen.forwarding.host);
   const planned = plan(intent, seen, gateway, memory);
-  const problems = new Map([...wanted.problems, ...planned.waiting, ...(input.lost ? [LOST] : [])]);
+  const silent = datapathProblems(intent, seen, input.datapath.socket);
+  const problems = new Map([...wanted.problems, ...planned.waiting, ...silent, ...(input.lost ? [LOST] : [])]);
   const { document } = input;
   const steps = input.lost ? [] : planned.steps;
   return { document, complete: false, desired: wanted.desired, intent, seen, steps, problems };
+}
+
+function factsOf({ gateway, underlay, datapath }: CycleInput, seen: Observation): HostFacts {
+  const engines = {
+    vxlan: seen.vxlan,
+    preferred: datapath.engine,
+    datapath: { socket: datapath.socket, running: seen.datapath !== undefined },
+  };
+  return { gateway, links: seen.links, underlay: seen.underlay, port: underlay.port, engines };
 }
 
 function remoteAddresses(input: CycleInput): ReadonlyMap<string, ReadonlySet<string>> {

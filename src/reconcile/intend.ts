@@ -1,4 +1,6 @@
+import type { DatapathState } from '../datapath/state.ts';
 import { type EndpointSpec, type HostView, type LinkSpec, type NetworkSpec, waitingFor } from '../drivers/driver.ts';
+import type { EngineHost } from '../drivers/engine.ts';
 import { endpointAlias, linkName } from '../drivers/naming.ts';
 import { specify } from '../drivers/registry.ts';
 import type { FdbRow } from '../host/fdb.ts';
@@ -22,13 +24,20 @@ export type Intent = {
   readonly firewall: string;
   /** interfaces that must forward where the host as a whole does not: a NAT network's packets, and their answers */
   readonly forwarding: readonly string[];
+  /** what linkspan-datapath shall carry; undefined where no network is for it */
+  readonly datapath: DatapathState | undefined;
   readonly networks: ReadonlyMap<string, NetworkSpec>;
   /** by object: what each network waits for */
   readonly waiting: ReadonlyMap<string, Problem>;
 };
 
+/** A host as observed; what the networks want of it is added here. */
+export type HostFacts = Omit<HostView, 'engines'> & { readonly engines: Omit<EngineHost, 'networks'> };
+
 /** Asks each network's driver, and collects the answers. Pure. */
-export function intend(desired: DesiredState, remotes: RemotesByVni, host: HostView, hostForwards: boolean): Intent {
+export function intend(desired: DesiredState, remotes: RemotesByVni, facts: HostFacts, hostForwards: boolean): Intent {
+  const overlays = desired.networks.flatMap((network) => (network.driver === 'overlay' ? [network] : []));
+  const host: HostView = { ...facts, engines: { ...facts.engines, networks: overlays } };
   const networks = new Map<string, NetworkSpec>();
   const waiting = new Map<string, Problem>();
   for (const network of desired.networks) {
@@ -56,9 +65,16 @@ export function intend(desired: DesiredState, remotes: RemotesByVni, host: HostV
     routes: specs.flatMap((spec) => spec.routes),
     firewall: natRules(nats, !hostForwards),
     forwarding: nats.length === 0 ? [] : [...new Set([...nats.map((nat) => nat.bridge), ...routed(host)])],
+    datapath: datapathState(specs, host),
     networks,
     waiting,
   };
+}
+
+function datapathState(specs: readonly NetworkSpec[], { underlay, port }: HostView): DatapathState | undefined {
+  const networks = specs.flatMap((spec) => spec.datapath ?? []);
+  if (underlay === undefined || networks.length === 0) return undefined;
+  return { v: 1, vtep: { ip: underlay.address, port }, networks };
 }
 
 /** Where an answer to a masqueraded packet may come in: wherever this host has an IPv4 address. */

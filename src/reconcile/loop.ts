@@ -145,7 +145,11 @@ export class ReconcileLoop {
     const { log, endpoints } = this.#options;
     const what = nameOf(step);
     try {
-      await execute(step, { endpoints, rememberFirewall: (memory) => (this.#firewall = memory) });
+      await execute(step, {
+        endpoints,
+        datapathSocket: this.#options.input().datapath.socket,
+        rememberFirewall: (memory) => (this.#firewall = memory),
+      });
       log.info(`${step.object}: ${what}`);
     } catch (error) {
       this.#backoff.failed(step.object, messageOf(error));

@@ -1,6 +1,9 @@
 import { readFdb } from '../host/fdb.ts';
 import type { FdbRow } from '../host/fdb.ts';
 import { type ObservedFirewall, readFirewall } from '../host/firewall.ts';
+import { readDatapath } from '../host/datapath-client.ts';
+import { hasVxlan } from '../host/vxlan.ts';
+import type { DatapathStatus } from '../datapath/status.ts';
 import { type ObservedForwarding, readForwarding } from '../host/forwarding.ts';
 import type { Underlay } from '../drivers/driver.ts';
 import { type ObservedLink, readLinks } from '../host/links.ts';
@@ -17,16 +20,28 @@ export type Observation = {
   readonly firewall: ObservedFirewall | undefined;
   readonly forwarding: ObservedForwarding;
   readonly underlay: Underlay | undefined;
+  /** whether the kernel has vxlan */
+  readonly vxlan: boolean;
+  /** what linkspan-datapath says of itself; undefined where it does not answer */
+  readonly datapath: DatapathStatus | undefined;
   /** by namespace path; undefined where the namespace is gone */
   readonly sandboxes: ReadonlyMap<string, ObservedSandbox | undefined>;
 };
 
-/**
- * Reads everything that Linkspan manages, in the own namespace and in the given sandboxes.
- * @param underlayAddress the VTEP address of the bootstrap file, or empty for the default route's source
- */
-export async function observe(underlayAddress: string, sandboxPaths: ReadonlySet<string>): Promise<Observation> {
-  const [found, fdb, routes, firewall, forwarding, source, sandboxes] = await Promise.all([
+export type ObserveOptions = {
+  /** the VTEP address of the bootstrap file, or empty for the default route's source */
+  readonly underlayAddress: string;
+  readonly sandboxPaths: ReadonlySet<string>;
+  /** of linkspan-datapath; empty: there is none */
+  readonly datapathSocket: string;
+  /** whether it matters if the kernel has vxlan: to ask loads its module */
+  readonly overlays: boolean;
+};
+
+/** Reads everything that Linkspan manages, in the own namespace and in the given sandboxes. */
+export async function observe(options: ObserveOptions): Promise<Observation> {
+  const { underlayAddress, sandboxPaths, datapathSocket } = options;
+  const [found, fdb, routes, firewall, forwarding, source, datapath, sandboxes] = await Promise.all([
     readLinks(),
     readFdb(),
     readRoutes(),
@@ -34,11 +49,13 @@ export async function observe(underlayAddress: string, sandboxPaths: ReadonlySet
     readForwarding(),
     // canonical, as the kernel writes it
     underlayAddress === '' ? defaultSource() : parseIp(underlayAddress),
+    datapathSocket === '' ? undefined : readDatapath(datapathSocket),
     Promise.all([...sandboxPaths].map(async (path) => [path, await readSandbox(path)] as const)),
   ]);
   const links = found.map((link) => (link.ours && link.kind === 'vxlan' ? withGro(link) : link));
   const underlay = findUnderlay(links, source);
-  return { links, fdb, routes, firewall, forwarding, underlay, sandboxes: new Map(sandboxes) };
+  const vxlan = options.overlays && (await hasVxlan(found));
+  return { links, fdb, routes, firewall, forwarding, underlay, vxlan, datapath, sandboxes: new Map(sandboxes) };
 }
 
 function withGro(link: ObservedLink): ObservedLink {

@@ -12,6 +12,7 @@ import { type Adjustment, hasChanges } from './plan-links.ts';
 
 type EndpointsPlan = {
   readonly detach: readonly Step[];
+  readonly move: readonly Step[];
   readonly attach: readonly Step[];
   readonly waiting: ReadonlyMap<string, Problem>;
 };
@@ -25,6 +26,7 @@ export function planEndpoints(
   gone: ReadonlySet<string>,
 ): EndpointsPlan {
   const detach: Step[] = [...unwanted(intent, seen, gateway)];
+  const move: Step[] = [];
   const attach: Step[] = [];
   const waiting = new Map<string, Problem>();
   for (const spec of intent.endpoints) {
@@ -32,30 +34,45 @@ export function planEndpoints(
     const rival = sandbox && nameRival(spec, sandbox, intent, seen);
     if (sandbox === undefined) waiting.set(spec.object, noSandbox(spec));
     else if (rival !== undefined) waiting.set(spec.object, interfaceTaken(spec, rival));
-    else planOne(spec, sandbox.links, { links: seen.links, gone }, { detach, attach, waiting });
+    else planOne(spec, sandbox.links, { links: seen.links, gone }, { detach, move, attach, waiting });
   }
-  return { detach, attach, waiting };
+  return { detach, move, attach, waiting };
 }
 
-type Collected = { detach: Step[]; attach: Step[]; waiting: Map<string, Problem> };
+type Collected = { detach: Step[]; move: Step[]; attach: Step[]; waiting: Map<string, Problem> };
 
 type Host = { readonly links: readonly ObservedLink[]; readonly gone: ReadonlySet<string> };
 
 function planOne(spec: EndpointSpec, links: readonly ObservedLink[], host: Host, into: Collected): void {
   const path = sandboxPath(spec.endpoint.sandbox);
-  const have = links.find((link) => link.ours && splitAlias(link.alias).alias === spec.alias);
+  const { object } = spec;
+  const own = links.filter((link) => link.ours && splitAlias(link.alias).alias === spec.alias);
+  const have = own.find((link) => link.name === spec.endpoint.interface) ?? own[0];
+  for (const { name } of own.filter((link) => link !== have)) {
+    into.detach.push({
+      kind: 'link.delete',
+      object,
+      sandbox: path,
+      name,
+      reason: 'left by a move that was interrupted',
+    });
+  }
   const reason = have === undefined ? undefined : incompatible(spec, have, host);
+  const move = have && reason === undefined ? moveOf(spec, have, host.links) : undefined;
+  if (move !== undefined) {
+    into.move.push(move);
+    return;
+  }
   if (have !== undefined && reason === undefined) {
     const changes = drift(spec, have);
-    const { object } = spec;
     if (hasChanges(changes)) into.attach.push({ kind: 'link.adjust', object, sandbox: path, name: have.name, changes });
     into.attach.push(...hostEndDrift(spec, host.links));
     return;
   }
   if (have !== undefined && reason !== undefined) {
-    into.detach.push({ kind: 'endpoint.detach', object: spec.object, sandbox: path, name: have.name, reason });
+    into.detach.push({ kind: 'endpoint.detach', object, sandbox: path, name: have.name, reason });
   }
-  into.attach.push({ kind: 'endpoint.attach', object: spec.object, spec });
+  into.attach.push({ kind: 'endpoint.attach', object, spec });
 }
 
 /** Interfaces of this gateway in a sandbox whose endpoint is gone, or has moved to another sandbox. */
@@ -96,7 +113,7 @@ function interfaceTaken(spec: EndpointSpec, owner: string): Problem {
   return { path: `/spec/workloads/${workload}/networks/${network}/interface`, code: 'name_taken', message };
 }
 
-/** Why the interface must be made anew, or undefined. */
+/** Why the interface must be made anew, all that the workload set on it lost, or undefined. */
 function incompatible(spec: EndpointSpec, have: ObservedLink, host: Host): string | undefined {
   const { attachment } = spec;
   if (have.name !== spec.endpoint.interface) return `is named ${have.name} and shall be ${spec.endpoint.interface}`;
@@ -105,12 +122,23 @@ function incompatible(spec: EndpointSpec, have: ObservedLink, host: Host): strin
   const reason = otherMemo(spec, have);
   if (reason !== undefined) return reason;
   if (attachment.type === 'veth') return undefined;
-  if (host.gone.has(attachment.parent)) return `goes with ${attachment.parent}, which is made anew`;
   const parent = host.links.find((link) => link.name === attachment.parent);
-  if (have.parent !== parent?.index) return `hangs on another interface than ${attachment.parent}`;
+  const onIt = have.parent === parent?.index;
+  if (onIt && host.gone.has(attachment.parent)) return `goes with ${attachment.parent}, which is made anew`;
+  // Such a child has its parent's MAC, so nothing of it can be kept on another.
+  if (!onIt && attachment.mode === 'passthru') return `hangs on another interface than ${attachment.parent}`;
   return have.data['mode'] === attachment.mode
     ? undefined
     : `has mode ${String(have.data['mode'])} and shall have ${attachment.mode}`;
+}
+
+/** An interface that is right in all but its parent moves: to the network's other engine, or to its new uplink. */
+function moveOf(spec: EndpointSpec, have: ObservedLink, host: readonly ObservedLink[]): Step | undefined {
+  const { attachment: to, object } = spec;
+  if (to.type === 'veth') return undefined;
+  if (have.parent === host.find((link) => link.name === to.parent)?.index) return undefined;
+  const from = host.find((link) => link.index === have.parent)?.name;
+  return { kind: 'endpoint.move', object, spec, to, from, reason: `hangs on another interface than ${to.parent}` };
 }
 
 /** What cannot be changed in place: gateways, and anything at all where the alias has only a digest of what was set. */
@@ -144,8 +172,9 @@ function drift(spec: EndpointSpec, have: ObservedLink): Adjustment {
 function hostEndDrift(spec: EndpointSpec, host: readonly ObservedLink[]): readonly Step[] {
   if (spec.attachment.type !== 'veth') return [];
   const end = host.find((link) => link.name === spec.hostEnd);
-  const wrong = end?.ours && (end.master !== spec.attachment.bridge || !end.up);
+  const { mtu } = spec;
+  const wrong = end?.ours && (end.master !== spec.attachment.bridge || !end.up || end.mtu !== mtu);
   if (!wrong) return [];
-  const changes = { master: spec.attachment.bridge, up: true as const, addAddresses: [], removeAddresses: [] };
+  const changes = { mtu, master: spec.attachment.bridge, up: true as const, addAddresses: [], removeAddresses: [] };
   return [{ kind: 'link.adjust', object: spec.object, sandbox: undefined, name: spec.hostEnd, changes }];
 }

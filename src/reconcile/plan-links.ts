@@ -51,7 +51,7 @@ export function planLinks(intent: Intent, seen: Observation): LinksPlan {
 
 /** This namespace may itself be a workload's sandbox: what another gateway put into it bears our group, but no such name. */
 function isMadeHere(link: ObservedLink): boolean {
-  return link.ours && /^ls[xbspt]-/.test(link.name);
+  return link.ours && /^ls[xubspt]-/.test(link.name);
 }
 
 /** A network that waits (its underlay or uplink lost, say) keeps what it has: waiting is no reason to tear down. */
@@ -70,7 +70,9 @@ function objectOf(link: ObservedLink): string {
 /** Why a link of ours must be made anew, or undefined. Only what we set is compared. */
 function incompatible(want: LinkSpec, have: ObservedLink, links: readonly ObservedLink[]): string | undefined {
   const { kind } = want;
-  if (have.kind !== kind.type) return `is a ${have.kind} and shall be a ${kind.type}`;
+  if (kindOf(have) !== kind.type) return `is a ${kindOf(have)} and shall be a ${kind.type}`;
+  if (kind.type === 'tap')
+    return have.data['vnet_hdr'] === true ? undefined : 'passes no unsegmented packets (vnet_hdr)';
   if (kind.type === 'vxlan') return otherVxlan(kind, have.data) ?? otherDevice(kind, have.data);
   if (kind.type === 'macvlan') {
     const parent = links.find((link) => link.name === kind.parent);
@@ -78,6 +80,11 @@ function incompatible(want: LinkSpec, have: ObservedLink, links: readonly Observ
     if (have.data['mode'] !== kind.mode) return `has mode ${String(have.data['mode'])} and shall have ${kind.mode}`;
   }
   return undefined;
+}
+
+/** The kernel's module for TAPs is `tun`, which makes two kinds of link. */
+function kindOf(have: ObservedLink): string {
+  return have.kind === 'tun' ? String(have.data['type']) : have.kind;
 }
 
 function otherVxlan(kind: Vxlan, data: ObservedLink['data']): string | undefined {

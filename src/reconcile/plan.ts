@@ -1,4 +1,5 @@
-import type { EndpointSpec, LinkSpec } from '../drivers/driver.ts';
+import type { DatapathState } from '../datapath/state.ts';
+import type { EndpointSpec, LinkSpec, MacvlanAttachment } from '../drivers/driver.ts';
 import type { FdbRow } from '../host/fdb.ts';
 import type { HostRoute } from '../host/routes.ts';
 import type { Problem } from '../model/problem.ts';
@@ -6,12 +7,19 @@ import { planEndpoints } from './plan-endpoints.ts';
 import type { Intent } from './intend.ts';
 import { GUARD_CHAIN } from './nat.ts';
 import type { Observation } from './observe.ts';
+import { holders, planDatapath } from './plan-datapath.ts';
 import { type Adjustment, planLinks } from './plan-links.ts';
 
 /** One change of the host, as data; `object` is whose it is, for status and backoff. */
 export type Step = { readonly object: string } & (
   | { readonly kind: 'endpoint.detach'; readonly sandbox: string; readonly name: string; readonly reason: string }
-  | { readonly kind: 'link.delete'; readonly name: string; readonly reason: string }
+  | {
+      readonly kind: 'link.delete';
+      /** undefined: in the host */
+      readonly sandbox?: string;
+      readonly name: string;
+      readonly reason: string;
+    }
   | { readonly kind: 'link.create'; readonly link: LinkSpec }
   | {
       readonly kind: 'link.adjust';
@@ -29,6 +37,15 @@ export type Step = { readonly object: string } & (
   | { readonly kind: 'firewall.apply'; readonly body: string }
   | { readonly kind: 'forwarding.set'; readonly devices: readonly string[]; readonly on: boolean }
   | { readonly kind: 'endpoint.attach'; readonly spec: EndpointSpec }
+  | {
+      readonly kind: 'endpoint.move';
+      readonly spec: EndpointSpec;
+      readonly to: MacvlanAttachment;
+      /** the parent so far, where it is still there */
+      readonly from: string | undefined;
+      readonly reason: string;
+    }
+  | { readonly kind: 'datapath.set'; readonly state: DatapathState }
 );
 
 export type Plan = { readonly steps: readonly Step[]; readonly waiting: ReadonlyMap<string, Problem> };
@@ -38,22 +55,49 @@ export type FirewallMemory = { readonly body: string; readonly fingerprint: stri
 
 /**
  * Compares what shall stand with what does. Pure. The order is the order of safety: what goes away leaves first (names
- * and parents become free), tables are filled before a workload appears behind them.
+ * and parents become free), tables are filled before a workload appears behind them. Only what workloads still use waits:
+ a parent from which one is to move stays until a later look finds nobody on it, and with it, where it is a vxlan device, the UDP
+ port that the datapath shall have; and TAPs go last, when the datapath has been told to let go of them.
  */
 export function plan(intent: Intent, seen: Observation, gateway: string, memory: FirewallMemory): Plan {
   const links = planLinks(intent, seen);
   const gone = new Set(links.remove.flatMap((step) => (step.kind === 'link.delete' ? [step.name] : [])));
   const endpoints = planEndpoints(intent, seen, gateway, gone);
+  const left = new Set(endpoints.move.map((step) => (step.kind === 'endpoint.move' ? step.from : undefined)));
+  const vacant = links.remove.filter((step) => step.kind !== 'link.delete' || !left.has(step.name));
+  const [taps, others] = split(vacant, (step) => isTap(step, intent, seen));
+  const staying = holders(seen).filter((link) => !others.some((step) => deletes(step, link.name)));
+  const datapath = planDatapath(intent, seen, staying);
   const steps = [
     ...endpoints.detach,
-    ...links.remove,
+    ...others,
+    ...datapath.release,
     ...links.make,
     ...planFdb(intent, seen, gone),
     ...planRoutes(intent, seen, gone),
     ...planFirewall(intent, seen, memory),
+    ...endpoints.move,
+    ...datapath.set,
     ...endpoints.attach,
+    ...taps,
   ];
   return { steps, waiting: new Map([...intent.waiting, ...endpoints.waiting]) };
+}
+
+function deletes(step: Step, name: string): boolean {
+  return step.kind === 'link.delete' && step.name === name;
+}
+
+/** A TAP that is no longer wanted at all; one that is made anew under its name has to go before. */
+function isTap(step: Step, intent: Intent, seen: Observation): boolean {
+  return (
+    seen.links.some((link) => link.kind === 'tun' && deletes(step, link.name)) &&
+    !intent.links.some((link) => deletes(step, link.name))
+  );
+}
+
+function split<T>(items: readonly T[], test: (item: T) => boolean): readonly [readonly T[], readonly T[]] {
+  return [items.filter((item) => test(item)), items.filter((item) => !test(item))];
 }
 
 const rowKey = (row: FdbRow): string => `${row.mac} ${row.ip} ${row.port ?? ''}`;

@@ -74,9 +74,13 @@ export const BOOTSTRAP_KEYS: Readonly<Record<string, BootstrapKey>> = {
   'control.socket': { default: '/run/linkspan/linkspan.sock', doc: 'the control socket', format: socketPath },
   'datapath.engine': {
     default: 'auto',
-    doc: 'engine of overlay networks that name none: auto or kernel (user: not in this version)',
-    // Refused, never ignored: whoever sets `user` has a kernel without vxlan.
-    format: oneOf('auto', 'kernel'),
+    doc: "engine of overlay networks that name none: kernel (Linux's vxlan), user (linkspan-datapath), or auto: kernel where the kernel has vxlan",
+    format: oneOf('auto', 'kernel', 'user'),
+  },
+  'datapath.workers': {
+    default: 'auto',
+    doc: 'threads of the user engine: one, two (one for each direction), or auto: two where there are more than two cores',
+    format: oneOf('auto', 'one', 'two'),
   },
   'datapath.socket': { default: '/run/linkspan/datapath.sock', doc: "the datapath's socket", format: socketPath },
   'status.listen': { default: '127.0.0.1:8479', doc: 'where the status page and API listen', format: listen },

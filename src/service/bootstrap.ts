@@ -27,7 +27,11 @@ export type Bootstrap = {
   };
   readonly state: { readonly path: string };
   readonly control: { readonly socket: string };
-  readonly datapath: { readonly engine: 'auto' | 'kernel'; readonly socket: string };
+  readonly datapath: {
+    readonly engine: 'auto' | 'kernel' | 'user';
+    readonly workers: 'auto' | 'one' | 'two';
+    readonly socket: string;
+  };
   readonly status: { readonly listen: string };
   /** empty: off */
   readonly docker: { readonly pluginSocket: string; readonly engineSocket: string };

@@ -1,8 +1,10 @@
+import type { DatapathStatus } from '../datapath/status.ts';
 import type { Network } from '../model/network.ts';
 import type { RemotesByVni } from '../model/peer.ts';
 import type { ConfigStatus, GatewayStatus, Health, PeerStatus } from '../model/status.ts';
 import type { CycleView } from '../reconcile/cycle.ts';
 import type { Bootstrap } from '../service/bootstrap.ts';
+import { datapathParts } from './datapath-summary.ts';
 import { endpointStatuses, networkStatuses } from './snapshot.ts';
 
 /** Longer than the regular cycle and its retries: older means that the loop has stopped turning. */
@@ -20,6 +22,8 @@ export type StatusParts = {
   readonly view: CycleView | undefined;
   readonly remotes: RemotesByVni;
   readonly peers: readonly PeerStatus[];
+  /** the latest answer of the datapath process, where there is one */
+  readonly datapath: DatapathStatus | undefined;
 };
 
 /** The whole state, put together from its parts. */
@@ -37,7 +41,7 @@ export function gatewayStatus(parts: StatusParts): GatewayStatus {
     networks: view ? networkStatuses(view, remotes) : [],
     endpoints: view ? endpointStatuses(view) : [],
     peers: [...parts.peers, ...staticPeers(view?.desired.networks ?? [])],
-    drops: {},
+    ...datapathParts(view, parts.datapath),
   };
 }
 

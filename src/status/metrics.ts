@@ -11,7 +11,7 @@ type Metric = {
 
 /** The state in Prometheus' text format, version 0.0.4; every name begins with `linkspan_`. */
 export function metrics(status: GatewayStatus): string {
-  return [...gatewayMetrics(status), ...objectMetrics(status)]
+  return [...gatewayMetrics(status), ...objectMetrics(status), ...datapathMetrics(status.datapath)]
     .filter((one) => one.samples.length > 0)
     .map(text)
     .join('');
@@ -60,13 +60,38 @@ function objectMetrics(status: GatewayStatus): readonly Metric[] {
       '1 while a wanted endpoint is attached.',
       endpoints.map((one) => [{ workload: one.workload, network: one.network }, one.state === 'attached' ? 1 : 0]),
     ),
-    {
-      name: 'drops_total',
-      type: 'counter',
-      help: 'Frames dropped, by reason.',
-      samples: Object.entries(drops).map(([reason, count]) => [{ reason }, count]),
-    },
+    counter(
+      'drops_total',
+      'Frames dropped, by reason.',
+      Object.entries(drops).map(([reason, count]) => [{ reason }, count]),
+    ),
   ];
+}
+
+function datapathMetrics(datapath: GatewayStatus['datapath']): readonly Metric[] {
+  if (datapath === null) return [];
+  const { workers, offload, sent_frames: sent, received_frames: received } = datapath;
+  return [
+    gauge('datapath_info', 'How the user engine runs; always 1.', [[{ workers, offload: offload ?? 'none' }, 1]]),
+    gauge('datapath_resident_memory_bytes', 'Resident memory of the datapath.', single(datapath.rss_bytes)),
+    counter('datapath_frames_total', 'Frames carried by the user engine.', [
+      [{ direction: 'sent' }, sent],
+      [{ direction: 'received' }, received],
+    ]),
+    counter('datapath_bytes_total', 'Bytes of frames carried by the user engine.', [
+      [{ direction: 'sent' }, datapath.sent_bytes],
+      [{ direction: 'received' }, datapath.received_bytes],
+    ]),
+    gauge(
+      'datapath_segments_per_write',
+      'Received frames that go into a TAP at once.',
+      datapath.segments_per_write === null ? [] : single(datapath.segments_per_write),
+    ),
+  ];
+}
+
+function counter(name: string, help: string, samples: readonly Sample[]): Metric {
+  return { name, type: 'counter', help, samples };
 }
 
 function gauge(name: string, help: string, samples: readonly Sample[]): Metric {

@@ -1,5 +1,5 @@
 import { splitAlias } from '../drivers/naming.ts';
-import { FLOOD } from '../host/fdb.ts';
+import { FLOOD, type FdbRow } from '../host/fdb.ts';
 import type { ObservedLink } from '../host/links.ts';
 import { formatIpPrefix } from '../model/ip.ts';
 import { type Endpoint, endpointKey, type Network, sandboxPath } from '../model/network.ts';
@@ -62,14 +62,13 @@ function stateOf(there: boolean, failed: boolean): EndpointStatus['state'] {
   return there ? 'attached' : 'waiting';
 }
 
-/** The forwarding tables as the kernel holds them, with the gateway behind each VTEP, and our own workloads' MACs. */
+/** The forwarding tables of both engines, with the gateway behind each VTEP, and our own workloads' MACs. */
 export function fdbEntries(view: CycleView, remotes: RemotesByVni, gateway: string): readonly FdbEntry[] {
   return view.desired.networks.flatMap((network): readonly FdbEntry[] => {
     if (network.driver !== 'overlay') return [];
     const { name, vni } = network;
-    const device = view.intent.links.find((link) => link.object === `network/${name}`)?.name ?? '';
     const owners = new Map((remotes.get(vni) ?? []).map((remote) => [remote.vtep.ip, remote.gateway]));
-    const remote = (view.seen.fdb.get(device) ?? []).map((row): FdbEntry => {
+    const remote = tableOf(view, name).map((row): FdbEntry => {
       const owner = owners.get(row.ip);
       const known = owner === undefined ? 'static' : 'peer';
       const origin = row.mac === FLOOD ? 'flood' : known;
@@ -82,4 +81,16 @@ export function fdbEntries(view: CycleView, remotes: RemotesByVni, gateway: stri
     });
     return [...local, ...remote];
   });
+}
+
+/** As the kernel holds it, or as the datapath was told. */
+function tableOf(view: CycleView, network: string): readonly Pick<FdbRow, 'mac' | 'ip'>[] {
+  const device = view.intent.links.find((link) => link.object === `network/${network}`)?.name ?? '';
+  const told = view.intent.networks.get(network)?.datapath;
+  if (told === undefined) return view.seen.fdb.get(device) ?? [];
+  const targets = told.group === null ? told.peers.map((peer) => peer.vtep.ip) : [told.group];
+  return [
+    ...targets.map((ip) => ({ mac: FLOOD, ip })),
+    ...told.peers.flatMap(({ vtep, macs }) => macs.map((mac) => ({ mac, ip: vtep.ip }))),
+  ];
 }

@@ -160,11 +160,19 @@ describe('what cannot be carried is dropped and counted', () => {
       expect(dropsOf(plain(ethernet(inner).bytes))).toEqual({ nested: 1 });
     expectCut([plain(ethernet(ip4(udp(bytesOf(60), { source: 4789 }))).bytes)]);
   });
+  test('headers longer than there is room for: malformed', () => {
+    const extension = { kind: 0, bytes: Buffer.alloc(256) };
+    extension.bytes.writeUInt8(31, 1);
+    const layer = tcp(bytesOf(3000));
+    expect(dropsOf(superFrame(ethernet(ip6(layer, { extension })), GSO.TCPV6, 1000))).toEqual({ malformed: 3 });
+  });
   test('headers that are not whole are not read', () => {
     // What lies behind the IP packet looks like the rest of a header: a port of VXLAN's, an MSS option.
     const [behindUdp, behindTcp] = [Buffer.from('000012b500100001', 'hex'), Buffer.from('0204ffff'.repeat(10), 'hex')];
     const cutUdp = ethernet(ip4(udp(Buffer.alloc(0)))).bytes.subarray(0, 34);
     cutUdp.writeUInt16BE(20, 16);
+    const data = { flags: FLAG.SYN, options: Buffer.alloc(4, 1) };
+    expectCut([plain(ethernet(ip4(tcp(behindTcp, data))).bytes)]);
     const syn = ethernet(ip4(tcp(Buffer.alloc(0), { flags: FLAG.SYN }))).bytes;
     syn.writeUInt8(0xf0, 34 + 12);
     for (const frame of [Buffer.concat([cutUdp, behindUdp]), Buffer.concat([syn, behindTcp])])
@@ -287,7 +295,7 @@ function flooded(frames: readonly Buffer[], count: number): Map<string, Buffer[]
 
 describe('to everybody in the network', () => {
   const PEERS = 1500;
-  test.each([1, 3, PEERS])(
+  test.each([1, 3, 700, PEERS])(
     'each of %i peers gets each frame once, whole, also where the messages do not suffice',
     (count) => {
       const broadcast = { to: 'ffffffffffff' };

@@ -171,13 +171,43 @@ describe('what the cross-checks refuse', () => {
   });
 });
 
+describe('a gateway has one engine', () => {
+  const asking = (...engines: (string | undefined)[]): string[] =>
+    problemsOf(
+      parse(
+        document(
+          Object.fromEntries(
+            engines.map((engine, n) => [`n${n}`, overlay(n + 1, engine === undefined ? {} : { engine })]),
+          ),
+        ),
+      ),
+    );
+
+  test('so networks that ask for different ones are refused, each that differs from the first', () => {
+    expect(asking('auto', 'kernel', undefined, 'user', 'user')).toEqual([
+      `engine_conflict ${NET}/n3/engine`,
+      `engine_conflict ${NET}/n4/engine`,
+    ]);
+    const result = parse(document({ a: overlay(1, { engine: 'user' }), b: overlay(2, { engine: 'kernel' }) }));
+    const [problem] = result.ok ? [] : result.problems;
+    expect(problem?.message).toContain('asks for kernel, and network a for user; a gateway has one engine: give both');
+  });
+
+  test.each([
+    ['user', 'auto'],
+    ['user', 'user'],
+    ['kernel', undefined],
+  ])('and %s with %s is no conflict', (one, other) => {
+    expect(asking(one, other)).toEqual([]);
+  });
+});
+
 describe('what this version does not do yet is refused, never ignored', () => {
   test.each<[string, Json]>([
     ['/spec/networks/n/driver', document({ n: { driver: 'ipvlan', uplink: 'lan' } })],
     ['/spec/networks/n/vlan', document({ n: macvlan({ vlan: 110 }) })],
     ['/spec/networks/n/stretch', document({ n: overlay(1, { stretch: { uplink: 'lan', vlan: 1 } }) })],
     ['/spec/networks/n/guards', document({ n: overlay(1, { guards: { dhcp: 'block' } }) })],
-    ['/spec/networks/n/engine', document({ n: overlay(1, { engine: 'user' }) })],
     ['/spec/networks/n/icc', document({ n: bridge('10.0.0.0/24', { icc: false }) })],
     [
       '/spec/networks/n/address',

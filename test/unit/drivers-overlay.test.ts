@@ -14,6 +14,7 @@ const HOST: HostView = {
   links: [],
   underlay: { address: OWN, device: 'wan0', mtu: 1500, joins: true },
   port: 4789,
+  engines: { vxlan: true, preferred: 'auto', datapath: { socket: '', running: false }, networks: [] },
 };
 const network: OverlayNetwork = {
   driver: 'overlay',

@@ -9,7 +9,13 @@ import { link, UNDERLAY } from './support/kernel.ts';
 import { desired } from './support/planning.ts';
 import { mac } from './support/values.ts';
 
-const HOST: HostView = { gateway: 'gw-a', links: FOREIGN, underlay: UNDERLAY, port: 4789 };
+const ENGINES: HostView['engines'] = {
+  vxlan: true,
+  preferred: 'auto',
+  datapath: { socket: '/run/dp.sock', running: true },
+  networks: [],
+};
+const HOST: HostView = { gateway: 'gw-a', links: FOREIGN, underlay: UNDERLAY, port: 4789, engines: ENGINES };
 
 /** The driver's answer for a network `net` with a workload at each address. */
 function answer(
@@ -188,6 +194,76 @@ describe('overlay', () => {
     expect(held({})).toMatchObject({ code: 'name_taken', message: expect.stringContaining('delete flannel.5') });
     expect(held({ ours: true })).not.toHaveProperty('code');
     expect(held({ data: { id: 5, port: 8472 } })).not.toHaveProperty('code');
+  });
+});
+
+describe('overlay by the user engine', () => {
+  const raw = (rest: Json = {}): Json => overlay(5, { engine: 'user', ...rest });
+  const [ONE, TWO] = [mac('02:00:00:00:00:01'), mac('02:00:00:00:00:02')];
+
+  test('has a TAP with the same MTU, whose children hand over what fits one send', () => {
+    const spec = specOf(raw({ mtu: 1400 }));
+    const alias = 'linkspan:gw-a:network/net/tap';
+    const common = { object: 'network/net', mtu: 1400, addresses: [] };
+    expect(spec.links).toEqual([{ name: 'lsu-net', alias, kind: { type: 'tap' }, ...common }]);
+    expect(spec.attachment).toEqual({ type: 'macvlan', parent: 'lsu-net', mode: 'bridge', gsoMax: 61_000 });
+    expect(specOf(raw()).mtu).toBe(1450);
+    expect({ fdb: spec.fdb, engine: spec.engine }).toEqual({ fdb: [], engine: { name: 'user', reason: 'asked for' } });
+  });
+
+  test('tells the datapath each VTEP once, and learns behind the operator’s alone', () => {
+    const remotes = [
+      peer('gw-b', '192.0.2.2', 4789, ONE),
+      peer('gw-b2', '192.0.2.2', 4789, ONE, TWO),
+      peer('gw-c', '192.0.2.3', 4790),
+      peer('gw-d', '2001:db8::4'),
+      peer('old', UNDERLAY.address),
+    ];
+    const { datapath } = specOf(raw({ peers: ['203.0.113.9', '192.0.2.1'] }), {}, [], remotes);
+    expect(datapath).toEqual({
+      vni: 5,
+      tap: 'lsu-net',
+      mtu: 1450,
+      tagged: false,
+      bumPps: null,
+      group: null,
+      peers: [
+        { vtep: { ip: '203.0.113.9', port: 4789 }, macs: [], learned: true },
+        { vtep: { ip: '192.0.2.2', port: 4789 }, macs: [ONE, TWO], learned: false },
+        { vtep: { ip: '192.0.2.3', port: 4790 }, macs: [], learned: false },
+      ],
+    });
+    expect(specOf(raw({ bum: { multicast: '239.1.1.10' } })).datapath?.group).toBe('239.1.1.10');
+  });
+
+  test('waits for the datapath, but where its TAP stands already', () => {
+    const engines = { ...ENGINES, datapath: { socket: '/run/dp.sock', running: false } };
+    expect(answer(raw(), { engines })).toMatchObject({
+      code: 'engine_unavailable',
+      message: 'network net: the datapath service does not answer at /run/dp.sock; start linkspan-datapath',
+    });
+    const links = [...FOREIGN, link('lsu-net', 9, { kind: 'tun', ours: true })];
+    expect(specOf(raw(), { engines, links }).links).toHaveLength(1);
+  });
+
+  test('waits where another program’s vxlan has the port', () => {
+    const held = (over: object): NetworkSpec | Problem =>
+      answer(raw(), { links: [link('flannel.7', 9, { kind: 'vxlan', data: { id: 7, port: 4789 }, ...over })] });
+    expect(held({})).toMatchObject({ code: 'name_taken', message: expect.stringContaining('delete flannel.7') });
+    expect(held({ up: false })).not.toHaveProperty('code');
+    expect(held({ ours: true })).not.toHaveProperty('code');
+  });
+
+  test('is what auto means where the kernel has no vxlan; kernel waits there and says what to do', () => {
+    const engines = { ...ENGINES, vxlan: false };
+    expect(specOf(overlay(5), { engines }).engine).toEqual({ name: 'user', reason: 'the kernel has no vxlan' });
+    const asked = answer(overlay(5, { engine: 'kernel' }), { engines });
+    expect(asked).toMatchObject({
+      code: 'engine_unavailable',
+      message: expect.stringContaining('set "engine" to auto'),
+    });
+    const preferred = answer(overlay(5), { engines: { ...engines, preferred: 'kernel' } });
+    expect(preferred).toMatchObject({ message: expect.stringContaining('set datapath.engine to auto') });
   });
 });
 

@@ -2,7 +2,7 @@ import { describe, expect, test } from '@jest/globals';
 import * as fc from 'fast-check';
 import { endpointAlias, isDigest, linkName, networkAlias, splitAlias, withMemo } from '../../src/drivers/naming.ts';
 
-const PREFIXES = ['lsx', 'lsb', 'lss', 'lsp', 'lst'] as const;
+const PREFIXES = ['lsx', 'lsu', 'lsb', 'lss', 'lsp', 'lst'] as const;
 const RUNS = { numRuns: 2000, seed: 20_261_124 };
 const name = fc.stringMatching(/^[a-z][a-z0-9-]{0,62}$/);
 const workload = fc.stringMatching(/^[A-Za-z0-9][A-Za-z0-9_.-]{0,62}$/);
@@ -13,7 +13,7 @@ describe('the name of a link', () => {
     fc.assert(
       fc.property(name, workload, fc.constantFrom(...PREFIXES), (network, work, prefix) => {
         for (const key of [network, `${work}/${network}`]) {
-          expect(linkName(prefix, key)).toMatch(/^ls[xbspt]-[A-Za-z0-9_.-]{1,11}$/);
+          expect(linkName(prefix, key)).toMatch(/^ls[xubspt]-[A-Za-z0-9_.-]{1,11}$/);
         }
       }),
       RUNS,

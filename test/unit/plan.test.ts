@@ -1,5 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 import * as fc from 'fast-check';
+import { canonicalState } from '../../src/datapath/state.ts';
 import { NOTHING_DESIRED } from '../../src/model/network.ts';
 import type { Observation } from '../../src/reconcile/observe.ts';
 import { documents, FOREIGN, newHost, peers } from './support/hosts.ts';
@@ -37,6 +38,7 @@ function shape(kernel: Kernel): unknown {
     rows: rows.sort(),
     routes: routes.map((route) => JSON.stringify(route)).sort(),
     rules: kernel.memory?.body,
+    datapath: kernel.told?.networks.length ? canonicalState(kernel.told) : undefined,
     forwarding,
   };
 }
@@ -106,6 +108,37 @@ describe('a plan, whatever the documents and peers', () => {
         expect(look(kernel, state, remotes).steps).toEqual([]);
         kernel.underlay = underlay;
         expect(look(kernel, state, remotes).steps).toEqual([]);
+      }),
+      RUNS,
+    );
+  });
+
+  test('tears down nothing while the datapath is away, and needs nothing when it is back', () => {
+    fc.assert(
+      fc.property(documents, peers, (state, remotes) => {
+        const kernel = newHost();
+        converge(kernel, state, remotes);
+        kernel.datapathRuns = false;
+        expect(look(kernel, state, remotes).steps).toEqual([]);
+        kernel.datapathRuns = true;
+        expect(look(kernel, state, remotes).steps).toEqual([]);
+      }),
+      RUNS,
+    );
+  });
+
+  test('takes no workload off its network while the engine changes, on a kernel with vxlan or without', () => {
+    fc.assert(
+      fc.property(documents, peers, fc.boolean(), (state, remotes, vxlan) => {
+        const kernel = newHost();
+        kernel.preferred = 'kernel';
+        converge(kernel, state, remotes);
+        kernel.preferred = 'user';
+        kernel.vxlan = vxlan;
+        for (let view = look(kernel, state, remotes); view.steps.length > 0; view = look(kernel, state, remotes)) {
+          expect(view.steps.map(({ kind }) => kind)).not.toContain('endpoint.detach');
+          kernel.run(view.steps);
+        }
       }),
       RUNS,
     );

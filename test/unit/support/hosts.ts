@@ -34,6 +34,7 @@ const record = (fields: Record<string, fc.Arbitrary<unknown>>): fc.Arbitrary<Jso
     .record(fields)
     .map((given) => Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined)));
 
+const engine = fc.constantFrom(undefined, 'auto', 'kernel', 'user');
 const line1 = fc
   .tuple(
     fc.constantFrom(10_110, 10_111),
@@ -42,6 +43,7 @@ const line1 = fc
       mtu: fc.constantFrom(undefined, 1300, 9000),
       peers: option(['203.0.113.9']),
       bum: option({ multicast: '239.1.1.10' }),
+      engine,
     }),
   )
   .map(([number, rest]) => overlay(number, { subnet: '10.110.0.0/24', subnet6: 'fd00:110::/64', ...rest }));
@@ -57,7 +59,7 @@ const cell = record({ subnet6: option('fd00:30::/64'), mtu: option(1400) }).map(
 );
 const NETWORKS = {
   line1,
-  line2: fc.constant(overlay(10_120)),
+  line2: engine.map((name) => overlay(10_120, name === undefined ? {} : { engine: name })),
   plant,
   plant2,
   cell,

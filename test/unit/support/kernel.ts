@@ -1,3 +1,6 @@
+import { totals } from '../../../src/datapath/counters.ts';
+import { canonicalState, type DatapathState } from '../../../src/datapath/state.ts';
+import type { DatapathStatus } from '../../../src/datapath/status.ts';
 import type { EndpointSpec, LinkKind, LinkSpec } from '../../../src/drivers/driver.ts';
 import { memoOf } from '../../../src/drivers/driver.ts';
 import { withMemo } from '../../../src/drivers/naming.ts';
@@ -32,6 +35,14 @@ export class Kernel {
   forwards = false;
   #forwarding: ReadonlySet<string> = new Set();
   underlay: Observation['underlay'] = UNDERLAY;
+  vxlan = true;
+  /** `datapath.engine` of the bootstrap file */
+  preferred: 'auto' | 'kernel' | 'user' = 'auto';
+  /** whether linkspan-datapath answers; what it was told holds while it does not */
+  datapathRuns = true;
+  told: DatapathState | undefined;
+  /** of the datapath's TAPs */
+  trouble: string | null = null;
   #fdb = new Map<string, readonly FdbRow[]>();
   #routes: readonly HostRoute[] = [];
   #sandboxes: Map<string, ObservedSandbox>;
@@ -50,11 +61,27 @@ export class Kernel {
     const chains = [...(memory?.body ?? '').matchAll(/chain (\w+)/g)].map((match) => match[1] ?? '');
     const firewall = memory && { fingerprint: this.fingerprint ?? memory.fingerprint, chains };
     const sandboxes = new Map(this.#sandboxes);
-    return { links, fdb: new Map(this.#fdb), routes: this.#routes, firewall, forwarding, underlay, sandboxes };
+    const tables = { fdb: new Map(this.#fdb), routes: this.#routes, firewall, forwarding };
+    return { links, ...tables, underlay, vxlan: this.vxlan, datapath: this.#datapath(), sandboxes };
   }
 
   run(steps: readonly Step[]): void {
     for (const step of steps) this.#run(step);
+  }
+
+  #datapath(): DatapathStatus | undefined {
+    if (!this.datapathRuns) return undefined;
+    const { told, trouble: problem } = this;
+    const networks = (told?.networks ?? []).map(({ vni, tap }) => ({
+      vni,
+      tap,
+      ok: true,
+      offload: 'tso+uso',
+      problem,
+    }));
+    const common = { v: 1, version: '0.1.0', pid: 1, uptime_s: 9, rss_bytes: 60e6, workers: 'two' } as const;
+    const underlay = { ok: true, problem: null, gro: true };
+    return { ...common, state: told ? canonicalState(told) : null, underlay, networks, counters: totals([]) };
   }
 
   /** Somebody else changes a link. */
@@ -65,6 +92,11 @@ export class Kernel {
     else this.#put(sandbox, changed);
   }
 
+  /** What a namespace holds from now on. */
+  put(sandbox: string, links: readonly ObservedLink[], inode: number): void {
+    this.#sandboxes.set(sandbox, { inode, links });
+  }
+
   /** Another path of a namespace. */
   alsoKnownAs(path: string, other: string): void {
     const sandbox = this.#sandboxes.get(path);
@@ -73,10 +105,15 @@ export class Kernel {
 
   #run(step: Step): void {
     if (step.kind === 'link.create') this.#create(step.link);
-    else if (step.kind === 'link.delete') this.#delete(this.links.find(({ name }) => name === step.name));
+    else if (step.kind === 'link.delete')
+      this.#delete(
+        (step.sandbox === undefined ? this.links : this.#in(step.sandbox)).find(({ name }) => name === step.name),
+      );
     else if (step.kind === 'endpoint.detach')
       this.#delete(this.#in(step.sandbox).find(({ name }) => name === step.name));
     else if (step.kind === 'endpoint.attach') this.#attach(step.spec);
+    else if (step.kind === 'endpoint.move') this.#move(step);
+    else if (step.kind === 'datapath.set') this.#setDatapath(step.state);
     else if (step.kind === 'link.adjust') this.#adjust(step.sandbox, step.name, step.changes);
     else if (step.kind === 'fdb.sync') this.#syncFdb(step);
     else if (step.kind === 'routes.sync') this.#syncRoutes(step);
@@ -119,9 +156,12 @@ export class Kernel {
     const same = this.links.find(({ kind, data: other }) => kind === 'vxlan' && sameVxlan(other, data));
     if (spec.kind.type === 'vxlan' && same !== undefined)
       throw new Error(`A VXLAN device with the VNI exists: ${same.name}`);
+    if (spec.kind.type === 'vxlan' && this.told?.networks.length && this.told.vtep.port === spec.kind.port)
+      throw new Error(`Address already in use: ${spec.name}`);
     const { name, alias, mtu, addresses } = spec;
     const gro = spec.kind.type === 'vxlan' ? { gro: spec.kind.gro } : {};
-    const common = { alias, mtu, addresses, ours: true, kind: spec.kind.type, parent, data, ...gro };
+    const kind = spec.kind.type === 'tap' ? 'tun' : spec.kind.type;
+    const common = { alias, mtu, addresses, ours: true, kind, parent, data, ...gro };
     this.#add(link(name, (this.#next += 1), common));
     const group = spec.kind.type === 'vxlan' ? spec.kind.multicast?.group : undefined;
     if (group !== undefined) this.#fdb.set(name, [{ mac: '00:00:00:00:00:00', ip: group, port: undefined }]);
@@ -143,6 +183,8 @@ export class Kernel {
   #delete(gone: ObservedLink | undefined): void {
     if (gone === undefined) return;
     if (!gone.ours) throw new Error(`${gone.name} is not Linkspan's`);
+    if (this.datapathRuns && this.told?.networks.some(({ tap }) => tap === gone.name))
+      throw new Error(`${gone.name} is in use by the datapath`);
     const stays = (other: ObservedLink): boolean =>
       other.index !== gone.index &&
       other.parent !== gone.index &&
@@ -180,6 +222,29 @@ export class Kernel {
       link(spec.hostEnd, hostIndex, { alias: spec.alias, ours: true, kind: 'veth', parent: index, master, mtu }),
     );
     this.#put(path, [...this.#in(path), link(endpoint.interface, index, { ...own, parent: hostIndex })]);
+  }
+
+  /** The interface anew on another parent, with all that stood on the old one. */
+  #move({ spec, to, from }: Extract<Step, { kind: 'endpoint.move' }>): void {
+    const path = sandboxPath(spec.endpoint.sandbox);
+    const before = this.#find(this.#in(path), spec.endpoint.interface);
+    if (!before.ours) throw new Error(`${before.name} is not Linkspan's`);
+    if (this.links.find(({ index }) => index === before.parent)?.name !== from) throw new Error(`not on ${from ?? ''}`);
+    this.#fresh(this.links, spec.temporary);
+    const parent = this.#macvlanParent(to.parent, to.mode);
+    const mac = spec.mac ?? before.mac;
+    const after = { ...before, index: (this.#next += 1), parent, mtu: spec.mtu, mac, data: { mode: to.mode } };
+    this.#put(path, [...this.#in(path).filter((other) => other !== before), after]);
+  }
+
+  #setDatapath(state: DatapathState): void {
+    if (!this.datapathRuns) throw new Error('connect ECONNREFUSED');
+    for (const { tap } of state.networks) {
+      if (this.#find(this.links, tap).kind !== 'tun') throw new Error(`${tap} is no TAP`);
+    }
+    const holder = this.links.find(({ kind, data }) => kind === 'vxlan' && data['port'] === state.vtep.port);
+    if (state.networks.length > 0 && holder !== undefined) throw new Error(`EADDRINUSE: ${holder.name} has the port`);
+    this.told = state;
   }
 
   #adjust(sandbox: string | undefined, name: string, changes: Adjustment): void {
@@ -223,6 +288,7 @@ export class Kernel {
 function dataOf(kind: LinkKind): Readonly<Record<string, unknown>> {
   if (kind.type === 'bridge') return {};
   if (kind.type === 'macvlan') return { mode: kind.mode };
+  if (kind.type === 'tap') return { type: 'tap', pi: false, vnet_hdr: true, multi_queue: false, persist: true };
   const { vni, port, local, learning, multicast } = kind;
   const group = multicast && {
     [multicast.group.includes(':') ? 'group6' : 'group']: multicast.group,

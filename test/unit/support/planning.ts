@@ -7,6 +7,7 @@ import { document, documentOf, type Json, parse } from './documents.ts';
 import type { Kernel } from './kernel.ts';
 
 export const PORT = 4789;
+export const SOCKET = '/run/linkspan/datapath.sock';
 const PASSES = 4;
 
 /** What a document of these networks and workloads asks for, with an address for every endpoint that names none. */
@@ -15,8 +16,9 @@ export function desired(networks: Json, workloads: Json = {}): DesiredState {
 }
 
 export function intentOf(kernel: Kernel, state: DesiredState, remotes: RemotesByVni, gateway = 'gw-a'): Intent {
-  const { links, underlay, forwarding } = kernel.observe();
-  return intend(state, remotes, { gateway, links, underlay, port: PORT }, forwarding.host);
+  const { links, underlay, forwarding, vxlan } = kernel.observe();
+  const engines = { vxlan, preferred: kernel.preferred, datapath: { socket: SOCKET, running: kernel.datapathRuns } };
+  return intend(state, remotes, { gateway, links, underlay, port: PORT, engines }, forwarding.host);
 }
 
 /** One look at the kernel, as a cycle takes it. */

@@ -47,4 +47,5 @@ export const HEALTHY: GatewayStatus = {
   endpoints: [],
   peers: [PEER],
   drops: { unknown_peer: 7 },
+  datapath: null,
 };

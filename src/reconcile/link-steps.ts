@@ -1,0 +1,78 @@
+import type { LinkKind, LinkSpec } from '../drivers/driver.ts';
+import { OUR_GROUP } from '../host/links.ts';
+import { setGro } from '../host/offloads.ts';
+import { CommandError, ipBatch } from '../host/run.ts';
+import { closeTap, keepTap, openTap } from '../host/tap.ts';
+import type { Adjustment } from './plan-links.ts';
+
+/** Alias and addresses come before `up`: an interface that is up is complete. A half-made link leaves with the error. */
+export async function createLink(link: LinkSpec): Promise<void> {
+  const { name, mtu, kind } = link;
+  if (kind.type === 'tap') return createTap(link);
+  const parent = kind.type === 'macvlan' ? `link ${kind.parent} ` : '';
+  await ipBatch([`link add ${parent}name ${name} mtu ${mtu} group ${OUR_GROUP} type ${kindWords(kind)}`]);
+  try {
+    await ipBatch([
+      `link set dev ${name} alias "${link.alias}"`,
+      ...link.addresses.map((address) => addAddress(address, name)),
+      `link set dev ${name} up`,
+    ]);
+    if (kind.type === 'vxlan') setGro(name, kind.gro);
+  } catch (error) {
+    await ipBatch([`link del dev ${name}`]).catch(() => {});
+    throw error;
+  }
+}
+
+/**
+ * Marked first and only then made to outlive its descriptor: a crash before that leaves nothing behind. What the TAP may
+ * pass unsegmented is set by whoever opens it.
+ */
+async function createTap({ name, alias, mtu }: LinkSpec): Promise<void> {
+  const tap = openTap(name);
+  try {
+    await ipBatch([`link set dev ${name} group ${OUR_GROUP}`, `link set dev ${name} alias "${alias}" mtu ${mtu}`]);
+    keepTap(tap);
+  } finally {
+    closeTap(tap);
+  }
+  await ipBatch([`link set dev ${name} up`]);
+}
+
+/** A link may be gone with another that an earlier step deleted: a veth's host end goes with the workload's end. */
+export async function deleteLink(name: string, sandbox?: string): Promise<void> {
+  await ipBatch([`link del dev ${name}`], sandbox).catch((error: unknown) => {
+    if (!(error instanceof CommandError && error.stderr.includes('Cannot find device'))) throw error;
+  });
+}
+
+function kindWords(kind: Exclude<LinkKind, { type: 'tap' }>): string {
+  if (kind.type === 'bridge') return 'bridge';
+  if (kind.type === 'macvlan') return `macvlan mode ${kind.mode}`;
+  const multicast = kind.multicast === undefined ? '' : ` group ${kind.multicast.group} dev ${kind.multicast.device}`;
+  const learning = kind.learning ? 'learning' : 'nolearning';
+  return `vxlan id ${kind.vni} local ${kind.local} dstport ${kind.port} ${learning}${multicast}`;
+}
+
+/** `nodad`: see `attach`; the shim's address is the parent's too, and would find itself a duplicate. */
+function addAddress(address: string, name: string): string {
+  return `address add ${address} dev ${name}${address.includes(':') ? ' nodad' : ''}`;
+}
+
+export async function adjustLink(name: string, changes: Adjustment, sandbox: string | undefined): Promise<void> {
+  if (changes.gro !== undefined) setGro(name, changes.gro);
+  const set = `link set dev ${name}`;
+  await ipBatch(
+    [
+      ...(changes.vxlan === undefined ? [] : [`${set} type vxlan ${changes.vxlan.join(' ')}`]),
+      ...(changes.mtu === undefined ? [] : [`${set} mtu ${changes.mtu}`]),
+      ...(changes.master === undefined ? [] : [`${set} master ${changes.master}`]),
+      ...changes.addAddresses.map((address) => addAddress(address, name)),
+      ...changes.removeAddresses.map((address) => `address del ${address} dev ${name}`),
+      ...(changes.alias === undefined ? [] : [`${set} alias "${changes.alias}"`]),
+      ...(changes.up === undefined ? [] : [`${set} up`]),
+      ...(changes.addDefaults ?? []).map((gateway) => `route replace default via ${gateway} dev ${name}`),
+    ],
+    sandbox,
+  );
+}

@@ -1,0 +1,32 @@
+import type { DatapathStatus } from '../datapath/status.ts';
+import type { DatapathSummary, GatewayStatus } from '../model/status.ts';
+import type { CycleView } from '../reconcile/cycle.ts';
+
+/** From the least to the most that a TAP passes unsegmented. */
+const OFFLOADS = ['none', 'checksum', 'tso', 'tso+uso'];
+
+/** What the status says of the user engine: only where it carries a network of this gateway. */
+export function datapathParts(
+  view: CycleView | undefined,
+  status: DatapathStatus | undefined,
+): Pick<GatewayStatus, 'drops' | 'datapath'> {
+  const carries = [...(view?.intent.networks.values() ?? [])].some((spec) => spec.datapath !== undefined);
+  if (!carries || status === undefined) return { drops: {}, datapath: null };
+  const drops = Object.entries(status.counters.drops).filter(([, count]) => count > 0);
+  return { drops: Object.fromEntries(drops), datapath: summary(status) };
+}
+
+function summary({ workers, rss_bytes, networks, counters }: DatapathStatus): DatapathSummary {
+  const offloads = new Set(networks.map(({ offload }) => offload));
+  const { sent_frames, sent_bytes, received_frames, received_bytes, tap_writes: writes } = counters;
+  return {
+    workers,
+    offload: OFFLOADS.find((offload) => offloads.has(offload)) ?? null,
+    rss_bytes,
+    sent_frames,
+    sent_bytes,
+    received_frames,
+    received_bytes,
+    segments_per_write: writes === 0 ? null : Math.round((received_frames / writes) * 100) / 100,
+  };
+}
