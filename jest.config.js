@@ -14,6 +14,7 @@ export default {
   testTimeout: 60_000,
   projects: [
     project('unit', ['<rootDir>/test/unit/**/*.test.ts', '<rootDir>/test/architecture.test.ts']),
+    project('fuzz', ['<rootDir>/test/fuzz/**/*.fuzz.test.ts']),
     project('netns', ['<rootDir>/test/netns/**/*.test.ts']),
   ],
   coverageProvider: 'v8',

@@ -19,7 +19,8 @@ export class AddressBook {
     const wanted = new Set([...vteps].map((vtep) => vtepKey(vtep)));
     const taken = new Set([...this.#numbers.values(), ...this.#resting]);
     const next = new Map([...this.#numbers].filter(([key]) => wanted.has(key)));
-    this.#resting = new Set([...this.#numbers.values()].filter((number) => ![...next.values()].includes(number)));
+    const kept = new Set(next.values());
+    this.#resting = new Set([...this.#numbers.values()].filter((number) => !kept.has(number)));
     let free = 0;
     for (const key of wanted) {
       if (next.has(key)) continue;

@@ -2,7 +2,7 @@ import { PEERS_MAX } from './address-book.ts';
 import type { EgressNetwork } from './egress.ts';
 import type { EngineNetwork, EngineState } from './engine-state.ts';
 import { MacTable } from './fdb.ts';
-import type { IngressNetwork } from './ingress.ts';
+import { type IngressNetwork, STRANGER } from './ingress.ts';
 import { Learning, type OnLearned } from './learning.ts';
 import type { Tap } from './ports.ts';
 import type { Segmenter } from './segmenter.ts';
@@ -44,18 +44,29 @@ export function ingressNetworks(
   before: ReadonlyMap<number, IngressNetwork>,
   onLearned: (vni: number) => OnLearned,
 ): { readonly networks: ReadonlyMap<number, IngressNetwork>; readonly sources: Sources } {
+  const sources = new Sources(state.peers);
   const networks = withTaps(state, taps, (network, tap): IngressNetwork => {
     const known = knownOf(network);
-    const peers = new Uint8Array(PEERS_MAX);
-    for (const peer of network.sources) peers[peer] = 1;
-    for (const peer of network.learned) peers[peer] = 2;
+    const learned = new Set(network.learned);
     const learning = before.get(network.vni)?.learning ?? new Learning(onLearned(network.vni));
     for (const { high, low, value } of learning.entries()) {
-      if (peers[value] !== 2 || known.get(high, low) >= 0) learning.forget(high, low);
+      if (!learned.has(value) || known.get(high, low) >= 0) learning.forget(high, low);
     }
-    return { tap, tagged: network.tagged, peers, known, learning };
+    return { tap, tagged: network.tagged, ...membersOf(network, sources), known, learning };
   });
-  return { networks, sources: new Sources(state.peers) };
+  return { networks, sources };
+}
+
+/** Where peers share an address, packets from there are those of the one that is in this network. */
+function membersOf(network: EngineNetwork, sources: Sources): Pick<IngressNetwork, 'members' | 'learns'> {
+  const members = new Int16Array(PEERS_MAX).fill(STRANGER);
+  const learns = new Uint8Array(PEERS_MAX);
+  for (const peer of network.sources) members[sources.standsFor(peer)] = peer;
+  for (const peer of network.learned) {
+    members[sources.standsFor(peer)] = peer;
+    learns[sources.standsFor(peer)] = 1;
+  }
+  return { members, learns };
 }
 
 function withTaps<T>(state: EngineState, taps: Taps, build: (network: EngineNetwork, tap: Tap) => T): Map<number, T> {

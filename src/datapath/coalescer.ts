@@ -47,8 +47,8 @@ export class Coalescer {
   }
 
   /** Takes a message apart into jobs; the last run may go on in the next message. */
-  receive(index: number, peer: number): void {
-    this.#calls.receive(index, peer);
+  receive(index: number, source: number): void {
+    this.#calls.receive(index, source);
   }
 
   flush(): void {
@@ -88,7 +88,7 @@ export class Coalescer {
 const PAGES = 64;
 
 /** Fields of a job: what is to be written to one TAP at once. */
-export const JOB = { iovecs: 0, iovecCount: 1, frames: 2, vni: 3, ethernet: 4, bytes: 5, peer: 6 } as const;
+export const JOB = { iovecs: 0, iovecCount: 1, frames: 2, vni: 3, ethernet: 4, bytes: 5, source: 6 } as const;
 export type JobField = (typeof JOB)[keyof typeof JOB];
 
 type Constant = { readonly value: number };
@@ -113,6 +113,6 @@ type Calls = {
   clearCounts(): void;
   jobCount(): number;
   datagrams(index: number): number;
-  receive(index: number, peer: number): void;
+  receive(index: number, source: number): void;
   flush(): void;
 };

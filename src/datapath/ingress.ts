@@ -6,19 +6,20 @@ import type { Learning } from './learning.ts';
 import { ERRNO, type Tap, type Underlay } from './ports.ts';
 import type { Sources } from './sources.ts';
 
-/** A network as the way in knows it. Peers are the numbers that `Sources` gives their addresses. */
+/** A network as the way in knows it. */
 export type IngressNetwork = {
   readonly tap: Tap;
   readonly tagged: boolean;
-  /** by peer: 0 stranger, 1 let in, 2 let in and learned from */
-  readonly peers: Uint8Array;
+  /** by the number that `Sources` gives an address: the peer that is let in from there, or STRANGER */
+  readonly members: Int16Array;
+  /** by the same: whether MACs are learned from there */
+  readonly learns: Uint8Array;
   /** MACs that records speak of, which are never learned */
   readonly known: MacTable;
   readonly learning: Learning;
 };
 
-const STRANGER = 0;
-const LEARNED_FROM = 2;
+export const STRANGER = -1;
 
 /** A frame's way in: underlay, checks, the network's TAP. */
 export class Ingress {
@@ -48,13 +49,13 @@ export class Ingress {
     coalescer.reset();
     const count = this.#underlay.receive(coalescer.messages, coalescer.messagesMax);
     for (let index = 0; index < count; index += 1) {
-      const peer = this.#sources.find(coalescer.bytes, coalescer.nameAt(index));
-      if (peer < 0) {
+      const source = this.#sources.find(coalescer.bytes, coalescer.nameAt(index));
+      if (source < 0) {
         this.#drop('unknown_source', coalescer.datagrams(index));
         continue;
       }
       if (!coalescer.hasRoom) this.#deliverAll();
-      coalescer.receive(index, peer);
+      coalescer.receive(index, source);
     }
     if (count > 0) this.#counters.add(COUNTER.received_messages, count);
     this.#deliverAll();
@@ -77,14 +78,14 @@ export class Ingress {
     const frames = coalescer.job(job, JOB.frames);
     const network = this.#networks.get(coalescer.job(job, JOB.vni));
     if (network === undefined) return this.#drop('unknown_vni', frames);
-    const peer = coalescer.job(job, JOB.peer);
-    const standing = network.peers[peer] ?? STRANGER;
-    if (standing === STRANGER) return this.#drop('unknown_source', frames);
+    const source = coalescer.job(job, JOB.source);
+    const peer = network.members[source] ?? STRANGER;
+    if (peer === STRANGER) return this.#drop('unknown_source', frames);
     const frame = coalescer.job(job, JOB.ethernet);
     if (isGroup(bytes, frame + 6) || isNobody(bytes, frame + 6)) return this.#drop('group_source', frames);
     if (isLinkLocal(bytes, frame)) return this.#drop('link_local', frames);
     if (!network.tagged && isTagged(bytes, frame)) return this.#drop('inner_vlan', frames);
-    if (standing === LEARNED_FROM) learn(network, macHigh(bytes, frame + 6), macLow(bytes, frame + 6), peer);
+    if (network.learns[source] === 1) learn(network, macHigh(bytes, frame + 6), macLow(bytes, frame + 6), peer);
     return this.#write(network.tap, job, frames);
   }
 

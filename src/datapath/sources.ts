@@ -6,30 +6,44 @@ import { addressIn, sockaddr } from './sockaddr.ts';
 export class Sources {
   readonly #addresses: readonly (Uint8Array | undefined)[];
   readonly #table = new MacTable();
+  readonly #standsFor: readonly number[];
 
   /** @param peers by number, with holes; where two share an address, the first stands for both */
   constructor(peers: readonly (Vtep | undefined)[]) {
     this.#addresses = peers.map((peer) => (peer === undefined ? undefined : addressOf(peer)));
-    for (const [index, address] of this.#addresses.entries()) {
-      if (address === undefined) continue;
-      const high = keyHigh(address, 0, address.length);
-      let low = keyLow(address, 0, address.length);
-      while (this.#table.get(high, low) >= 0) low = (low + 1) | 0;
-      this.#table.set(high, low, index);
-    }
+    this.#standsFor = this.#addresses.map((address, index) =>
+      address === undefined ? -1 : this.#enter(address, index),
+    );
+  }
+
+  /** The number that `find` gives for a peer's address: its own, or that of another peer at the same. */
+  standsFor(peer: number): number {
+    return this.#standsFor[peer] ?? -1;
   }
 
   /** The peer of the sockaddr at `at`, or -1. */
   find(bytes: Uint8Array, at: number): number {
     const { offset, length } = addressIn(bytes, at);
-    if (length === 0) return -1;
-    const start = at + offset;
+    return length === 0 ? -1 : this.#lookUp(bytes, at + offset, length);
+  }
+
+  #lookUp(bytes: Uint8Array, start: number, length: number): number {
     const high = keyHigh(bytes, start, length);
     // Addresses of one key lie at the next ones.
     for (let low = keyLow(bytes, start, length); ; low = (low + 1) | 0) {
       const index = this.#table.get(high, low);
       if (index < 0 || equals(this.#addresses[index], bytes, start, length)) return index;
     }
+  }
+
+  #enter(address: Uint8Array, index: number): number {
+    const there = this.#lookUp(address, 0, address.length);
+    if (there >= 0) return there;
+    const high = keyHigh(address, 0, address.length);
+    let low = keyLow(address, 0, address.length);
+    while (this.#table.get(high, low) >= 0) low = (low + 1) | 0;
+    this.#table.set(high, low, index);
+    return index;
   }
 }
 

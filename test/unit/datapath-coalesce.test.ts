@@ -1,5 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 import { JOB } from '../../src/datapath/coalescer.ts';
+import { internetChecksum } from '../../src/packet/checksum.ts';
 import { setGroSize } from '../../src/datapath/fake-memory.ts';
 import { MemoryUnderlay } from '../../src/datapath/fakes.ts';
 import { sockaddr } from '../../src/datapath/sockaddr.ts';
@@ -71,6 +72,9 @@ function run(
   });
 }
 
+const tagged4: Layering = (layer, index) =>
+  ethernet(ip4(layer, { id: index, options: bytesOf(8) }), { tags: ['81000064'] });
+
 describe('segments of one TCP flow are joined, and cut again they are what they were', () => {
   test.each([
     ['IPv4', over4],
@@ -105,9 +109,7 @@ describe('segments of one TCP flow are joined, and cut again they are what they 
     expect(Math.max(...counts)).toBeLessThanOrEqual(1000);
   });
   test('with tags and IPv4 options', () => {
-    const build: Layering = (layer, index) =>
-      ethernet(ip4(layer, { id: index, options: bytesOf(8) }), { tags: ['81000064'] });
-    expect(expectJoined(run([500, 500, 500], build), undefined, { tagged: true })).toEqual([3]);
+    expect(expectJoined(run([500, 500, 500], tagged4), undefined, { tagged: true })).toEqual([3]);
   });
   test('a push in the middle does not end a run, and is handed on', () => {
     const frames = run([500, 500, 500], over4, (index) => (index === 1 ? { flags: FLAG.ACK | FLAG.PSH } : {}));
@@ -137,8 +139,9 @@ describe('segments of one TCP flow are joined, and cut again they are what they 
   });
 });
 
+const at1 = (change: Parameters<typeof tcp>[1]) => (index: number) => (index === 1 ? change : {});
+
 describe('a segment that differs in what a cut would copy begins a run of its own', () => {
-  const at1 = (change: Parameters<typeof tcp>[1]) => (index: number) => (index === 1 ? change : {});
   test.each<[string, Parameters<typeof tcp>[1]]>([
     ['acknowledgement', { ack: 78 }],
     ['window', { window: 513 }],
@@ -196,11 +199,12 @@ describe('a segment that differs in what a cut would copy begins a run of its ow
   });
 });
 
+const run4 = (sizes: readonly number[]): Frame[] =>
+  sizes.map((size, id) => ethernet(ip4(udp(bytesOf(size, id + 1)), { id })));
+
+const run6 = (sizes: readonly number[]): Frame[] => sizes.map((size, id) => ethernet(ip6(udp(bytesOf(size, id + 1)))));
+
 describe('datagrams of one UDP flow', () => {
-  const run4 = (sizes: readonly number[]): Frame[] =>
-    sizes.map((size, id) => ethernet(ip4(udp(bytesOf(size, id + 1)), { id })));
-  const run6 = (sizes: readonly number[]): Frame[] =>
-    sizes.map((size, id) => ethernet(ip6(udp(bytesOf(size, id + 1)))));
   test.each([
     ['IPv4', run4],
     ['IPv6', run6],
@@ -218,12 +222,13 @@ describe('datagrams of one UDP flow', () => {
   });
 });
 
+const flip = (frame: Frame, at: number): Frame => {
+  const bytes = Buffer.from(frame.bytes);
+  bytes.writeUInt8(bytes.readUInt8(at) ^ 0x10, at);
+  return { ...frame, bytes };
+};
+
 describe('what is corrupted is dropped, counted, and joined to nothing', () => {
-  const flip = (frame: Frame, at: number): Frame => {
-    const bytes = Buffer.from(frame.bytes);
-    bytes.writeUInt8(bytes.readUInt8(at) ^ 0x10, at);
-    return { ...frame, bytes };
-  };
   test.each<[string, (frame: Frame) => number]>([
     ['IPv4 header', (frame) => frame.network + 8],
     ['TCP checksum', (frame) => frame.checksumAt],
@@ -336,7 +341,7 @@ describe('lengths that lie', () => {
         for (let index = 0; index < coalescer.jobCount; index += 1) {
           counted += coalescer.job(index, JOB.frames);
           const at = coalescer.job(index, JOB.ethernet);
-          if (size === segment.length) intact &&= segment.includes(coalescer.bytes.subarray(at, at + 12));
+          if (size === segment.length) intact &&= segment.includes(Buffer.from(coalescer.bytes.subarray(at, at + 12)));
         }
         coalescer.clearJobs();
       };
@@ -352,6 +357,16 @@ describe('lengths that lie', () => {
       if (size === segment.length) expect(failed).toEqual([]);
       counted += failed.reduce((total, frames) => total + frames, 0);
       expect([counted, intact]).toEqual([expected, true]);
+    }
+  });
+  test('a header that is not whole within the packet is not read: what lies behind is padding', () => {
+    for (const rest of ['000012b500100001', '0000000100080001']) {
+      const frame = ethernet(ip4(udp(Buffer.alloc(0)))).bytes.subarray(0, 34);
+      frame.writeUInt16BE(20, 16);
+      frame.writeUInt16BE(0, 24);
+      frame.writeUInt16BE(internetChecksum(frame.subarray(14, 34)), 24);
+      const site = newSite();
+      expect(arrive(site, [vxlan(Buffer.concat([frame, Buffer.from(rest, 'hex')]), VNI)])).toHaveLength(1);
     }
   });
   test('the kernel cut a message: nothing of it is a frame', () => {

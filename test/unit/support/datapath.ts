@@ -135,7 +135,7 @@ export class Site {
 /** Two gateways with one network, each the other's only peer. */
 export function pair(
   over: Partial<Omit<DatapathNetwork, 'vni' | 'peers'>> = {},
-  ips = ['192.0.2.1', '192.0.2.2'] as const,
+  ips: readonly [string, string] = ['192.0.2.1', '192.0.2.2'],
 ): {
   readonly a: Site;
   readonly b: Site;
