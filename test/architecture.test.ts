@@ -8,14 +8,14 @@ const SOURCE = join(import.meta.dirname, '..', 'src');
 const ARROWS: Readonly<Record<string, readonly string[]>> = {
   bin: ['datapath', 'cli', 'control', 'status', 'peers', 'reconcile', 'document', 'host', 'store', 'service'],
   cli: [],
-  control: ['status', 'reconcile', 'peers', 'document'],
+  control: ['status', 'reconcile', 'peers', 'document', 'host', 'packet'],
   status: ['reconcile', 'peers', 'drivers', 'datapath', 'host', 'service'],
   peers: [],
   reconcile: ['attach', 'drivers', 'datapath', 'host', 'ipam'],
   attach: ['drivers', 'host', 'packet'],
   drivers: ['datapath', 'host', 'ipam'],
   // its sockets and TAPs are the ports that the datapath asks for
-  host: ['datapath'],
+  host: ['datapath', 'packet'],
   datapath: ['packet'],
   store: [],
   document: ['ipam'],

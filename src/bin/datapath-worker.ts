@@ -7,6 +7,7 @@ import { Egress, type EgressNetwork } from '../datapath/egress.ts';
 import type { EngineState } from '../datapath/engine-state.ts';
 import { Ingress, type IngressNetwork } from '../datapath/ingress.ts';
 import { Segmenter } from '../datapath/segmenter.ts';
+import { warmUp } from '../datapath/warm-up.ts';
 import { memoryCalls } from '../host/memory-calls.ts';
 import { Poller, ring } from '../host/poller.ts';
 import { tapPort } from '../host/tap.ts';
@@ -177,6 +178,7 @@ function carryOut(): void {
 }
 
 let aged = performance.now();
+warmUp(data.segment, data.coalesce);
 readMail();
 while (status.running) {
   if (poller.wait(into?.ingress === undefined ? -1 : AGEING_MS)) {

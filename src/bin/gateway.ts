@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { captureRoute, type CaptureSource } from '../control/capture.ts';
 import { createCommands } from '../control/commands.ts';
 import { Documents } from '../control/documents.ts';
 import { GatewaySession } from '../control/gateway-session.ts';
@@ -102,7 +103,15 @@ export class Gateway {
     this.#stops.push(() => this.#loop.stop());
     await this.#loop.settled();
     this.#stops.push(closing(await listenTcp(status.listen, read)));
-    this.#stops.push(closing(await listenUnix(control.socket, [...read, ...writeRoutes(this.#commands())])));
+    this.#stops.push(
+      closing(
+        await listenUnix(control.socket, [
+          ...read,
+          captureRoute(this.#captureSource()),
+          ...writeRoutes(this.#commands()),
+        ]),
+      ),
+    );
     const watcher = watchHost(
       () => this.#loop.wake('host'),
       () => namedSandboxesOf(this.#view?.desired.endpoints ?? []),
@@ -203,6 +212,18 @@ export class Gateway {
       settled: () => this.#loop.settled(),
       endpoints: () => (this.#view ? endpointStatuses(this.#view) : []),
     });
+  }
+
+  #captureSource(): CaptureSource {
+    return {
+      port: this.#bootstrap.underlay.port,
+      device: (name, outer) => {
+        const attachment = this.#view?.intent.networks.get(name)?.attachment;
+        if (attachment === undefined) return undefined;
+        if (outer) return this.#view?.seen.underlay?.device;
+        return attachment.type === 'macvlan' ? attachment.parent : attachment.bridge;
+      },
+    };
   }
 
   #remotes(): ReturnType<typeof remotesByVni> {

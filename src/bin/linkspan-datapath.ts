@@ -3,15 +3,13 @@ import { readFileSync } from 'node:fs';
 import { rename, writeFile } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
 import { extname } from 'node:path';
-import { parseState, StateError } from '../datapath/parse-state.ts';
+import { parseState } from '../datapath/parse-state.ts';
 import type { DatapathState } from '../datapath/state.ts';
+import { type DatapathQuestion, serveDatapath } from '../host/datapath-server.ts';
 import { sdNotify } from '../host/sd-notify.ts';
 import type { Bootstrap } from '../service/bootstrap.ts';
 import { messageOf } from '../service/errors.ts';
 import { createLog, type Log } from '../service/log.ts';
-import { json, problem } from '../status/reply.ts';
-import type { Route } from '../status/router.ts';
-import { listenUnix } from '../status/server.ts';
 import { EXIT, fail, readArguments, version } from './arguments.ts';
 import { Datapath } from './datapath.ts';
 import type { Modules } from './datapath-threads.ts';
@@ -36,34 +34,17 @@ function loadModules(): Modules {
   return { segment: load('segment'), coalesce: load('coalesce') };
 }
 
-function routes(datapath: Datapath, remember: (state: DatapathState) => Promise<void>): readonly Route[] {
-  const produces = 'application/json';
-  return [
-    {
-      method: 'GET',
-      path: '/v1/status',
-      summary: 'What it carries, and how much',
-      produces,
-      handle: () => json({ ...datapath.status(), version, uptime_s: Math.floor(process.uptime()) }),
-    },
-    {
-      method: 'POST',
-      path: '/v1/state',
-      summary: 'The whole state, in place of the one before',
-      produces,
-      handle: async ({ body }) => {
-        try {
-          const state = parseState(Buffer.from(body).toString());
-          await datapath.set(state);
-          await remember(state);
-          return json({ ok: true });
-        } catch (error) {
-          if (error instanceof StateError) return problem(400, error.message);
-          throw error;
-        }
-      },
-    },
-  ];
+function answerer(
+  datapath: Datapath,
+  remember: (state: DatapathState) => Promise<void>,
+): (question: DatapathQuestion) => Promise<unknown> {
+  return async (question: DatapathQuestion): Promise<unknown> => {
+    if (question.ask === 'status') return { ...datapath.status(), version, uptime_s: Math.floor(process.uptime()) };
+    const state = parseState(question.state);
+    await datapath.set(state);
+    await remember(state);
+    return null;
+  };
 }
 
 /** Kept beside the socket, in memory: a datapath that was restarted goes on by itself, a gateway that was does not. */
@@ -71,7 +52,7 @@ const memoryOf = (bootstrap: Bootstrap): string => `${bootstrap.datapath.socket}
 
 async function recall(datapath: Datapath, file: string, log: Log): Promise<void> {
   try {
-    await datapath.set(parseState(readFileSync(file, 'utf8')));
+    await datapath.set(parseState(JSON.parse(readFileSync(file, 'utf8'))));
     log.info(`going on by the last state, from ${file}`);
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'ENOENT')
@@ -90,9 +71,9 @@ async function serve(bootstrap: Bootstrap): Promise<void> {
   });
   const file = memoryOf(bootstrap);
   await recall(datapath, file, log);
-  const listener = await listenUnix(
+  const listener = await serveDatapath(
     socket,
-    routes(datapath, async (state) => {
+    answerer(datapath, async (state) => {
       await writeFile(`${file}.new`, JSON.stringify(state), { mode: 0o600 });
       await rename(`${file}.new`, file);
     }),

@@ -24,6 +24,13 @@ export class Client {
     return this.#json<T>(await this.#send('POST', path, body));
   }
 
+  /** An answer without an end, as its bytes come. */
+  async stream(path: string): Promise<IncomingMessage> {
+    const response = await this.#send('GET', path);
+    if (response.statusCode !== 200) throw failure(response, await text(response));
+    return response;
+  }
+
   /** The data of each server-sent event, until the service ends the stream. */
   async *follow(path: string): AsyncGenerator<string> {
     const response = await this.#send('GET', path, undefined, 'text/event-stream');

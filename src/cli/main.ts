@@ -1,6 +1,7 @@
 import { parseArgs } from 'node:util';
 import { messageOf } from '../service/errors.ts';
 import { Client } from './client.ts';
+import { CAPTURE_VERBS } from './capture.ts';
 import { DOCUMENT_VERBS } from './document.ts';
 import { EVENT_VERBS } from './events.ts';
 import { CliError, EXIT, usageError, type ExitCode } from './exit.ts';
@@ -27,6 +28,7 @@ const VERBS: readonly Verb[] = [
   ...WORKLOAD_VERBS,
   ...PEER_VERBS,
   ...EVENT_VERBS,
+  ...CAPTURE_VERBS,
   ...VERSION_VERBS,
 ];
 

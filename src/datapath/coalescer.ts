@@ -10,7 +10,6 @@ export class Coalescer {
   readonly #nameSize: number;
   readonly #jobs: number;
   readonly #jobSize: number;
-  readonly #jobsLimit: number;
 
   /**
    * @param address see `Segmenter`
@@ -30,7 +29,6 @@ export class Coalescer {
     this.#nameSize = this.#calls.NAME_SIZE.value;
     this.#jobs = this.#calls.JOBS.value / 4;
     this.#jobSize = this.#calls.JOB_SIZE.value / 4;
-    this.#jobsLimit = this.#calls.JOBS_MAX.value - this.#calls.DATAGRAMS_MAX.value;
     this.#calls.configure(address(this.bytes), port, joinsUdp ? 1 : 0);
   }
 
@@ -61,9 +59,9 @@ export class Coalescer {
     return this.#calls.jobCount();
   }
 
-  /** Whether the job list has room for one more message, whatever is in it. */
+  /** Whether the lists have room for one more message, whatever is in it. */
   get hasRoom(): boolean {
-    return this.#calls.jobCount() <= this.#jobsLimit;
+    return this.#calls.hasRoom() !== 0;
   }
 
   clearJobs(): void {
@@ -101,9 +99,7 @@ type Calls = {
   readonly NAMES: Constant;
   readonly NAME_SIZE: Constant;
   readonly JOBS: Constant;
-  readonly JOBS_MAX: Constant;
   readonly JOB_SIZE: Constant;
-  readonly DATAGRAMS_MAX: Constant;
   readonly MEMORY_PAGES: Constant;
   readonly truncated: Constant;
   readonly badFlags: Constant;
@@ -112,6 +108,7 @@ type Calls = {
   configure(address: bigint, port: number, joinsUdp: number): void;
   reset(): void;
   clearJobs(): void;
+  hasRoom(): number;
   failures(): number;
   clearCounts(): void;
   jobCount(): number;

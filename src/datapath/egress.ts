@@ -1,6 +1,16 @@
 import { COUNTER, type Counters, type DropReason } from './counters.ts';
 import { MacTable } from './fdb.ts';
-import { ETHERNET_HEADER, isGroup, isLinkLocal, isNobody, isTagged, macHigh, macLow, VNET_HEADER } from './frame.ts';
+import {
+  ETHERNET_HEADER,
+  framesFor,
+  isGroup,
+  isLinkLocal,
+  isNobody,
+  isTagged,
+  macHigh,
+  macLow,
+  VNET_HEADER,
+} from './frame.ts';
 import { ERRNO, type Tap, type Underlay } from './ports.ts';
 import { type Segmenter, VERDICTS } from './segmenter.ts';
 import type { StormLimit } from './storm.ts';
@@ -55,49 +65,59 @@ export class Egress {
   #forward(network: EgressNetwork, at: number, length: number): void {
     const { bytes } = this.#segmenter;
     const frame = at + VNET_HEADER;
-    if (length < VNET_HEADER + ETHERNET_HEADER) return this.#drop('truncated');
-    if (isGroup(bytes, frame + 6) || isNobody(bytes, frame + 6)) return this.#drop('group_source');
-    if (isLinkLocal(bytes, frame)) return this.#drop('link_local');
-    if (!network.tagged && isTagged(bytes, frame)) return this.#drop('inner_vlan');
+    if (length < VNET_HEADER + ETHERNET_HEADER) return this.#drop('truncated', at, length);
+    if (isGroup(bytes, frame + 6) || isNobody(bytes, frame + 6)) return this.#drop('group_source', at, length);
+    if (isLinkLocal(bytes, frame)) return this.#drop('link_local', at, length);
+    if (!network.tagged && isTagged(bytes, frame)) return this.#drop('inner_vlan', at, length);
     const peer = isGroup(bytes, frame) ? -1 : lookUp(network, macHigh(bytes, frame), macLow(bytes, frame));
     if (peer >= 0) this.#encapsulate(network, at, length, peer);
     else if (network.storm.admits()) this.#flood(network, at, length);
-    else this.#drop('storm');
+    else this.#drop('storm', at, length);
   }
 
   /** To everybody in the network, once each. */
   #flood(network: EgressNetwork, at: number, length: number): void {
-    const [first, ...others] = network.flood;
-    if (first === undefined) return this.#drop('no_peer');
+    const { flood } = network;
+    const [first] = flood;
+    if (first === undefined) return this.#drop('no_peer', at, length);
     this.#segmenter.seal();
-    if (this.#encapsulate(network, at, length, first) === 0) return;
-    for (const peer of others) {
-      if (this.#segmenter.repeat(peer)) continue;
-      this.#send();
-      this.#encapsulate(network, at, length, peer);
-    }
+    if (!this.#encapsulate(network, at, length, first)) return;
+    for (let index = 1; index < flood.length; index += 1) this.#repeat(flood[index] ?? first);
     this.#segmenter.seal();
   }
 
-  /** Returns the number of packets made; 0 where the frame was dropped. */
-  #encapsulate(network: EgressNetwork, at: number, length: number, peer: number): number {
-    const made = this.#segmenter.encapsulate(at, length, network.vni, peer, network.mtu);
-    if (made > 0) return made;
-    if (VERDICTS[-made] !== 'full') return this.#refuse(-made);
-    this.#send();
-    const again = this.#segmenter.encapsulate(at, length, network.vni, peer, network.mtu);
-    return again > 0 ? again : this.#refuse(-again);
+  #repeat(peer: number): void {
+    if (this.#segmenter.repeat(peer)) return;
+    this.#sendAll();
+    this.#segmenter.resetToRepeat();
+    this.#segmenter.repeat(peer);
+  }
+
+  /** False where the frame was dropped. */
+  #encapsulate(network: EgressNetwork, at: number, length: number, peer: number): boolean {
+    const { vni, mtu } = network;
+    let made = this.#segmenter.encapsulate(at, length, vni, peer, mtu);
+    if (VERDICTS[-made] === 'full') {
+      this.#send();
+      made = this.#segmenter.encapsulate(at, length, vni, peer, mtu);
+    }
+    if (made <= 0) this.#refuse(-made, at, length);
+    return made > 0;
   }
 
   /** A frame larger than all of the memory counts as malformed: no TAP gives one. */
-  #refuse(verdict: number): number {
+  #refuse(verdict: number, at: number, length: number): void {
     const reason = VERDICTS[verdict];
-    this.#drop(reason === undefined || reason === '' || reason === 'full' ? 'malformed' : reason);
-    return 0;
+    this.#drop(reason === undefined || reason === '' || reason === 'full' ? 'malformed' : reason, at, length);
+  }
+
+  #send(): void {
+    this.#sendAll();
+    this.#segmenter.reset();
   }
 
   /** Sends all messages; those of one socket in a row go in one call. */
-  #send(): void {
+  #sendAll(): void {
     const segmenter = this.#segmenter;
     const count = segmenter.messageCount;
     for (let next = 0; next < count;) {
@@ -110,18 +130,22 @@ export class Egress {
       else if (sent !== -ERRNO.EINTR) this.#counters.add(COUNTER[sendError(-sent)], segmenter.packetsOf(next));
       if (sent !== -ERRNO.EINTR) next += Math.max(1, sent);
     }
-    segmenter.reset();
   }
 
   #sent(first: number, count: number): void {
     this.#counters.add(COUNTER.sent_messages, count);
     let frames = 0;
-    for (let index = first; index < first + count; index += 1) frames += this.#segmenter.packetsOf(index);
+    let bytes = 0;
+    for (let index = first; index < first + count; index += 1) {
+      frames += this.#segmenter.packetsOf(index);
+      bytes += this.#segmenter.bytesOf(index);
+    }
     this.#counters.add(COUNTER.sent_frames, frames);
+    this.#counters.add(COUNTER.sent_bytes, bytes);
   }
 
-  #drop(reason: DropReason): void {
-    this.#counters.add(COUNTER[reason], 1);
+  #drop(reason: DropReason, at: number, length: number): void {
+    this.#counters.add(COUNTER[reason], framesFor(this.#segmenter.bytes, at, length));
   }
 }
 

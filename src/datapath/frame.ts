@@ -34,3 +34,17 @@ export function macLow(bytes: Uint8Array, mac: number): number {
     ((bytes[mac + 2] ?? 0) << 24) | ((bytes[mac + 3] ?? 0) << 16) | ((bytes[mac + 4] ?? 0) << 8) | (bytes[mac + 5] ?? 0)
   );
 }
+
+/**
+ * How many frames of the network a TAP's frame stands for, by its struct virtio_net_hdr: type at 1, length of the
+ * headers at 2, size of each one's data at 4.
+ */
+export function framesFor(bytes: Uint8Array, at: number, length: number): number {
+  const size = little16(bytes, at + 4);
+  if (length < VNET_HEADER || bytes[at + 1] === 0 || size === 0) return 1;
+  return Math.max(1, Math.ceil((length - VNET_HEADER - little16(bytes, at + 2)) / size));
+}
+
+function little16(bytes: Uint8Array, at: number): number {
+  return (bytes[at] ?? 0) | ((bytes[at + 1] ?? 0) << 8);
+}

@@ -18,15 +18,15 @@ export class StateError extends Error {
 }
 
 /**
- * A state from its JSON text, every field checked: what gets past here is what the frames' way relies on.
+ * A state from parsed JSON, every field checked: what gets past here is what the frames' way relies on.
  * @throws StateError
  */
-export function parseState(text: string): DatapathState {
-  const root = object(parseJson(text), '');
+export function parseState(raw: unknown): DatapathState {
+  const root = object(raw, '');
   if (root['v'] !== 1) throw new StateError('/v', '1');
   const vtep = parseVtep(root['vtep'], '/vtep');
-  const networks = list(root['networks'], '/networks', NETWORKS_MAX).map((raw, index) =>
-    parseNetwork(raw, `/networks/${index}`),
+  const networks = list(root['networks'], '/networks', NETWORKS_MAX).map((network, index) =>
+    parseNetwork(network, `/networks/${index}`),
   );
   unique(
     networks.map((network) => network.vni),
@@ -84,14 +84,6 @@ function parseAddress(raw: unknown, path: string): string {
   const ip = typeof raw === 'string' ? parseIp(raw) : undefined;
   if (ip === undefined) throw new StateError(path, 'an IPv4 or IPv6 address');
   return ip;
-}
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text) as unknown;
-  } catch {
-    throw new StateError('', 'JSON');
-  }
 }
 
 function object(raw: unknown, path: string): Readonly<Record<string, unknown>> {

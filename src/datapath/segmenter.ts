@@ -60,6 +60,11 @@ export class Segmenter {
     this.#calls.reset();
   }
 
+  /** Like `reset`, but the last frame's messages can still be repeated. */
+  resetToRepeat(): void {
+    this.#calls.resetToRepeat();
+  }
+
   get messageCount(): number {
     return this.#calls.messageCount();
   }
@@ -73,6 +78,12 @@ export class Segmenter {
     return this.#words[this.#sockets + index] ?? 0;
   }
 
+  /** Bytes of a message's frames, once it has been sent: the kernel wrote its length (struct mmsghdr). */
+  bytesOf(index: number): number {
+    const length = this.#words[(this.messageAt(index) + MESSAGE_LENGTH) / 4] ?? 0;
+    return length - this.packetsOf(index) * VXLAN_HEADER;
+  }
+
   /** How many packets the message is cut into. */
   packetsOf(index: number): number {
     return this.#words[this.#packets + index] ?? 0;
@@ -80,6 +91,8 @@ export class Segmenter {
 }
 
 const PAGES = 64;
+const MESSAGE_LENGTH = 56;
+const VXLAN_HEADER = 8;
 
 /** What `encapsulate` says where it makes no packet; `full`: send, reset, and try again. */
 export const VERDICTS = ['', 'truncated', 'malformed', 'too_big', 'nested', 'full'] as const;
@@ -98,6 +111,7 @@ type Calls = {
   readonly MEMORY_PAGES: Constant;
   configure(address: bigint, port: number, sockets: number): void;
   reset(): void;
+  resetToRepeat(): void;
   room(): number;
   messageCount(): number;
   seal(): void;

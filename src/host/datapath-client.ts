@@ -1,52 +1,47 @@
-import { request } from 'node:http';
+import { connect } from 'node:net';
 import type { DatapathState } from '../datapath/state.ts';
 import type { DatapathStatus } from '../datapath/status.ts';
-import { LinkspanError } from '../service/errors.ts';
+import { LinkspanError, messageOf } from '../service/errors.ts';
+import type { DatapathAnswer, DatapathQuestion } from './datapath-server.ts';
 
 const TIMEOUT_MS = 5000;
 
 /** What the datapath process at `socket` says of itself, or undefined where none answers. */
 export async function readDatapath(socket: string): Promise<DatapathStatus | undefined> {
-  try {
-    const { code, body } = await exchange(socket, 'GET', '/v1/status', '');
-    return code === 200 ? (JSON.parse(body) as DatapathStatus) : undefined;
-  } catch {
-    return undefined;
-  }
+  const answer = await ask(socket, { ask: 'status' }).catch(() => undefined);
+  return answer?.ok === true ? (answer.value as DatapathStatus) : undefined;
 }
 
 /**
- * Tells the datapath process its whole state.
+ * Tells the datapath process its whole state; resolves when frames flow by it.
  * @throws LinkspanError where it does not answer or refuses
  */
 export async function setDatapath(socket: string, state: DatapathState): Promise<void> {
-  const { code, body } = await exchange(socket, 'POST', '/v1/state', JSON.stringify(state)).catch((error: Error) => {
-    throw unreachable(socket, error.message, error);
+  const answer = await ask(socket, { ask: 'set', state }).catch((error: unknown) => {
+    throw failed(socket, messageOf(error), error);
   });
-  if (code !== 200) throw unreachable(socket, body, undefined);
+  if (!answer.ok) throw failed(socket, answer.why, undefined);
 }
 
-function exchange(
-  socketPath: string,
-  method: string,
-  path: string,
-  body: string,
-): Promise<{ code: number; body: string }> {
+/** One question, one answer; rejects where nobody answers in time. */
+export function ask(socket: string, question: DatapathQuestion): Promise<DatapathAnswer> {
   return new Promise((resolve, reject) => {
-    const headers = { 'content-type': 'application/json', 'content-length': Buffer.byteLength(body) };
-    const call = request({ socketPath, method, path, headers, timeout: TIMEOUT_MS, agent: false }, (answer) => {
-      const chunks: Buffer[] = [];
-      answer.on('data', (chunk: Buffer) => chunks.push(chunk));
-      answer.on('error', reject);
-      answer.on('end', () => resolve({ code: answer.statusCode ?? 0, body: Buffer.concat(chunks).toString() }));
+    let text = '';
+    const connection = connect(socket, () => connection.write(`${JSON.stringify(question)}\n`));
+    connection.setEncoding('utf8');
+    connection.setTimeout(TIMEOUT_MS, () => {
+      connection.destroy(new Error(`no answer within ${TIMEOUT_MS / 1000} s`));
     });
-    call.on('timeout', () => call.destroy(new Error(`no answer within ${TIMEOUT_MS / 1000} s`)));
-    call.on('error', reject);
-    call.end(body);
+    connection.on('data', (chunk: string) => (text += chunk));
+    connection.on('error', reject);
+    connection.on('end', () => {
+      if (text.endsWith('\n')) resolve(JSON.parse(text) as DatapathAnswer);
+      else reject(new Error('it ended in the middle of its answer'));
+    });
   });
 }
 
-function unreachable(socket: string, reason: string, cause: unknown): LinkspanError {
+function failed(socket: string, reason: string, cause: unknown): LinkspanError {
   const remedy = 'look at the log of linkspan-datapath.service; the next cycle tries again';
   return new LinkspanError({ code: 'datapath_failed', object: socket, reason, remedy, cause });
 }

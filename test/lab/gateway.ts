@@ -1,4 +1,3 @@
-import { readFileSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
 import { request } from 'node:http';
 import { join } from 'node:path';
@@ -6,16 +5,13 @@ import { fileURLToPath } from 'node:url';
 import type { GatewayStatus } from '../../src/model/status.ts';
 import type { RunResult } from './exec.ts';
 import { run } from './exec.ts';
+import { SERVICE_FLAGS } from './flags.ts';
 import type { Lab } from './lab.ts';
 import type { Namespace } from './namespace.ts';
 import type { LabProcess } from './process.ts';
 import { until } from './wait.ts';
 
 const PROGRAMS = fileURLToPath(new URL('../../dist/bin/', import.meta.url));
-/** V8's flags of the installed service, so that what is tested and measured is what runs. */
-const FLAGS = readFileSync(new URL('../../systemd/node-flags', import.meta.url), 'utf8')
-  .trim()
-  .split(' ');
 const START_MS = 20_000;
 
 type Section = Record<string, unknown>;
@@ -92,7 +88,7 @@ export async function startGateway(lab: Lab, options: GatewayOptions): Promise<G
   const config = completed(options.config, dir);
   const file = join(dir, 'linkspand.json');
   await writeFile(file, JSON.stringify(config, undefined, 2));
-  const program = [process.execPath, ...FLAGS, join(PROGRAMS, 'linkspand.js'), '--config', file];
+  const program = [process.execPath, ...SERVICE_FLAGS, join(PROGRAMS, 'linkspand.js'), '--config', file];
   const service = await lab.process(options.namespace, program);
   const { socket } = config['control'] as { socket: string };
   await answering(socket, service);

@@ -29,7 +29,7 @@ export const NAME_SIZE: u32 = 32;
 const CONTROLS: u32 = NAMES + MESSAGES_MAX * NAME_SIZE;
 const CONTROL_SIZE: u32 = 64;
 const RECEIVE_IOVECS: u32 = CONTROLS + MESSAGES_MAX * CONTROL_SIZE;
-/** what is to be written, `JOB_SIZE` bytes each: iovecs, their number, packets, VNI, Ethernet header, bytes, peer */
+/** what is to be written, `JOB_SIZE` bytes each: iovecs, their number, frames, VNI, Ethernet header, bytes of the frames, peer */
 export const JOBS: u32 = RECEIVE_IOVECS + MESSAGES_MAX * 16;
 export const JOBS_MAX: u32 = 8192;
 export const JOB_SIZE: u32 = 32;
@@ -41,8 +41,8 @@ const BUFFERS: u32 = IOVECS + IOVECS_MAX * 16;
 const BUFFER_SIZE: u32 = 65536;
 export const MEMORY_PAGES: u32 = (BUFFERS + MESSAGES_MAX * BUFFER_SIZE + 0xffff) >> 16;
 
-/** Datagrams that a message can hold at most, each with a header at least; so many jobs must be free before `receive`. */
-export const DATAGRAMS_MAX: u32 = 65536 / 22 + 1;
+/** Datagrams that a message can hold at most, each with a header at least. */
+const DATAGRAMS_MAX: u32 = 65536 / 22 + 1;
 
 const VXLAN: u32 = 8;
 const VXLAN_I: u32 = 0x08;
@@ -59,6 +59,7 @@ const IP_MAX: u32 = 65535;
 const UDP_SEGMENTS_MAX: u32 = 64;
 /** writev takes 1024 */
 const RUN_MAX: u32 = 1000;
+const DONT_FRAGMENT: u32 = 0x40;
 const TCP_ACK: u32 = 0x10;
 const TCP_PSH: u32 = 0x08;
 
@@ -130,6 +131,11 @@ export function jobCount(): u32 {
   return jobs;
 }
 
+/** Whether the lists have room for one more message, whatever is in it: a job and two iovecs for each datagram. */
+export function hasRoom(): bool {
+  return jobs + DATAGRAMS_MAX <= JOBS_MAX && iovecs + 2 * DATAGRAMS_MAX <= IOVECS_MAX;
+}
+
 /** The sum of the four. */
 export function failures(): u32 {
   return truncated + badFlags + badChecksum + nested;
@@ -153,11 +159,12 @@ export function datagrams(index: u32): u32 {
 export function receive(index: u32, peer: i32): void {
   const message = MESSAGES + index * MESSAGE_SIZE;
   const length = load<u32>(message + 56);
-  if (length == 0 || (load<u32>(message + 48) & MSG_TRUNC) != 0) {
+  const size = datagramSize(index, length);
+  // Runts are counted as many as they are: in one piece they would look like a frame.
+  if (length == 0 || size < VXLAN + ETHERNET || (load<u32>(message + 48) & MSG_TRUNC) != 0) {
     truncated += datagrams(index);
     return;
   }
-  const size = datagramSize(index, length);
   const end = BUFFERS + index * BUFFER_SIZE + length;
   for (let at = BUFFERS + index * BUFFER_SIZE; at < end; at += size) {
     const last = end - at < size ? end : at + size;
@@ -169,7 +176,15 @@ export function receive(index: u32, peer: i32): void {
 export function flush(): void {
   if (runCount == 0) return;
   if (runCount > 1) finishRun();
-  addJob(runIovec, iovecs - runIovec, runCount, runVni, runEthernet, runTotal + (runPayload - runEthernet), runPeer);
+  addJob(
+    runIovec,
+    iovecs - runIovec,
+    runCount,
+    runVni,
+    runEthernet,
+    runTotal + (runPayload - runEthernet) * runCount,
+    runPeer,
+  );
   runCount = 0;
 }
 
@@ -180,8 +195,7 @@ function datagramSize(index: u32, length: u32): u32 {
   if (load<u64>(message + 40) < 20) return max<u32>(length, 1);
   if (load<i32>(control + 8) != SOL_UDP || load<i32>(control + 12) != UDP_GRO) return max<u32>(length, 1);
   const size = load<i32>(control + 16);
-  // Smaller than any frame: one job for each byte would overflow the list; all of it counts as too short.
-  return size < <i32>(VXLAN + ETHERNET) ? max<u32>(length, 1) : <u32>size;
+  return size <= 0 ? max<u32>(length, 1) : <u32>size;
 }
 
 /** One datagram of the wire, every byte of it hostile. */
@@ -263,9 +277,14 @@ function continues(kind: u32, ethernet: u32, end: u32, vni: u32, peer: i32): boo
   return (
     bswap<u32>(load<u32>(transport + 4)) == runSequence &&
     load<u32>(transport + 8) == load<u32>(runTransport + 8) &&
-    load<u16>(transport + 14) == load<u16>(runTransport + 14) &&
+    flagWord(transport) == flagWord(runTransport) &&
     equal(transport + 20, runTransport + 20, headerLength - 20)
   );
+}
+
+/** Header length, reserved bits, flags and window; a push apart, which `append` hands on. */
+function flagWord(at: u32): u32 {
+  return load<u32>(at + 12) & ~(TCP_PSH << 8);
 }
 
 /** All of the IP header but lengths, identification and checksum. */
@@ -274,6 +293,7 @@ function sameNetwork(): bool {
     return (
       load<u16>(network) == load<u16>(runNetwork) &&
       load<u32>(network + 6) == load<u32>(runNetwork + 6) &&
+      sameIdentification() &&
       equal(network + 12, runNetwork + 12, transport - network - 12)
     );
   }
@@ -282,6 +302,12 @@ function sameNetwork(): bool {
     load<u16>(network + 6) == load<u16>(runNetwork + 6) &&
     equal(network + 8, runNetwork + 8, 32)
   );
+}
+
+/** A cut counts identifications up, which matters only where a router may fragment (RFC 6864 section 4). */
+function sameIdentification(): bool {
+  if ((<u32>load<u8>(network + 6) & DONT_FRAGMENT) != 0) return true;
+  return be16(network + 4) == ((be16(runNetwork + 4) + runCount) & 0xffff);
 }
 
 function equal(a: u32, b: u32, length: u32): bool {

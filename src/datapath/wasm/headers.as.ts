@@ -11,6 +11,8 @@ const SERVICE_VLAN: u32 = 0x88a8;
 
 /** EtherType behind the VLAN tags. */
 export let etherType: u32 = 0;
+/** Start of what the EtherType names. */
+export let body: u32 = 0;
 /** Start of the IP header; 0 where the frame is no IP, or its IP header lies about its length. */
 export let network: u32 = 0;
 /** Start of what follows the IP header; 0 where that is a fragment. */
@@ -38,6 +40,7 @@ export function parse(ethernet: u32, end: u32): void {
     etherType = be16(at + 2);
     at += 4;
   }
+  body = at;
   if (etherType == IPV4) parseIpv4(at, end);
   else if (etherType == IPV6) parseIpv6(at, end);
 }

@@ -4,6 +4,7 @@
 import { finish, fold, sum, word } from './checksum.as';
 import {
   be16,
+  body,
   etherType,
   ETHERNET,
   IPV4,
@@ -83,8 +84,9 @@ let openSocket: u32 = 0;
 let openSize: u32 = 0;
 let openPackets: u32 = 0;
 let openBytes: u32 = 0;
-/** where the last frame's messages begin, for `repeat` */
+/** where the last frame's messages lie, for `repeat` */
 let lastMessage: u32 = 0;
+let lastCount: u32 = 0;
 
 /**
  * @param address of this memory's first byte in the process
@@ -104,6 +106,15 @@ export function reset(): void {
   iovecs = 0;
   headers = 0;
   frames = FRAMES;
+  open = false;
+}
+
+/**
+ * Forgets all messages but makes the last frame's ready to be repeated: what they point to stays. Made anew they cannot
+ * be, for the frame lost its virtio header and its unfinished checksum.
+ */
+export function resetToRepeat(): void {
+  messages = 0;
   open = false;
 }
 
@@ -140,8 +151,9 @@ export function encapsulate(at: u32, length: u32, vni: u32, peer: u32, mtu: u32)
   parse(ethernet, end);
   if (isUdp() && be16(transport + 2) == ownPort) return NESTED;
   lastMessage = messages;
+  lastCount = 0;
   if (gso != GSO_NONE) return segment(ethernet, end, gso, size, start, vni, peer, mtu);
-  const overhead = (network == 0 ? ethernet + ETHERNET : network) - ethernet;
+  const overhead = body - ethernet;
   if (end - ethernet > overhead + mtu) return TOO_BIG;
   const finishes = (flags & NEEDS_CHECKSUM) != 0;
   if (finishes && (start < ethernet + ETHERNET || field + 2 > end)) return MALFORMED;
@@ -150,34 +162,48 @@ export function encapsulate(at: u32, length: u32, vni: u32, peer: u32, mtu: u32)
   if (finishes) store<u16>(field, <u16>finish(sum(start, end - start)));
   writeVxlan(ethernet - VXLAN, vni);
   const bytes = end - ethernet + VXLAN;
-  addPacket(peer, flowHash(ethernet) & socketMask, bytes, bytes);
+  addPacket(peer, flowHash(ethernet) & socketMask, bytes);
   addIovec(ethernet - VXLAN, bytes);
+  lastCount = messages - lastMessage;
   return 1;
 }
 
-/** The last frame's messages once more, to another peer (head-end replication). Returns false where there is no room. */
+/**
+ * The last frame's messages once more, to another peer (head-end replication); `seal` first, or they hold other frames
+ * too. Returns false where there is no room.
+ */
 export function repeat(peer: u32): bool {
-  const count = messages - lastMessage;
-  if (messages + count > MESSAGES_MAX) return false;
-  for (let i: u32 = 0; i < count; i++) {
-    const from = MESSAGES + (lastMessage + i) * MESSAGE_SIZE;
-    const to = MESSAGES + messages * MESSAGE_SIZE;
-    memory.copy(to, from, MESSAGE_SIZE);
-    store<u64>(to, base + PEERS + peer * PEER_SIZE);
-    store<u32>(SOCKETS + messages * 4, load<u32>(SOCKETS + (lastMessage + i) * 4));
-    store<u32>(PACKETS + messages * 4, load<u32>(PACKETS + (lastMessage + i) * 4));
-    messages++;
-  }
-  lastMessage = messages - count;
+  if (messages + lastCount > MESSAGES_MAX) return false;
+  // Upwards: after `resetToRepeat` both places may overlap, the new one being the lower.
+  for (let i: u32 = 0; i < lastCount; i++) copyMessage(lastMessage + i, messages + i, peer);
+  lastMessage = messages;
+  messages += lastCount;
   open = false;
   return true;
+}
+
+function copyMessage(from: u32, to: u32, peer: u32): void {
+  const message = MESSAGES + to * MESSAGE_SIZE;
+  const control = CONTROLS + to * CONTROL_SIZE;
+  memory.copy(message, MESSAGES + from * MESSAGE_SIZE, MESSAGE_SIZE);
+  memory.copy(control, CONTROLS + from * CONTROL_SIZE, CONTROL_SIZE);
+  // Its own control message: the place of the old one may be given to another frame before this is sent.
+  if (load<u64>(message + 32) != 0) store<u64>(message + 32, base + control);
+  writeName(message, peer);
+  store<u32>(SOCKETS + to * 4, load<u32>(SOCKETS + from * 4));
+  store<u32>(PACKETS + to * 4, load<u32>(PACKETS + from * 4));
 }
 
 /** TCP and UDP super-frames: one header for each `size` bytes of payload. */
 function segment(ethernet: u32, end: u32, gso: u32, size: u32, start: u32, vni: u32, peer: u32, mtu: u32): i32 {
   const tcp = gso == GSO_TCPV4 || gso == GSO_TCPV6;
   if ((!tcp && gso != GSO_UDP_L4) || size == 0 || network == 0) return MALFORMED;
-  if (start < network + 20 || start + (tcp ? 20 : 8) > end) return MALFORMED;
+  const four = etherType == IPV4;
+  if (tcp && four != (gso == GSO_TCPV4)) return MALFORMED;
+  // An IPv4 header ends where it says; an IPv6 one has 40 bytes and may have extensions behind it.
+  const least = network + (four ? <u32>(load<u8>(network) & 15) * 4 : 40);
+  if (four ? start != least : start < least) return MALFORMED;
+  if (start + (tcp ? 20 : 8) > end) return MALFORMED;
   const headerLength = tcp ? <u32>(load<u8>(start + 12) >> 4) * 4 : 8;
   const payload = start + headerLength;
   const length = payload - ethernet;
@@ -193,7 +219,6 @@ function segment(ethernet: u32, end: u32, gso: u32, size: u32, start: u32, vni: 
   const pseudo = <u64>load<u16>(field) + word(~(end - start) & 0xffff);
   store<u16>(field, 0);
   const socket = flowHash(ethernet) & socketMask;
-  const four = etherType == IPV4;
   const sequence = tcp ? bswap<u32>(load<u32>(start + 4)) : 0;
   const flags = tcp ? <u32>load<u8>(start + 13) : 0;
   const identification = four ? be16(network + 4) : 0;
@@ -229,11 +254,12 @@ function segment(ethernet: u32, end: u32, gso: u32, size: u32, start: u32, vni: 
     }
     const total = pseudo + word(transportLength) + sum(transportHeader, headerLength) + sum(from, bytes);
     store<u16>(header + VXLAN + field - ethernet, <u16>finish(total));
-    addPacket(peer, socket, VXLAN + length + bytes, VXLAN + length + size);
+    addPacket(peer, socket, VXLAN + length + bytes);
     addIovec(header, VXLAN + length);
     addIovec(from, bytes);
     from += bytes;
   }
+  lastCount = messages - lastMessage;
   return count;
 }
 
@@ -243,8 +269,8 @@ function writeVxlan(at: u32, vni: u32): void {
   store<u32>(at + 4, bswap<u32>(vni << 8));
 }
 
-/** Counts a packet of `bytes` into the open message, or opens one for packets of `size`; a shorter one is its last. */
-function addPacket(peer: u32, socket: u32, bytes: u32, size: u32): void {
+/** Counts a packet of `bytes` into the open message, or opens one for packets of that size; a shorter one is its last. */
+function addPacket(peer: u32, socket: u32, bytes: u32): void {
   const fits =
     open &&
     openPeer == peer &&
@@ -252,7 +278,7 @@ function addPacket(peer: u32, socket: u32, bytes: u32, size: u32): void {
     bytes <= openSize &&
     openPackets < SEGMENTS_MAX &&
     openBytes + bytes <= PAYLOAD_MAX;
-  if (!fits) openMessage(peer, socket, bytes == size ? size : bytes);
+  if (!fits) openMessage(peer, socket, bytes);
   openPackets++;
   openBytes += bytes;
   const message = MESSAGES + (messages - 1) * MESSAGE_SIZE;
@@ -268,9 +294,7 @@ function addPacket(peer: u32, socket: u32, bytes: u32, size: u32): void {
 function openMessage(peer: u32, socket: u32, size: u32): void {
   const message = MESSAGES + messages * MESSAGE_SIZE;
   const control = CONTROLS + messages * CONTROL_SIZE;
-  const name = PEERS + peer * PEER_SIZE;
-  store<u64>(message, base + name);
-  store<u32>(message + 8, load<u32>(name + 28));
+  writeName(message, peer);
   store<u64>(message + 16, base + IOVECS + iovecs * 16);
   store<u64>(message + 24, 0);
   store<u64>(message + 32, 0);
@@ -288,6 +312,12 @@ function openMessage(peer: u32, socket: u32, size: u32): void {
   openSize = size;
   openPackets = 0;
   openBytes = 0;
+}
+
+function writeName(message: u32, peer: u32): void {
+  const name = PEERS + peer * PEER_SIZE;
+  store<u64>(message, base + name);
+  store<u32>(message + 8, load<u32>(name + 28));
 }
 
 function addIovec(at: u32, length: u32): void {
