@@ -1,10 +1,11 @@
 import { afterEach, beforeEach, expect, test } from '@jest/globals';
 import { mkdtempSync, rmSync } from 'node:fs';
-import { createServer, type Server } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { DatapathState } from '../../src/datapath/state.ts';
 import { readDatapath, setDatapath } from '../../src/host/datapath-client.ts';
+import { type DatapathQuestion, serveDatapath } from '../../src/host/datapath-server.ts';
 import { DatapathWatch } from '../../src/host/datapath-watch.ts';
 import { execute } from '../../src/reconcile/steps.ts';
 
@@ -12,22 +13,16 @@ const STATE: DatapathState = { v: 1, vtep: { ip: '192.0.2.1', port: 4789 }, netw
 
 let folder: string;
 let socket: string;
-let server: Server | undefined;
-let asked: string[];
+let server: Awaited<ReturnType<typeof serveDatapath>> | undefined;
+let asked: DatapathQuestion[];
 
-/** A datapath that takes every state, or answers with `code`. */
-async function serve(code = 200): Promise<void> {
-  server = createServer((request, reply) => {
-    const chunks: Buffer[] = [];
-    request.on('data', (chunk: Buffer) => chunks.push(chunk));
-    request.on('end', () => {
-      asked.push(`${request.method} ${request.url} ${Buffer.concat(chunks).toString()}`);
-      reply
-        .writeHead(code)
-        .end(code === 200 ? JSON.stringify({ v: 1, pid: 7, state: null, networks: [] }) : 'too many networks');
-    });
+/** A datapath that takes every state, or refuses each in these words. */
+async function serve(refusal?: string): Promise<void> {
+  server = await serveDatapath(socket, (question) => {
+    asked.push(question);
+    if (refusal !== undefined) throw new Error(refusal);
+    return { v: 1, pid: 7, state: null, networks: [] };
   });
-  await new Promise<void>((resolve) => server?.listen(socket, resolve));
 }
 
 beforeEach(() => {
@@ -37,7 +32,7 @@ beforeEach(() => {
 });
 
 afterEach(async () => {
-  await new Promise((resolve) => (server ? server.close(resolve) : resolve(undefined)));
+  await server?.close();
   server = undefined;
   rmSync(folder, { recursive: true });
 });
@@ -54,12 +49,12 @@ test('the step tells the whole state to the socket of the bootstrap file', async
   const endpoints = { put: () => {}, remove: () => {} };
   const context = { endpoints, datapathSocket: socket, rememberFirewall: () => {} };
   await execute({ kind: 'datapath.set', object: 'host/datapath', state: STATE }, context);
-  expect(asked).toEqual([`POST /v1/state ${JSON.stringify(STATE)}`]);
+  expect(asked).toEqual([{ ask: 'set', state: STATE }]);
   expect(await readDatapath(socket)).toMatchObject({ pid: 7 });
 });
 
 test('what it refuses is told in its own words', async () => {
-  await serve(400);
+  await serve('too many networks');
   await expect(setDatapath(socket, STATE)).rejects.toThrow('too many networks');
 });
 
@@ -68,7 +63,7 @@ test('one that comes is noticed, once', async () => {
   await serve();
   const watch = new DatapathWatch({ socket, wanted: () => true, onChange: () => (changes += 1), pollMs: 5 });
   const stop = watch.start();
-  for (let wait = 0; asked.length < 4 && wait < 200; wait += 1) await new Promise((resolve) => setTimeout(resolve, 10));
+  for (let wait = 0; asked.length < 4 && wait < 200; wait += 1) await sleep(10);
   stop();
   expect({ changes, latest: watch.latest?.pid }).toEqual({ changes: 1, latest: 7 });
 });

@@ -336,7 +336,7 @@ describe('lengths that lie', () => {
         for (let index = 0; index < coalescer.jobCount; index += 1) {
           counted += coalescer.job(index, JOB.frames);
           const at = coalescer.job(index, JOB.ethernet);
-          if (size === segment.length) intact &&= segment.includes(coalescer.bytes.subarray(at, at + 12));
+          if (size === segment.length) intact &&= segment.includes(Buffer.from(coalescer.bytes.subarray(at, at + 12)));
         }
         coalescer.clearJobs();
       };
