@@ -7,7 +7,7 @@ export const CAPTURE_VERBS: readonly Verb[] = [
   {
     name: 'capture',
     usage: 'NETWORK [-w FILE] [--outer] [--filter WORDS] [--seconds N]',
-    summary: 'frames of a network as pcapng, to a file or a pipe (| wireshark -k -i -); ctrl-C ends it',
+    summary: 'frames as pcapng, to a file or a pipe; ctrl-C ends',
     arity: [1, 1],
     options: {
       write: { type: 'string', short: 'w' },
