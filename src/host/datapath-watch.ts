@@ -9,6 +9,7 @@ export type DatapathWatchOptions = {
   readonly wanted: () => boolean;
   /** it came, went, or was told something by another */
   readonly onChange: () => void;
+  readonly pollMs?: number;
 };
 
 /**
@@ -30,7 +31,7 @@ export class DatapathWatch {
 
   /** Returns what ends it. */
   start(): () => void {
-    this.#timer = setTimeout(() => void this.#look(), POLL_MS).unref();
+    this.#timer = setTimeout(() => void this.#look(), this.#options.pollMs ?? POLL_MS).unref();
     return () => {
       clearTimeout(this.#timer);
       this.#timer = undefined;
@@ -38,11 +39,11 @@ export class DatapathWatch {
   }
 
   async #look(): Promise<void> {
-    const { socket, wanted, onChange } = this.#options;
+    const { socket, wanted, onChange, pollMs = POLL_MS } = this.#options;
     const before = this.#latest;
     this.#latest = socket !== '' && wanted() ? await readDatapath(socket) : undefined;
     if (this.#timer === undefined) return;
-    this.#timer = setTimeout(() => void this.#look(), POLL_MS).unref();
+    this.#timer = setTimeout(() => void this.#look(), pollMs).unref();
     if (fingerprint(before) !== fingerprint(this.#latest)) onChange();
   }
 }

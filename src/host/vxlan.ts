@@ -32,7 +32,7 @@ async function probe(): Promise<boolean> {
   }
 }
 
-/** The kernel's words, and those of kernels before 4.15 or so. */
+/** The kernel's own words, or `ip`'s for a kernel that gives none. */
 function isUnknownType(stderr: string): boolean {
   return /Unknown device type|Operation not supported/.test(stderr);
 }

@@ -55,9 +55,10 @@ export type FirewallMemory = { readonly body: string; readonly fingerprint: stri
 
 /**
  * Compares what shall stand with what does. Pure. The order is the order of safety: what goes away leaves first (names
- * and parents become free), tables are filled before a workload appears behind them. Only what workloads still use waits:
- a parent from which one is to move stays until a later look finds nobody on it, and with it, where it is a vxlan device, the UDP
- port that the datapath shall have; and TAPs go last, when the datapath has been told to let go of them.
+ * and parents become free), tables are filled before a workload appears behind them. Only what workloads still use
+ * waits: a parent from which one is to move stays until a later look finds nobody on it, since a move that fails must
+ * not cost the workload its interface. With a vxlan device stays the UDP port, so the datapath is told after that; and
+ * TAPs go last, when the datapath has let go of them.
  */
 export function plan(intent: Intent, seen: Observation, gateway: string, memory: FirewallMemory): Plan {
   const links = planLinks(intent, seen);

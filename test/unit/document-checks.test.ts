@@ -171,18 +171,18 @@ describe('what the cross-checks refuse', () => {
   });
 });
 
-describe('a gateway has one engine', () => {
-  const asking = (...engines: (string | undefined)[]): string[] =>
-    problemsOf(
-      parse(
-        document(
-          Object.fromEntries(
-            engines.map((engine, n) => [`n${n}`, overlay(n + 1, engine === undefined ? {} : { engine })]),
-          ),
+const asking = (...engines: (string | undefined)[]): string[] =>
+  problemsOf(
+    parse(
+      document(
+        Object.fromEntries(
+          engines.map((engine, n) => [`n${n}`, overlay(n + 1, engine === undefined ? {} : { engine })]),
         ),
       ),
-    );
+    ),
+  );
 
+describe('a gateway has one engine', () => {
   test('so networks that ask for different ones are refused, each that differs from the first', () => {
     expect(asking('auto', 'kernel', undefined, 'user', 'user')).toEqual([
       `engine_conflict ${NET}/n3/engine`,

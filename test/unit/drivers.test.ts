@@ -197,17 +197,18 @@ describe('overlay', () => {
   });
 });
 
+const byUser = (rest: Json = {}): Json => overlay(5, { engine: 'user', ...rest });
+
 describe('overlay by the user engine', () => {
-  const raw = (rest: Json = {}): Json => overlay(5, { engine: 'user', ...rest });
   const [ONE, TWO] = [mac('02:00:00:00:00:01'), mac('02:00:00:00:00:02')];
 
   test('has a TAP with the same MTU, whose children hand over what fits one send', () => {
-    const spec = specOf(raw({ mtu: 1400 }));
+    const spec = specOf(byUser({ mtu: 1400 }));
     const alias = 'linkspan:gw-a:network/net/tap';
     const common = { object: 'network/net', mtu: 1400, addresses: [] };
     expect(spec.links).toEqual([{ name: 'lsu-net', alias, kind: { type: 'tap' }, ...common }]);
     expect(spec.attachment).toEqual({ type: 'macvlan', parent: 'lsu-net', mode: 'bridge', gsoMax: 61_000 });
-    expect(specOf(raw()).mtu).toBe(1450);
+    expect(specOf(byUser()).mtu).toBe(1450);
     expect({ fdb: spec.fdb, engine: spec.engine }).toEqual({ fdb: [], engine: { name: 'user', reason: 'asked for' } });
   });
 
@@ -219,7 +220,7 @@ describe('overlay by the user engine', () => {
       peer('gw-d', '2001:db8::4'),
       peer('old', UNDERLAY.address),
     ];
-    const { datapath } = specOf(raw({ peers: ['203.0.113.9', '192.0.2.1'] }), {}, [], remotes);
+    const { datapath } = specOf(byUser({ peers: ['203.0.113.9', '192.0.2.1'] }), {}, [], remotes);
     expect(datapath).toEqual({
       vni: 5,
       tap: 'lsu-net',
@@ -233,25 +234,26 @@ describe('overlay by the user engine', () => {
         { vtep: { ip: '192.0.2.3', port: 4790 }, macs: [], learned: false },
       ],
     });
-    expect(specOf(raw({ bum: { multicast: '239.1.1.10' } })).datapath?.group).toBe('239.1.1.10');
+    expect(specOf(byUser({ bum: { multicast: '239.1.1.10' } })).datapath?.group).toBe('239.1.1.10');
   });
 
   test('waits for the datapath, but where its TAP stands already', () => {
     const engines = { ...ENGINES, datapath: { socket: '/run/dp.sock', running: false } };
-    expect(answer(raw(), { engines })).toMatchObject({
+    expect(answer(byUser(), { engines })).toMatchObject({
       code: 'engine_unavailable',
       message: 'network net: the datapath service does not answer at /run/dp.sock; start linkspan-datapath',
     });
     const links = [...FOREIGN, link('lsu-net', 9, { kind: 'tun', ours: true })];
-    expect(specOf(raw(), { engines, links }).links).toHaveLength(1);
+    expect(specOf(byUser(), { engines, links }).links).toHaveLength(1);
   });
 
   test('waits where another program’s vxlan has the port', () => {
-    const held = (over: object): NetworkSpec | Problem =>
-      answer(raw(), { links: [link('flannel.7', 9, { kind: 'vxlan', data: { id: 7, port: 4789 }, ...over })] });
-    expect(held({})).toMatchObject({ code: 'name_taken', message: expect.stringContaining('delete flannel.7') });
-    expect(held({ up: false })).not.toHaveProperty('code');
-    expect(held({ ours: true })).not.toHaveProperty('code');
+    const other = link('flannel.7', 9, { kind: 'vxlan', data: { id: 7, port: 4789 } });
+    const message = expect.stringContaining('delete flannel.7');
+    expect(answer(byUser(), { links: [other] })).toMatchObject({ code: 'name_taken', message });
+    for (const over of [{ up: false }, { ours: true }, { data: { id: 7, port: 8472 } }]) {
+      expect(answer(byUser(), { links: [{ ...other, ...over }] })).not.toHaveProperty('code');
+    }
   });
 
   test('is what auto means where the kernel has no vxlan; kernel waits there and says what to do', () => {

@@ -97,10 +97,10 @@ describe('a change of engine', () => {
   });
 });
 
-describe('a change of uplink', () => {
-  const plant = (uplink: string, mode: string): ReturnType<typeof desired> =>
-    desired({ p: macvlan({ uplink, mode }) }, { w: workload({ p: {} }, 's1') });
+const plant = (uplink: string, mode: string): ReturnType<typeof desired> =>
+  desired({ p: macvlan({ uplink, mode }) }, { w: workload({ p: {} }, 's1') });
 
+describe('a change of uplink', () => {
   test.each([
     ['bridge', ['endpoint.move']],
     ['passthru', ['endpoint.detach eth0', 'endpoint.attach']],
@@ -110,6 +110,9 @@ describe('a change of uplink', () => {
     expect(kinds(look(kernel, plant('lan2', mode)))).toEqual(expected);
   });
 });
+
+const both = (mtu: number): ReturnType<typeof desired> =>
+  desired({ o: overlay(5, { engine: 'user' }), p: overlay(6, { engine: 'user', mtu }) });
 
 describe('the datapath', () => {
   test('is told before workloads appear, and of each change in its peers', () => {
@@ -137,8 +140,6 @@ describe('the datapath', () => {
   });
 
   test('keeps a network that waits, beside one that changes', () => {
-    const both = (mtu: number): ReturnType<typeof desired> =>
-      desired({ o: overlay(5, { engine: 'user' }), p: overlay(6, { engine: 'user', mtu }) });
     const kernel = newHost();
     converge(kernel, both(1400));
     kernel.tamper(undefined, 'lsu-o', { ours: false });
@@ -181,26 +182,16 @@ test('a TAP that passes no unsegmented packets is made anew', () => {
   ]);
 });
 
+const PEERS = [1, 2].map((port) => ({
+  learned: false,
+  macs: [mac('02:00:00:00:00:02'), mac('02:00:00:00:00:01')],
+  vtep: { port, ip: '192.0.2.2' },
+}));
+
 test('one state has one text, whatever the order of its parts and of their keys', () => {
-  const peer = (n: number): object => ({
-    learned: false,
-    macs: [mac('02:00:00:00:00:02'), mac('02:00:00:00:00:01')],
-    vtep: { port: n, ip: '192.0.2.2' },
-  });
-  const texts = [
-    [1, 2],
-    [2, 1],
-  ].map((order) => {
-    const network = {
-      group: null,
-      tap: 'lsu-o',
-      vni: 5,
-      mtu: 1450,
-      tagged: false,
-      bumPps: null,
-      peers: order.map((n) => peer(n)),
-    };
-    return canonicalState({ networks: [network], vtep: { port: 4789, ip: '192.0.2.1' }, v: 1 } as never);
+  const texts = [PEERS, PEERS.toReversed()].map((peers) => {
+    const network = { group: null, tap: 'lsu-o', vni: vni(5), mtu: 1450, tagged: false, bumPps: null, peers };
+    return canonicalState({ networks: [network], vtep: { port: 4789, ip: '192.0.2.1' }, v: 1 });
   });
   expect(texts[0]).toBe(texts[1]);
   expect(texts[0]).toContain('{"v":1,"vtep":{"ip":"192.0.2.1","port":4789},"networks":[{"vni":5,"tap":"lsu-o"');

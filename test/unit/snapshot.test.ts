@@ -4,6 +4,7 @@ import type { Problem } from '../../src/model/problem.ts';
 import type { GatewayStatus } from '../../src/model/status.ts';
 import type { CycleView } from '../../src/reconcile/cycle.ts';
 import { loadBootstrap } from '../../src/service/bootstrap.ts';
+import { datapathParts } from '../../src/status/datapath-summary.ts';
 import { gatewayStatus, type StatusParts } from '../../src/status/gateway-status.ts';
 import { endpointStatuses, fdbEntries, networkStatuses } from '../../src/status/snapshot.ts';
 import { bridge, macvlan, overlay, workload } from './support/documents.ts';
@@ -101,6 +102,44 @@ describe('a snapshot', () => {
     ]);
     const unknown = fdbEntries(viewOf(), new Map(), 'gw-a').map(({ origin, gateway }) => `${origin} ${gateway}`);
     expect(unknown).toEqual(['local gw-a', 'flood ', 'flood ', 'static ']);
+  });
+});
+
+const told = (rest: object): CycleView => {
+  const state = desired({ line: overlay(5, { engine: 'user', peers: ['203.0.113.9'], ...rest }) });
+  const kernel = newHost();
+  const { intent, waiting } = converge(kernel, state, REMOTES);
+  const seen = kernel.observe();
+  return { document: state, complete: true, desired: state, intent, seen, steps: [], problems: waiting };
+};
+
+const rowsOf = (rest = {}): readonly string[] =>
+  fdbEntries(told(rest), REMOTES, 'gw-a').map((e) => `${e.mac} ${e.vtep} ${e.gateway} ${e.origin}`);
+
+describe('a snapshot of a network of the user engine', () => {
+  test('names its engine, and shows the table that the datapath was told', () => {
+    expect(networkStatuses(told({}), REMOTES)[0]).toMatchObject({ engine: 'user', engine_reason: 'asked for' });
+    expect(rowsOf()).toEqual([
+      '00:00:00:00:00:00 203.0.113.9  flood',
+      '00:00:00:00:00:00 192.0.2.2 gw-b flood',
+      '02:00:00:00:00:01 192.0.2.2 gw-b peer',
+    ]);
+    expect(rowsOf({ bum: { multicast: '239.1.1.10' } })[0]).toBe('00:00:00:00:00:00 239.1.1.10  flood');
+  });
+
+  test('has the datapath’s counters, of which only those that count', () => {
+    const view = told({});
+    const { counters, ...rest } = view.seen.datapath ?? {};
+    const counted = { ...counters, drops: { ...counters?.drops, storm: 3 }, tap_writes: 4, received_frames: 10 };
+    const networks = ['tso+uso', 'tso', null].map((offload) => ({ offload }));
+    const status = { ...rest, networks, counters: counted } as unknown as CycleView['seen']['datapath'];
+    expect(datapathParts(view, status)).toMatchObject({
+      drops: { storm: 3 },
+      datapath: { workers: 'two', offload: 'tso', rss_bytes: 60e6, received_frames: 10, segments_per_write: 2.5 },
+    });
+    expect(datapathParts(view, view.seen.datapath).datapath?.segments_per_write).toBeNull();
+    expect(datapathParts(view, undefined)).toEqual({ drops: {}, datapath: null });
+    expect(datapathParts(viewOf(), view.seen.datapath)).toEqual({ drops: {}, datapath: null });
   });
 });
 
