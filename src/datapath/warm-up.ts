@@ -68,7 +68,8 @@ function warmEgress(engine: EngineState, module: WebAssembly.Module): readonly D
     return frame.length;
   };
   const network = egressNetworks(engine, new Map([[VNI, { read, write: WRITTEN }]]), segmenter, new Map()).get(VNI);
-  for (; round < ROUNDS && network !== undefined; round += 1) egress.carry(network);
+  if (network === undefined) return made;
+  for (; round < ROUNDS; round += 1) egress.carry(network);
   return made;
 }
 
@@ -112,7 +113,7 @@ function ipv4(protocol: number, payload: Buffer): Buffer {
 }
 
 function tcp(length: number): Uint8Array {
-  const header = Buffer.from('100010010000000000000000801000ff00000000' + '0101080a0000000000000000', 'hex');
+  const header = Buffer.from('100010010000000000000000801000ff000000000101080a0000000000000000', 'hex');
   // NEEDS_CSUM, TCPv4, header length, segment size, where the checksum begins and stands
   const vnet = Buffer.from([1, 1, 66, 0, 1398 & 0xff, 1398 >> 8, 34, 0, 16, 0]);
   return ethernet(macBytes(MAC), ipv4(6, Buffer.concat([header, Buffer.alloc(length)])), 0x0800, vnet);
