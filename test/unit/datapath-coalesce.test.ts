@@ -214,11 +214,13 @@ describe('datagrams of one UDP flow', () => {
     expect(expectJoined(build([700, 700]), { gro: true, uso: false })).toEqual([1, 1]);
     expect(expectJoined(build([0, 0]))).toEqual([1, 1]);
   });
-  test('a length that leaves bytes over, and no checksum, pass alone', () => {
+  test('a length that leaves bytes over, no checksum, and padding pass alone', () => {
     const short = [0, 1].map((id) => ethernet(ip4(udp(bytesOf(40), { none: true, length: 20 }), { id })));
     expect(expectJoined(short)).toEqual([1, 1]);
     const none = [0, 1].map((id) => ethernet(ip4(udp(bytesOf(40), { none: true }), { id })));
     expect(expectJoined(none)).toEqual([1, 1]);
+    const padded = [0, 1].map((id) => ethernet(ip4(udp(bytesOf(4)), { id }), { padding: 14 }));
+    expect(expectJoined(padded)).toEqual([1, 1]);
   });
 });
 
@@ -368,6 +370,15 @@ describe('lengths that lie', () => {
       const site = newSite();
       expect(arrive(site, [vxlan(Buffer.concat([frame, Buffer.from(rest, 'hex')]), VNI)])).toHaveLength(1);
     }
+  });
+  test('a UDP datagram longer than its packet is corrupt, even if the padding makes its checksum fit', () => {
+    const frame = ethernet(ip4(udp(bytesOf(16)))).bytes;
+    frame.writeUInt16BE(28 + 10, 16);
+    frame.writeUInt16BE(0, 24);
+    frame.writeUInt16BE(internetChecksum(frame.subarray(14, 34)), 24);
+    const site = newSite();
+    expect(arrive(site, [vxlan(frame, VNI)])).toEqual([]);
+    expect(site.drops('in')).toEqual({ bad_checksum: 1 });
   });
   test('the kernel cut a message: nothing of it is a frame', () => {
     const site = newSite({}, { gro: false, uso: true });

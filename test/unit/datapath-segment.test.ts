@@ -258,6 +258,11 @@ describe('messages', () => {
     expect(packed([small(1), small(1), small(1, 10), small(1), small(1, 30)])).toEqual([3, 1, 1]);
     expect(packed(Array.from({ length: 11 }, () => small(1)))).toEqual([11]);
   });
+  test('flows that leave from different sockets share none', () => {
+    const ports = Array.from({ length: 20 }, (_, port) => port);
+    const changes = ports.filter((port) => port > 0 && socketsOf(small(port)) !== socketsOf(small(port - 1)));
+    expect(packed(ports.map((port) => small(port)))).toHaveLength(1 + changes.length);
+  });
   test('a super-frame goes on in the message of the one before', () => {
     const frame = superFrame(ethernet(ip4(tcp(bytesOf(2800)))), GSO.TCPV4, 1400);
     expect(packed([frame, frame])).toEqual([4]);
