@@ -27,7 +27,16 @@ const ARROWS: Readonly<Record<string, readonly string[]>> = {
 
 const EVERYWHERE = /^(?:model\/|service\/(?:log|errors|clock)\.ts$)/;
 const PURE = new Set(['model', 'packet', 'document', 'ipam', 'datapath']);
-const PLANNERS = ['plan', 'plan-links', 'plan-endpoints', 'plan-datapath', 'intend', 'effective', 'nat'];
+const PLANNERS = [
+  'plan',
+  'plan-links',
+  'plan-endpoints',
+  'endpoint-drift',
+  'plan-datapath',
+  'intend',
+  'effective',
+  'nat',
+];
 const PURE_FILES = new Set(PLANNERS.map((name) => `reconcile/${name}.ts`));
 const PURE_NODE_MODULES = new Set(['node:crypto', 'node:net']);
 const IMPORT = /^(?:import|export)\b([^;'"]*?)\bfrom\s+['"]([^'"]+)['"]|\bimport\s*\(?\s*['"]([^'"]+)['"]/gm;

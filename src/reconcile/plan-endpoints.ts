@@ -1,14 +1,14 @@
-import { type EndpointSpec, memoOf } from '../drivers/driver.ts';
-import { aliasPrefix, isDigest, splitAlias, withMemo } from '../drivers/naming.ts';
+import type { EndpointSpec } from '../drivers/driver.ts';
+import { aliasPrefix, splitAlias } from '../drivers/naming.ts';
 import type { ObservedLink } from '../host/links.ts';
-import { formatIpPrefix } from '../model/ip.ts';
 import { sandboxPath } from '../model/network.ts';
 import type { Problem } from '../model/problem.ts';
+import { drift, type Host, hostEndDrift, incompatible, moveOf } from './endpoint-drift.ts';
 import type { Intent } from './intend.ts';
 import { nameRival } from './name-rival.ts';
 import type { Observation } from './observe.ts';
 import type { Step } from './plan.ts';
-import { type Adjustment, hasChanges } from './plan-links.ts';
+import { hasChanges } from './plan-links.ts';
 
 type EndpointsPlan = {
   readonly detach: readonly Step[];
@@ -40,8 +40,6 @@ export function planEndpoints(
 }
 
 type Collected = { detach: Step[]; move: Step[]; attach: Step[]; waiting: Map<string, Problem> };
-
-type Host = { readonly links: readonly ObservedLink[]; readonly gone: ReadonlySet<string> };
 
 function planOne(spec: EndpointSpec, links: readonly ObservedLink[], host: Host, into: Collected): void {
   const path = sandboxPath(spec.endpoint.sandbox);
@@ -111,70 +109,4 @@ function interfaceTaken(spec: EndpointSpec, owner: string): Problem {
   const { workload, network, interface: name } = spec.endpoint;
   const message = `workload ${workload}: in its namespace the interface ${name} is ${owner}; name another with "interface"`;
   return { path: `/spec/workloads/${workload}/networks/${network}/interface`, code: 'name_taken', message };
-}
-
-/** Why the interface must be made anew, all that the workload set on it lost, or undefined. */
-function incompatible(spec: EndpointSpec, have: ObservedLink, host: Host): string | undefined {
-  const { attachment } = spec;
-  if (have.name !== spec.endpoint.interface) return `is named ${have.name} and shall be ${spec.endpoint.interface}`;
-  if (have.kind !== attachment.type) return `is a ${have.kind} and shall be a ${attachment.type}`;
-  if (spec.mac !== undefined && have.mac !== spec.mac) return `has MAC ${have.mac} and shall have ${spec.mac}`;
-  const reason = otherMemo(spec, have);
-  if (reason !== undefined) return reason;
-  if (attachment.type === 'veth') return undefined;
-  const parent = host.links.find((link) => link.name === attachment.parent);
-  const onIt = have.parent === parent?.index;
-  if (onIt && host.gone.has(attachment.parent)) return `goes with ${attachment.parent}, which is made anew`;
-  // Such a child has its parent's MAC, so nothing of it can be kept on another.
-  if (!onIt && attachment.mode === 'passthru') return `hangs on another interface than ${attachment.parent}`;
-  return have.data['mode'] === attachment.mode
-    ? undefined
-    : `has mode ${String(have.data['mode'])} and shall have ${attachment.mode}`;
-}
-
-/** An interface that is right in all but its parent moves: to the network's other engine, or to its new uplink. */
-function moveOf(spec: EndpointSpec, have: ObservedLink, host: readonly ObservedLink[]): Step | undefined {
-  const { attachment: to, object } = spec;
-  if (to.type === 'veth') return undefined;
-  if (have.parent === host.find((link) => link.name === to.parent)?.index) return undefined;
-  const from = host.find((link) => link.index === have.parent)?.name;
-  return { kind: 'endpoint.move', object, spec, to, from, reason: `hangs on another interface than ${to.parent}` };
-}
-
-/** What cannot be changed in place: gateways, and anything at all where the alias has only a digest of what was set. */
-function otherMemo(spec: EndpointSpec, have: ObservedLink): string | undefined {
-  const { memo } = splitAlias(have.alias);
-  const wanted = memoOf(spec);
-  if (isDigest(memo))
-    return have.alias === withMemo(spec.alias, wanted) ? undefined : 'has other addresses or gateways';
-  const gateways = wanted.filter((item) => isGateway(item)).join();
-  return memo.filter((item) => isGateway(item)).join() === gateways ? undefined : 'has another gateway';
-}
-
-function isGateway(item: string): boolean {
-  return item.startsWith('via ');
-}
-
-function drift(spec: EndpointSpec, have: ObservedLink): Adjustment {
-  const wanted = spec.endpoint.addresses.map((address) => formatIpPrefix(address));
-  const given = splitAlias(have.alias).memo.filter((item) => !isGateway(item));
-  const alias = withMemo(spec.alias, memoOf(spec));
-  return {
-    ...(have.alias === alias ? {} : { alias }),
-    ...(have.mtu === spec.mtu ? {} : { mtu: spec.mtu }),
-    ...(have.up ? {} : { up: true as const, addDefaults: spec.gateways }),
-    addAddresses: wanted.filter((address) => !have.addresses.includes(address)),
-    // Addresses that the workload gave itself (a failover pair's, say) are not ours to take away.
-    removeAddresses: given.filter((address) => have.addresses.includes(address) && !wanted.includes(address)),
-  };
-}
-
-function hostEndDrift(spec: EndpointSpec, host: readonly ObservedLink[]): readonly Step[] {
-  if (spec.attachment.type !== 'veth') return [];
-  const end = host.find((link) => link.name === spec.hostEnd);
-  const { mtu } = spec;
-  const wrong = end?.ours && (end.master !== spec.attachment.bridge || !end.up || end.mtu !== mtu);
-  if (!wrong) return [];
-  const changes = { mtu, master: spec.attachment.bridge, up: true as const, addAddresses: [], removeAddresses: [] };
-  return [{ kind: 'link.adjust', object: spec.object, sandbox: undefined, name: spec.hostEnd, changes }];
 }
