@@ -48,7 +48,7 @@ async function startDatabase(lab: Lab, { gateway }: End, dir: string): Promise<s
 
 /** One bridge on the underlay's port, whose address the tunnel sends from, and one that joins tunnel and workload. */
 function bridges({ peerUnderlay }: End): readonly string[] {
-  return [
+  const commands = [
     'add-br br-phy',
     'set bridge br-phy datapath_type=netdev',
     'add-port br-phy wan0',
@@ -58,13 +58,14 @@ function bridges({ peerUnderlay }: End): readonly string[] {
     `set interface vx0 type=vxlan options:remote_ip=${peerUnderlay} options:key=${VNI}`,
     `add-port br-int ${PORT}`,
     `set interface ${PORT} type=internal`,
-  ].flatMap((command) => ['--', ...command.split(' ')]);
+  ];
+  return commands.join(' -- ').split(' ');
 }
 
 /** The address goes to the bridge; the kernel must not answer what the switch reads from the port as well. */
 async function moveUnderlay({ gateway, underlay }: End): Promise<void> {
   await gateway.batch(['address flush dev wan0', `address add ${underlay}/24 dev br-phy`, 'link set br-phy up']);
   await run(gateway.inside(['nft', '-f', '-']), {
-    input: 'table netdev bench { chain port { type filter hook ingress device wan0 priority 0; policy drop; } }\n',
+    input: 'table netdev bench { chain port { type filter hook ingress device wan0 priority 0; policy drop; }; }\n',
   });
 }
