@@ -14,8 +14,8 @@ export const LAB_TITLES: Readonly<Record<LabName, string>> = {
 const NAME = 9;
 const SPREAD = 18;
 
-/** Three digits where there are as many to trust: 0.86, 7.62, 15.7, 113. */
-function short(value: number): string {
+/** Three digits: 0.86, 7.62, 15.7, 113. */
+export function short(value: number): string {
   const digits = value < 10 ? 2 : value < 100 ? 1 : 0;
   return value.toFixed(digits);
 }
@@ -75,11 +75,12 @@ function floorRow({ lab, what, bound, limit, unit, value, met }: Floored): strin
 }
 
 const LEGEND = [
-  'rtt µs, median of 500 pings. tcp1, tcp4: Gbit/s in 1 and 4 streams. s/GB: processor',
-  'seconds of the whole machine per GB of tcp1. MB: memory of one datapath process.',
+  'rtt: µs, median of 500 pings. tcp1, tcp4: Gbit/s in 1 and 4 streams.',
+  's/GB: processor seconds of the whole machine per GB of tcp1.',
+  'MB: resident memory of one datapath process, the larger of both gateways.',
   "/k: to the kernel engine, median of the rounds' own ratios.",
-  'udp64: thousands of 64-byte datagrams received a second, of all one program can',
-  'send, and where so many a second are offered; lost% is of those really sent.',
+  'udp64: thousands of 64-byte datagrams received a second: of all that one program',
+  'can send, and where so many are offered; lost% is of those really sent.',
   "underlay: gateway to gateway. kernel, user: Linkspan's engines. bridge: vxlan,",
   'bridge and veth (Docker overlay, flannel). tinc: 1.0, switch mode, no cipher.',
   'ovs: Open vSwitch in user space (netdev) with vxlan.',
