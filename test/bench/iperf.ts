@@ -4,6 +4,7 @@ import { until } from '../lab/wait.ts';
 import type { Path } from './topologies/ends.ts';
 
 type IperfReport = {
+  readonly error?: string;
   readonly end: {
     readonly sum_received?: { readonly bits_per_second: number; readonly bytes: number };
     readonly sum?: { readonly seconds: number };
@@ -21,5 +22,8 @@ export async function iperf(path: Path, seconds: number, args: readonly string[]
   const argv = ['iperf3', '--client', path.address, '--time', String(seconds), '--json', ...args];
   const { code, stdout, stderr } = await run(path.client.inside(argv), { allowFailure: true });
   if (code !== 0) throw new Error(`iperf3 to ${path.address}: exit ${code} ${stderr}${stdout.slice(-500)}`);
-  return JSON.parse(stdout) as IperfReport;
+  // It ends with 0 even where it could measure nothing.
+  const report = JSON.parse(stdout) as IperfReport;
+  if (report.error) throw new Error(`iperf3 to ${path.address}: ${report.error}`);
+  return report;
 }
