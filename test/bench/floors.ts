@@ -1,0 +1,64 @@
+import type { Metric } from './measures.ts';
+import type { LabReport } from './report.ts';
+import type { TopologyName } from './topologies/build.ts';
+import type { LabName } from './topologies/ends.ts';
+import { LABS } from './topologies/ends.ts';
+
+/** What the engines are held to: a topology's median, or the median of its ratios to another. */
+type Floor = {
+  readonly labs: readonly LabName[];
+  readonly what: string;
+  readonly topology: TopologyName;
+  readonly metric: Metric;
+  readonly to?: TopologyName;
+  readonly bound: 'at least' | 'at most';
+  readonly limit: number;
+  readonly unit?: string;
+};
+
+/** A floor in one lab of this run; without a value where the run did not measure it. */
+export type Floored = Pick<Floor, 'what' | 'bound' | 'limit'> & {
+  readonly lab: LabName;
+  readonly unit: string;
+  readonly value: number | null;
+  readonly met: boolean | null;
+};
+
+const user = { topology: 'user', bound: 'at least' } as const;
+const userAtMost = { topology: 'user', bound: 'at most' } as const;
+const kernel = { topology: 'kernel', to: 'bridge', labs: ['veth'], bound: 'at least' } as const;
+
+// On `wire` rests what a gateway with a plain Ethernet port gets; there the user engine's cost was measured at 1.4 times
+// the kernel's, and at about twice in `veth`, whose kernel never cuts a packet.
+const FLOORS: readonly Floor[] = [
+  { ...user, labs: ['wire'], what: 'user to kernel, TCP 1 stream', metric: 'tcp1', to: 'kernel', limit: 0.9 },
+  { ...user, labs: ['wire'], what: 'user to kernel, TCP 4 streams', metric: 'tcp4', to: 'kernel', limit: 0.78 },
+  { ...user, labs: ['veth'], what: 'user to kernel, TCP 1 stream', metric: 'tcp1', to: 'kernel', limit: 0.55 },
+  { ...userAtMost, labs: ['wire'], what: 'user to kernel, CPU s/GB', metric: 'tcp1_cpu', to: 'kernel', limit: 1.5 },
+  { ...user, labs: LABS, what: 'user to tinc, TCP 1 stream', metric: 'tcp1', to: 'tinc', limit: 7 },
+  { ...user, labs: LABS, what: 'user to ovs, TCP 1 stream', metric: 'tcp1', to: 'ovs', limit: 15 },
+  { ...userAtMost, labs: LABS, what: 'user, round trip', metric: 'rtt', limit: 250, unit: 'µs' },
+  { ...userAtMost, labs: LABS, what: 'user, memory', metric: 'memory', limit: 90, unit: 'MB' },
+  { ...userAtMost, labs: LABS, what: 'user, lost of 120 k/s', metric: 'at120_lost', limit: 1, unit: '%' },
+  { ...kernel, what: 'kernel to bridge, TCP 1 stream', metric: 'tcp1', limit: 1.08 },
+  { ...kernel, what: 'kernel to bridge, UDP flood', metric: 'udp64', limit: 1.25 },
+];
+
+function measured({ metric, topology, to }: Floor, { figures }: LabReport): number | null {
+  const figure = figures[metric]?.[topology];
+  return (to ? figure?.ratio_to[to] : figure)?.median ?? null;
+}
+
+function holdTo(floor: Floor, lab: LabReport): Floored {
+  const { what, bound, limit, unit = '' } = floor;
+  const value = measured(floor, lab);
+  const holds = (found: number): boolean => (bound === 'at least' ? found >= limit : found <= limit);
+  return { lab: lab.lab, what, bound, limit, unit, value, met: value === null ? null : holds(value) };
+}
+
+/** Every floor in every lab of this run that it counts in. */
+export function floored(labs: readonly LabReport[]): readonly Floored[] {
+  return labs.flatMap((lab) =>
+    FLOORS.filter((floor) => floor.labs.includes(lab.lab)).map((floor) => holdTo(floor, lab)),
+  );
+}

@@ -1,0 +1,29 @@
+import { run } from '../lab/exec.ts';
+import type { Lab } from '../lab/lab.ts';
+import { until } from '../lab/wait.ts';
+import type { Path } from './topologies/ends.ts';
+
+type IperfReport = {
+  readonly error?: string;
+  readonly end: {
+    readonly sum_received?: { readonly bits_per_second: number; readonly bytes: number };
+    readonly sum?: { readonly seconds: number };
+  };
+};
+
+/** Starts the server of a topology; ended at the lab's close. */
+export async function serve(lab: Lab, path: Path): Promise<void> {
+  const server = await lab.process(path.server, ['iperf3', '--server', '--forceflush']);
+  await until(`iperf3 in ${path.server.name} to listen`, () => server.log().includes('Server listening'));
+}
+
+/** One measurement of some seconds; throws where it fails. */
+export async function iperf(path: Path, seconds: number, args: readonly string[]): Promise<IperfReport> {
+  const argv = ['iperf3', '--client', path.address, '--time', String(seconds), '--json', ...args];
+  const { code, stdout, stderr } = await run(path.client.inside(argv), { allowFailure: true });
+  if (code !== 0) throw new Error(`iperf3 to ${path.address}: exit ${code} ${stderr}${stdout.slice(-500)}`);
+  // It ends with 0 even where it could measure nothing.
+  const report = JSON.parse(stdout) as IperfReport;
+  if (report.error) throw new Error(`iperf3 to ${path.address}: ${report.error}`);
+  return report;
+}
