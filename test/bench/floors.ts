@@ -28,8 +28,8 @@ const user = { topology: 'user', bound: 'at least' } as const;
 const userAtMost = { topology: 'user', bound: 'at most' } as const;
 const kernel = { topology: 'kernel', to: 'bridge', labs: ['veth'], bound: 'at least' } as const;
 
-// On `wire` rests what a gateway with a plain Ethernet port gets; there the user engine's cost was measured at 1.4 times
-// the kernel's, and at about twice in `veth`, whose kernel never cuts a packet.
+// The cost counts in `wire`, which is what a gateway with a plain Ethernet port is like: 1.4 times the kernel's when this
+// was set. In `veth` the kernel never cuts a packet, and it was about twice.
 const FLOORS: readonly Floor[] = [
   { ...user, labs: ['wire'], what: 'user to kernel, TCP 1 stream', metric: 'tcp1', to: 'kernel', limit: 0.9 },
   { ...user, labs: ['wire'], what: 'user to kernel, TCP 4 streams', metric: 'tcp4', to: 'kernel', limit: 0.78 },
@@ -44,8 +44,17 @@ const FLOORS: readonly Floor[] = [
   { ...kernel, what: 'kernel to bridge, UDP flood', metric: 'udp64', limit: 1.25 },
 ];
 
-function measured({ metric, topology, to }: Floor, { figures }: LabReport): number | null {
-  const figure = figures[metric]?.[topology];
+/** A sender that never came near 120 thousand a second, on a slow or busy machine, shows no engine to be without loss. */
+function fellShort({ metric, topology, limit }: Floor, { figures }: LabReport): boolean {
+  if (metric !== 'at120_lost') return false;
+  const [sent, lost] = [figures.at120_sent?.[topology], figures.at120_lost?.[topology]];
+  return sent !== undefined && lost !== undefined && sent.median < 0.95 * 120 && lost.median <= limit;
+}
+
+function measured(floor: Floor, lab: LabReport): number | null {
+  const { metric, topology, to } = floor;
+  const figure = lab.figures[metric]?.[topology];
+  if (fellShort(floor, lab)) return null;
   return (to ? figure?.ratio_to[to] : figure)?.median ?? null;
 }
 
