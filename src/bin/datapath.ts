@@ -43,8 +43,10 @@ export class Datapath {
 
   /** Brings everything to the state, and resolves when frames flow by it. What cannot be opened is tried again. */
   set(state: DatapathState): Promise<void> {
-    this.#turn = this.#turn.then(() => this.#set(state));
-    return this.#turn;
+    const done = this.#turn.then(() => this.#set(state));
+    // One that fails is told to its caller, and keeps no later one from its turn.
+    this.#turn = done.catch(() => undefined);
+    return done;
   }
 
   status(): Omit<DatapathStatus, 'version' | 'uptime_s'> {
@@ -89,7 +91,13 @@ export class Datapath {
     for (const tap of this.#letGo.splice(0)) closeTap(tap);
     if (old !== undefined && old !== this.#underlay) closeUnderlay(old.open);
     const missing = this.#underlayProblem !== null || [...this.#taps.values()].some((held) => held.problem !== null);
-    if (missing) this.#retry = setTimeout(() => void this.set(this.#state ?? state), RETRY_MS);
+    if (missing) this.#tryAgain(state);
+  }
+
+  #tryAgain(state: DatapathState): void {
+    this.#retry = setTimeout(() => {
+      this.set(state).catch((error: unknown) => this.#options.log.error(messageOf(error)));
+    }, RETRY_MS);
   }
 
   /** A state without networks needs no socket, and leaves the port to the kernel's own vxlan. */
@@ -192,7 +200,7 @@ export class Datapath {
     this.#options.log.warn(problem);
     this.#letGo.push(held.tap);
     this.#taps.set(name, { tap: undefined, problem });
-    const state = this.#state;
-    this.#retry = setTimeout(() => void this.set(state), RETRY_MS);
+    clearTimeout(this.#retry);
+    this.#tryAgain(this.#state);
   }
 }

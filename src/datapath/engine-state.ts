@@ -39,6 +39,7 @@ function numberNetwork(network: DatapathNetwork, port: number, numberOf: (vtep: 
   const { vni, mtu, tagged, bumPps, peers } = network;
   const group = groupOf(network, port);
   const sources = peers.map((peer) => numberOf(peer.vtep));
+  const learned = peers.filter((peer) => peer.learned).map((peer) => numberOf(peer.vtep));
   const known = peers.flatMap((peer) =>
     peer.macs.flatMap((mac) => {
       const bytes = macBytes(mac);
@@ -50,9 +51,10 @@ function numberNetwork(network: DatapathNetwork, port: number, numberOf: (vtep: 
     mtu,
     tagged,
     bumPps,
-    flood: group === undefined ? [...new Set(sources)] : [numberOf(group)],
+    // Static VTEPs need not be in the group.
+    flood: group === undefined ? [...new Set(sources)] : [numberOf(group), ...new Set(learned)],
     sources,
-    learned: peers.filter((peer) => peer.learned).map((peer) => numberOf(peer.vtep)),
+    learned,
     known: Int32Array.from(known),
   };
 }

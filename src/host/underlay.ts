@@ -1,4 +1,5 @@
 import { isIPv6 } from 'node:net';
+import { networkInterfaces } from 'node:os';
 import type { Underlay } from '../datapath/ports.ts';
 import { addressIn, sockaddr } from '../datapath/sockaddr.ts';
 import type { Vtep } from '../model/peer.ts';
@@ -12,13 +13,18 @@ export const POOL_SIZE = 8;
 /** asm-generic/socket.h, linux/in.h, linux/in6.h, linux/udp.h */
 const OPTION = {
   SOL_SOCKET: 1,
+  SO_REUSEADDR: 2,
   SO_SNDBUFFORCE: 32,
   SO_RCVBUFFORCE: 33,
   IPPROTO_IP: 0,
   IP_MTU_DISCOVER: 10,
   IP_MULTICAST_IF: 32,
+  IP_MULTICAST_LOOP: 34,
   IP_ADD_MEMBERSHIP: 35,
   IPPROTO_IPV6: 41,
+  IPV6_MULTICAST_IF: 17,
+  IPV6_MULTICAST_LOOP: 19,
+  IPV6_ADD_MEMBERSHIP: 20,
   IPV6_MTU_DISCOVER: 23,
   IPV6_V6ONLY: 26,
   PMTUDISC_DO: 2,
@@ -44,7 +50,7 @@ export type OpenUnderlay = {
 export function openUnderlay(vtep: Vtep): OpenUnderlay {
   const opened: number[] = [];
   try {
-    const receive = open(vtep, opened);
+    const receive = openReceiver(vtep, opened);
     const gro = tryOption(receive, OPTION.SOL_UDP, OPTION.UDP_GRO, 1);
     option(receive, OPTION.SOL_SOCKET, OPTION.SO_RCVBUFFORCE, RECEIVE_BUFFER);
     const send = Array.from({ length: POOL_SIZE }, () => openSender(vtep.ip, opened));
@@ -68,8 +74,22 @@ export function underlayPort(sockets: OpenUnderlay, calls: MemoryCalls, base: nu
   };
 }
 
+/**
+ * On every address, as the kernel's vxlan: a socket of one address gets nothing that is sent to a group. Reusable, so
+ * that the socket of a VTEP that changes its address is there before the old one goes; the kernel's vxlan still refuses
+ * to share, and so does a second datapath its TAPs.
+ */
+function openReceiver({ ip, port }: Vtep, opened: number[]): number {
+  const six = isIPv6(ip);
+  const descriptor = openSocket(six, opened);
+  option(descriptor, OPTION.SOL_SOCKET, OPTION.SO_REUSEADDR, 1);
+  libc().bind(descriptor, sockaddr({ ip: six ? '::' : '0.0.0.0', port }));
+  return descriptor;
+}
+
 function openSender(ip: string, opened: number[]): number {
-  const descriptor = open({ ip, port: 0 }, opened);
+  const descriptor = openSocket(isIPv6(ip), opened);
+  libc().bind(descriptor, sockaddr({ ip, port: 0 }));
   option(descriptor, OPTION.SOL_SOCKET, OPTION.SO_SNDBUFFORCE, SEND_BUFFER);
   // Never fragmented (RFC 7348 section 4.3): what is too big is an error here, and counted.
   if (isIPv6(ip)) option(descriptor, OPTION.IPPROTO_IPV6, OPTION.IPV6_MTU_DISCOVER, OPTION.PMTUDISC_DO);
@@ -77,23 +97,45 @@ function openSender(ip: string, opened: number[]): number {
   return descriptor;
 }
 
-function open(vtep: Vtep, opened: number[]): number {
-  const family = isIPv6(vtep.ip) ? LINUX.AF_INET6 : LINUX.AF_INET;
+function openSocket(six: boolean, opened: number[]): number {
+  const family = six ? LINUX.AF_INET6 : LINUX.AF_INET;
   const descriptor = libc().socket(family, LINUX.SOCK_DGRAM | LINUX.SOCK_CLOEXEC, 0);
   opened.push(descriptor);
-  if (family === LINUX.AF_INET6) option(descriptor, OPTION.IPPROTO_IPV6, OPTION.IPV6_V6ONLY, 1);
-  libc().bind(descriptor, sockaddr(vtep));
+  if (six) option(descriptor, OPTION.IPPROTO_IPV6, OPTION.IPV6_V6ONLY, 1);
   return descriptor;
 }
 
-/** Joins an IPv4 group on the VTEP's interface and sends to it from there. @throws SystemCallError */
+/**
+ * Joins a multicast group on the VTEP's interface and sends to it from there, not to itself.
+ * @throws SystemCallError
+ */
 export function joinGroup(underlay: OpenUnderlay, vtep: Vtep, group: string): void {
+  if (isIPv6(group)) return joinGroup6(underlay, vtep, group);
   const own = addressBytes(vtep.ip);
   const membership = Buffer.concat([addressBytes(group), own]);
   libc().setsockopt(underlay.receive, OPTION.IPPROTO_IP, OPTION.IP_ADD_MEMBERSHIP, membership);
   for (const descriptor of underlay.send) {
     libc().setsockopt(descriptor, OPTION.IPPROTO_IP, OPTION.IP_MULTICAST_IF, own);
+    option(descriptor, OPTION.IPPROTO_IP, OPTION.IP_MULTICAST_LOOP, 0);
   }
+}
+
+/** IPv6 names the interface by its index. */
+function joinGroup6(underlay: OpenUnderlay, vtep: Vtep, group: string): void {
+  const index = Buffer.alloc(4);
+  index.writeUInt32LE(interfaceOf(vtep.ip));
+  const membership = Buffer.concat([addressBytes(group), index]);
+  libc().setsockopt(underlay.receive, OPTION.IPPROTO_IPV6, OPTION.IPV6_ADD_MEMBERSHIP, membership);
+  for (const descriptor of underlay.send) {
+    libc().setsockopt(descriptor, OPTION.IPPROTO_IPV6, OPTION.IPV6_MULTICAST_IF, index);
+    option(descriptor, OPTION.IPPROTO_IPV6, OPTION.IPV6_MULTICAST_LOOP, 0);
+  }
+}
+
+/** The index of the interface that has the address; 0 leaves the choice to the kernel. */
+function interfaceOf(ip: string): number {
+  const holders = Object.entries(networkInterfaces()).find(([, held]) => held?.some(({ address }) => address === ip));
+  return holders === undefined ? 0 : libc().ifNameToIndex(holders[0]);
 }
 
 function addressBytes(ip: string): Uint8Array {

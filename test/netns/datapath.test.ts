@@ -5,6 +5,7 @@ import type { DatapathState } from '../../src/datapath/state.ts';
 import { addChild, addTap, type Datapath, oneNetwork, startDatapath } from '../lab/datapath.ts';
 import { Lab } from '../lab/lab.ts';
 import type { Namespace } from '../lab/namespace.ts';
+import { OVS_PORT, startOpenVswitch } from '../lab/ovs.ts';
 import { joinUnderlay } from '../lab/sites.ts';
 import { until } from '../lab/wait.ts';
 import { builtService } from './support/built.ts';
@@ -128,6 +129,34 @@ test("the kernel's vxlan at the other end, learned from its frames", async () =>
   await userEnd(ends.a, ends.b, 1, { learned: true });
   await kernelEnd(ends.b, ends.a, 2);
   await expectTraffic();
+});
+
+test('Open vSwitch at the other end, learned from its frames', async () => {
+  const { a, b } = ends;
+  await userEnd(a, b, 1, { learned: true });
+  // A veth leaves the outer checksum to a card that is not there, and the switch reads packets from the port as they are.
+  await a.gateway.exec('ethtool', '-K', 'wan0', 'tx', 'off');
+  await startOpenVswitch(lab, { gateway: b.gateway, underlay: b.ip, peerUnderlay: a.ip, vni: VNI });
+  await addChild(b.gateway, OVS_PORT, b.workload, { mac: b.mac, addresses: addressesOf(2), mtu: MTU });
+  await expectTraffic();
+});
+
+test.each([
+  ['IPv4', false, '239.1.1.10'],
+  ['IPv6', true, 'ff05::110'],
+])('broadcast over an %s group of the underlay', async (_, six, group) => {
+  for (const [own, other, index] of [
+    [ends.a, ends.b, 1],
+    [ends.b, ends.a, 2],
+  ] as const) {
+    const { datapath, state } = await userEnd(own, other, index, { six });
+    const networks = state.networks.map((network) => Object.assign({}, network, { group }));
+    await datapath.set({ ...state, networks });
+    expect((await datapath.status()).underlay).toMatchObject({ ok: true, problem: null });
+  }
+  const groups = await Capture.start(lab, ends.b.gateway, 'wan0', `dst ${group}`);
+  await until('the ends to reach each other', () => ends.a.workload.reaches('10.110.0.2'));
+  expect(await groups.stop()).toContain('who-has 10.110.0.2');
 });
 
 /** As a plain Ethernet port has it: packets of at most the MTU on the wire. */

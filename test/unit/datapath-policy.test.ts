@@ -110,6 +110,9 @@ describe('the way out', () => {
     const { site, sent } = listening();
     site.apply(overlay({ group: '239.1.1.1', peers: [peer(PEER), peer(OTHER)] }));
     expect(destinations(site, [frameTo('ffffffffffff')], sent)).toEqual(['239.1.1.1']);
+    // A static VTEP need not be in the group.
+    site.apply(overlay({ group: '239.1.1.1', peers: [peer(PEER), peer(OTHER, { learned: true })] }));
+    expect(destinations(site, [frameTo('ffffffffffff')], sent)).toEqual(['239.1.1.1', OTHER]);
     site.apply(overlay({ peers: [] }));
     expect(destinations(site, [frameTo('ffffffffffff')], sent)).toEqual([]);
     site.send([superFrame(ethernet(ip4(udp(bytesOf(300))), { to: 'ffffffffffff' }), GSO.UDP_L4, 100)]);
