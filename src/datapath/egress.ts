@@ -97,7 +97,8 @@ export class Egress {
   #encapsulate(network: EgressNetwork, at: number, length: number, peer: number): boolean {
     const { vni, mtu } = network;
     let made = this.#segmenter.encapsulate(at, length, vni, peer, mtu);
-    if (VERDICTS[-made] === 'full') {
+    // A look into the table by a negative index would be one by name, and slow.
+    if (made <= 0 && VERDICTS[-made] === 'full') {
       this.#send();
       made = this.#segmenter.encapsulate(at, length, vni, peer, mtu);
     }
