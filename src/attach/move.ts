@@ -37,6 +37,8 @@ export async function move(spec: EndpointSpec, to: MacvlanAttachment, from: stri
     undo.push('the interface as it was', () => putBack(moved, to, from));
     await ipBatch([`link set dev ${temporary} name ${name}`], sandbox);
     lost = await restoreInterface(sandbox, name, moved.state);
+    // Not up is not moved: the new parent may have a child of that MAC already.
+    if (lost.some((line) => line.startsWith('link set'))) throw incomplete(spec, to, lost);
   } catch (error) {
     await undo.rollBack();
     throw error;
@@ -69,7 +71,8 @@ async function make({ spec, sandbox, alias }: Moved, to: MacvlanAttachment, undo
 async function putBack(moved: Moved, { mode }: MacvlanAttachment, from: string | undefined): Promise<void> {
   const { spec, sandbox, state } = moved;
   const { interface: name } = spec.endpoint;
-  await ipBatch([`link del dev ${spec.temporary}`], sandbox);
+  // The new link has its own name by now, or still the temporary one.
+  await ipBatch([`link del dev ${spec.temporary}`], sandbox).catch(() => ipBatch([`link del dev ${name}`], sandbox));
   if (from === undefined) return;
   await make(moved, { type: 'macvlan', parent: from, mode }, new UndoStack());
   await ipBatch([`link set dev ${spec.temporary} name ${name}`], sandbox);

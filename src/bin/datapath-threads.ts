@@ -1,6 +1,6 @@
 import { MessageChannel, type MessagePort, Worker } from 'node:worker_threads';
 import { COUNTERS_BYTES, Counters, type Counts, totals } from '../datapath/counters.ts';
-import { makeBell, ring } from '../host/poller.ts';
+import { makeBell, ring, silence } from '../host/poller.ts';
 import type { Mail, Report, WorkerData } from './datapath-worker.ts';
 
 export type Modules = { readonly segment: WebAssembly.Module; readonly coalesce: WebAssembly.Module };
@@ -52,8 +52,9 @@ export class DatapathThreads {
       const worker = new Worker(options.file, { workerData: data, transferList });
       worker.on('error', options.onFailure);
       port1.on('message', (report: Report) => {
-        if (report.kind === 'tap_gone') options.onTapGone(report.vni);
-        else this.#applied(report.sequence);
+        if (report.kind === 'applied') this.#applied(report.sequence);
+        // About a TAP of an earlier state: whoever holds the new one will find out by itself.
+        else if (report.sequence === this.#sequence) options.onTapGone(report.vni);
       });
       return { worker, mail: port1, bell, counters: new Counters(counters) };
     });
@@ -78,7 +79,10 @@ export class DatapathThreads {
     const ended = this.#threads.map(({ worker }) => new Promise((resolve) => worker.once('exit', resolve)));
     this.#tell({ kind: 'stop' });
     await Promise.all(ended);
-    for (const { mail } of this.#threads) mail.close();
+    for (const { mail, bell } of this.#threads) {
+      mail.close();
+      silence(bell);
+    }
   }
 
   #tell(mail: Mail): void {

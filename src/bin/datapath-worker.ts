@@ -39,7 +39,7 @@ export type Mail =
 /** What a worker says: which state it works by, or that a TAP cannot be read. */
 export type Report =
   | { readonly kind: 'applied'; readonly sequence: number }
-  | { readonly kind: 'tap_gone'; readonly vni: number };
+  | { readonly kind: 'tap_gone'; readonly sequence: number; readonly vni: number };
 
 export type WorkerData = {
   readonly role: 'egress' | 'ingress' | 'both';
@@ -172,7 +172,7 @@ function carryOut(): void {
     if (network === undefined || !poller.isReady(index) || out?.carry(network) !== false) continue;
     out.readable = networks.filter((other) => other !== network);
     watch();
-    report({ kind: 'tap_gone', vni: network.vni });
+    report({ kind: 'tap_gone', sequence: current?.sequence ?? 0, vni: network.vni });
     return;
   }
 }
@@ -181,10 +181,10 @@ let aged = performance.now();
 warmUp(data.segment, data.coalesce);
 readMail();
 while (status.running) {
-  if (poller.wait(into?.ingress === undefined ? -1 : AGEING_MS)) {
-    readMail();
-    continue;
-  }
+  const asked = poller;
+  if (poller.wait(into?.ingress === undefined ? -1 : AGEING_MS)) readMail();
+  // Mail that changes what is waited for makes the answer meaningless; any other must not hold up the frames.
+  if (poller !== asked) continue;
   const now = performance.now();
   out?.tick(now);
   const underlay = out?.readable.length ?? 0;

@@ -1,6 +1,6 @@
 import { AddressBook } from '../datapath/address-book.ts';
 import { totals } from '../datapath/counters.ts';
-import { numberState } from '../datapath/engine-state.ts';
+import { type EngineState, numberState } from '../datapath/engine-state.ts';
 import { canonicalState, type DatapathNetwork, type DatapathState } from '../datapath/state.ts';
 import type { DatapathStatus } from '../datapath/status.ts';
 import { attachTap, closeTap, type OpenTap } from '../host/tap.ts';
@@ -83,20 +83,26 @@ export class Datapath {
 
   async #set(state: DatapathState): Promise<void> {
     clearTimeout(this.#retry);
-    this.#state = state;
+    // What cannot be numbered changes nothing.
+    const numbered = numberState(state, this.#book);
     const old = this.#underlay;
     this.#openUnderlay(state);
     this.#openTaps(state.networks);
-    await this.#applyToThreads(state);
-    for (const tap of this.#letGo.splice(0)) closeTap(tap);
+    // What a thread lets go of from here on, it may have been told a moment ago.
+    const unwanted = this.#letGo.splice(0);
+    await this.#applyToThreads(state, numbered);
+    this.#state = state;
+    for (const tap of unwanted) closeTap(tap);
     if (old !== undefined && old !== this.#underlay) closeUnderlay(old.open);
     const missing = this.#underlayProblem !== null || [...this.#taps.values()].some((held) => held.problem !== null);
-    if (missing) this.#tryAgain(state);
+    if (missing) this.#tryAgain();
   }
 
-  #tryAgain(state: DatapathState): void {
+  #tryAgain(): void {
+    clearTimeout(this.#retry);
     this.#retry = setTimeout(() => {
-      this.set(state).catch((error: unknown) => this.#options.log.error(messageOf(error)));
+      if (this.#state === undefined) return;
+      this.set(this.#state).catch((error: unknown) => this.#options.log.error(messageOf(error)));
     }, RETRY_MS);
   }
 
@@ -156,7 +162,7 @@ export class Datapath {
     }
   }
 
-  async #applyToThreads(state: DatapathState): Promise<void> {
+  async #applyToThreads(state: DatapathState, numbered: EngineState): Promise<void> {
     const { port } = state.vtep;
     if (this.#threads !== undefined && (this.#underlay === undefined || this.#threads.port !== port)) {
       await this.#threads.run.stop();
@@ -169,7 +175,7 @@ export class Datapath {
       return held === undefined ? [] : [{ vni, held }];
     });
     await this.#threads.run.apply({
-      state: numberState(state, this.#book),
+      state: numbered,
       taps: new Map(open.map(({ vni, held }) => [vni, held.descriptor])),
       underlay: this.#underlay.open,
       joinsUdp: open.every(({ held }) => held.offload === 'tso+uso'),
@@ -200,7 +206,6 @@ export class Datapath {
     this.#options.log.warn(problem);
     this.#letGo.push(held.tap);
     this.#taps.set(name, { tap: undefined, problem });
-    clearTimeout(this.#retry);
-    this.#tryAgain(this.#state);
+    this.#tryAgain();
   }
 }

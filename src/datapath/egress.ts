@@ -129,6 +129,8 @@ export class Egress {
       if (sent > 0) this.#sent(next, sent);
       // The kernel tells an error only of the first message of a call, and that one is lost.
       else if (sent !== -ERRNO.EINTR) this.#counters.add(COUNTER[sendError(-sent)], segmenter.packetsOf(next));
+      // UDP_SEGMENT is refused with EIO where the way out finishes no checksums (before Linux 6.11) or is encrypted (xfrm).
+      if (sent === -ERRNO.EIO && segmenter.packetsOf(next) > 1) segmenter.single();
       if (sent !== -ERRNO.EINTR) next += Math.max(1, sent);
     }
   }

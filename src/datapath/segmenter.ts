@@ -56,6 +56,11 @@ export class Segmenter {
     this.#calls.seal();
   }
 
+  /** From now on one packet in a message. */
+  single(): void {
+    this.#calls.single();
+  }
+
   reset(): void {
     this.#calls.reset();
   }
@@ -111,6 +116,7 @@ type Calls = {
   readonly MEMORY_PAGES: Constant;
   configure(address: bigint, port: number, sockets: number): void;
   reset(): void;
+  single(): void;
   resetToRepeat(): void;
   room(): number;
   messageCount(): number;

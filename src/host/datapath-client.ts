@@ -35,8 +35,11 @@ export function ask(socket: string, question: DatapathQuestion): Promise<Datapat
     connection.on('data', (chunk: string) => (text += chunk));
     connection.on('error', reject);
     connection.on('end', () => {
-      if (text.endsWith('\n')) resolve(JSON.parse(text) as DatapathAnswer);
-      else reject(new Error('it ended in the middle of its answer'));
+      try {
+        resolve(JSON.parse(text) as DatapathAnswer);
+      } catch (cause) {
+        reject(new Error('its answer is cut off or no JSON; is another program serving there?', { cause }));
+      }
     });
   });
 }

@@ -69,6 +69,7 @@ export function plan(intent: Intent, seen: Observation, gateway: string, memory:
   const [taps, others] = split(vacant, (step) => isTap(step, intent, seen));
   const staying = holders(seen).filter((link) => !others.some((step) => deletes(step, link.name)));
   const datapath = planDatapath(intent, seen, staying);
+  const moves = endpoints.move.filter((step) => !movesToNowhere(step, intent, links.remove, seen));
   const steps = [
     ...endpoints.detach,
     ...others,
@@ -77,12 +78,19 @@ export function plan(intent: Intent, seen: Observation, gateway: string, memory:
     ...planFdb(intent, seen, gone),
     ...planRoutes(intent, seen, gone),
     ...planFirewall(intent, seen, memory),
-    ...endpoints.move,
+    ...moves,
     ...datapath.set,
     ...endpoints.attach,
     ...taps,
   ];
   return { steps, waiting: new Map([...intent.waiting, ...endpoints.waiting]) };
+}
+
+/** To a TAP that cannot be served: a vxlan device that stays, a waiting network's say, keeps the port. */
+function movesToNowhere(step: Step, intent: Intent, remove: readonly Step[], seen: Observation): boolean {
+  const to = step.kind === 'endpoint.move' ? step.to.parent : undefined;
+  const toTap = intent.links.some((link) => link.kind.type === 'tap' && link.name === to);
+  return toTap && holders(seen).some((link) => !remove.some((other) => deletes(other, link.name)));
 }
 
 function deletes(step: Step, name: string): boolean {

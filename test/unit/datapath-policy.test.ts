@@ -150,6 +150,17 @@ describe('the way out', () => {
     site.send(frames);
     expect(packets).toHaveLength(6);
   });
+
+  test('goes on packet by packet where the kernel refuses to cut', () => {
+    const { packets, site } = sentOf([]);
+    const big = superFrame(ethernet(ip4(tcp(bytesOf(500)))), GSO.TCPV4, 100);
+    site.underlay.out.refusals.push(-ERRNO.EIO);
+    site.send([big]);
+    expect(site.drops('out')).toEqual({ host_error: 5 });
+    site.send([big, big]);
+    expect(packets).toHaveLength(10);
+    expect([site.count('out', 'sent_frames'), site.count('out', 'sent_messages')]).toEqual([10, 10]);
+  });
 });
 
 const learnedBy = (site: Site): number => site.in().learning.size;

@@ -72,6 +72,20 @@ describe('a change of engine', () => {
     expect(kinds(look(kernel, by('kernel'), REMOTES))).toEqual(['link.delete lsu-o']);
   });
 
+  test('moves nobody to where the port cannot come, since another network waits on its vxlan device', () => {
+    const both = (engine: string): ReturnType<typeof desired> =>
+      desired({ o: overlay(5, { engine }), p: overlay(6, { engine }) }, { w: workload({ o: {} }, 's1') });
+    const kernel = newHost();
+    converge(kernel, both('kernel'), REMOTES);
+    const foreign = link('lsu-p', 77);
+    kernel.links = [...kernel.links, foreign];
+    for (let pass = 0; pass < 3; pass += 1) kernel.run(look(kernel, both('user'), REMOTES).steps);
+    expect(inside(kernel)[0]).toContain('eth0 on lsx-o');
+    kernel.links = kernel.links.filter((one) => one !== foreign);
+    converge(kernel, both('user'), REMOTES);
+    expect(inside(kernel)[0]).toContain('eth0 on lsu-o');
+  });
+
   test('changes nothing while the datapath is not there', () => {
     const kernel = running('kernel');
     kernel.datapathRuns = false;

@@ -71,6 +71,8 @@ const TCP_CWR: u32 = 0x80;
 
 let base: u64 = 0;
 let ownPort: u32 = 0;
+/** packets in a message at most */
+let segmentsMax: u32 = SEGMENTS_MAX;
 let socketMask: u32 = 0;
 
 let messages: u32 = 0;
@@ -98,6 +100,11 @@ export function configure(address: u64, port: u32, sockets: u32): void {
   ownPort = port;
   socketMask = sockets - 1;
   reset();
+}
+
+/** From now on one packet in a message: for a kernel or a route that does not cut (UDP_SEGMENT refused). */
+export function single(): void {
+  segmentsMax = 1;
 }
 
 /** Forgets all messages; frames read before stay readable until the next `room`. */
@@ -213,7 +220,7 @@ function segment(ethernet: u32, end: u32, gso: u32, size: u32, start: u32, vni: 
   const count = (end - payload + size - 1) / size;
   if (count > HEADERS_MAX) return MALFORMED;
   if (headers + count > HEADERS_MAX || iovecs + 2 * count > IOVECS_MAX) return FULL;
-  if (messages + count / SEGMENTS_MAX + 2 > MESSAGES_MAX) return FULL;
+  if (messages + count / segmentsMax + 2 > MESSAGES_MAX) return FULL;
   const field = start + (tcp ? 16 : 6);
   // The field holds the pseudo header's sum, with the length of the whole (linux/virtio_net.h).
   const pseudo = <u64>load<u16>(field) + word(~(end - start) & 0xffff);
@@ -276,7 +283,7 @@ function addPacket(peer: u32, socket: u32, bytes: u32): void {
     openPeer == peer &&
     openSocket == socket &&
     bytes <= openSize &&
-    openPackets < SEGMENTS_MAX &&
+    openPackets < segmentsMax &&
     openBytes + bytes <= PAYLOAD_MAX;
   if (!fits) openMessage(peer, socket, bytes);
   openPackets++;

@@ -118,7 +118,7 @@ export class Site {
 
   count(
     way: 'out' | 'in',
-    name: 'sent_frames' | 'sent_bytes' | 'received_frames' | 'received_bytes' | 'tap_writes',
+    name: 'sent_frames' | 'sent_bytes' | 'sent_messages' | 'received_frames' | 'received_bytes' | 'tap_writes',
   ): number {
     return totals([this.counters[way]])[name];
   }
