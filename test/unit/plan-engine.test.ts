@@ -11,6 +11,8 @@ import { mac, vni } from './support/values.ts';
 const S1 = '/run/netns/s1';
 const by = (engine: string, rest: Json = {}): ReturnType<typeof desired> =>
   desired({ o: overlay(5, { engine, ...rest }) }, { w: workload({ o: {} }, 's1') });
+const both = (engine: string): ReturnType<typeof desired> =>
+  desired({ o: overlay(5, { engine }), p: overlay(6, { engine }) }, { w: workload({ o: {} }, 's1') });
 const kinds = (view: ReturnType<typeof look>): string[] =>
   view.steps.map((step) => {
     if (step.kind === 'link.create') return `${step.kind} ${step.link.name}`;
@@ -73,8 +75,6 @@ describe('a change of engine', () => {
   });
 
   test('moves nobody to where the port cannot come, since another network waits on its vxlan device', () => {
-    const both = (engine: string): ReturnType<typeof desired> =>
-      desired({ o: overlay(5, { engine }), p: overlay(6, { engine }) }, { w: workload({ o: {} }, 's1') });
     const kernel = newHost();
     converge(kernel, both('kernel'), REMOTES);
     const foreign = link('lsu-p', 77);
