@@ -11,7 +11,7 @@ import { mac, vni } from './support/values.ts';
 const S1 = '/run/netns/s1';
 const by = (engine: string, rest: Json = {}): ReturnType<typeof desired> =>
   desired({ o: overlay(5, { engine, ...rest }) }, { w: workload({ o: {} }, 's1') });
-const both = (engine: string): ReturnType<typeof desired> =>
+const twoBy = (engine: string): ReturnType<typeof desired> =>
   desired({ o: overlay(5, { engine }), p: overlay(6, { engine }) }, { w: workload({ o: {} }, 's1') });
 const kinds = (view: ReturnType<typeof look>): string[] =>
   view.steps.map((step) => {
@@ -76,13 +76,13 @@ describe('a change of engine', () => {
 
   test('moves nobody to where the port cannot come, since another network waits on its vxlan device', () => {
     const kernel = newHost();
-    converge(kernel, both('kernel'), REMOTES);
+    converge(kernel, twoBy('kernel'), REMOTES);
     const foreign = link('lsu-p', 77);
     kernel.links = [...kernel.links, foreign];
-    for (let pass = 0; pass < 3; pass += 1) kernel.run(look(kernel, both('user'), REMOTES).steps);
+    for (let pass = 0; pass < 3; pass += 1) kernel.run(look(kernel, twoBy('user'), REMOTES).steps);
     expect(inside(kernel)[0]).toContain('eth0 on lsx-o');
     kernel.links = kernel.links.filter((one) => one !== foreign);
-    converge(kernel, both('user'), REMOTES);
+    converge(kernel, twoBy('user'), REMOTES);
     expect(inside(kernel)[0]).toContain('eth0 on lsu-o');
   });
 
