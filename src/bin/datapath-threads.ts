@@ -1,5 +1,6 @@
 import { MessageChannel, type MessagePort, Worker } from 'node:worker_threads';
 import { COUNTERS_BYTES, Counters, type Counts, totals } from '../datapath/counters.ts';
+import type { CallBatch } from '../host/call-batch.ts';
 import { makeBell, ring, silence } from '../host/poller.ts';
 import type { Mail, Report, WorkerData } from './datapath-worker.ts';
 
@@ -19,6 +20,8 @@ export class DatapathThreads {
   readonly #threads: readonly Thread[];
   readonly #waiting = new Map<number, { left: number; resolve: () => void }>();
   #sequence = 0;
+  /** how the threads make their system calls; null before they have said */
+  batching: CallBatch['kind'] | null = null;
 
   /**
    * @param file of the worker's program
@@ -52,7 +55,7 @@ export class DatapathThreads {
       const worker = new Worker(options.file, { workerData: data, transferList });
       worker.on('error', options.onFailure);
       port1.on('message', (report: Report) => {
-        if (report.kind === 'applied') this.#applied(report.sequence);
+        if (report.kind === 'applied') this.#applied(report);
         // About a TAP of an earlier state: whoever holds the new one will find out by itself.
         else if (report.sequence === this.#sequence) options.onTapGone(report.vni);
       });
@@ -92,7 +95,8 @@ export class DatapathThreads {
     }
   }
 
-  #applied(sequence: number): void {
+  #applied({ sequence, batching }: Extract<Report, { kind: 'applied' }>): void {
+    this.batching = batching;
     const entry = this.#waiting.get(sequence);
     if (entry === undefined) return;
     entry.left -= 1;

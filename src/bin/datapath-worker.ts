@@ -6,8 +6,10 @@ import { Counters } from '../datapath/counters.ts';
 import { Egress, type EgressNetwork } from '../datapath/egress.ts';
 import type { EngineState } from '../datapath/engine-state.ts';
 import { Ingress, type IngressNetwork } from '../datapath/ingress.ts';
+import { TAP_BATCH } from '../datapath/ports.ts';
 import { Segmenter } from '../datapath/segmenter.ts';
 import { warmUp } from '../datapath/warm-up.ts';
+import { type CallBatch, openCallBatch } from '../host/call-batch.ts';
 import { memoryCalls } from '../host/memory-calls.ts';
 import { Poller, ring } from '../host/poller.ts';
 import { tapPort } from '../host/tap.ts';
@@ -38,7 +40,7 @@ export type Mail =
 
 /** What a worker says: which state it works by, or that a TAP cannot be read. */
 export type Report =
-  | { readonly kind: 'applied'; readonly sequence: number }
+  | { readonly kind: 'applied'; readonly sequence: number; readonly batching: CallBatch['kind'] }
   | { readonly kind: 'tap_gone'; readonly sequence: number; readonly vni: number };
 
 export type WorkerData = {
@@ -57,6 +59,7 @@ const AGEING_MS = 10_000;
 
 const data = workerData as WorkerData;
 const calls = memoryCalls();
+const batch = openCallBatch(calls, TAP_BATCH);
 const address = (bytes: Uint8Array): bigint => BigInt(calls.addressOf(bytes));
 const counters = new Counters(data.counters);
 
@@ -132,7 +135,7 @@ function take(mail: Mail): void {
     out?.apply(mail);
     into?.apply(mail);
     watch();
-    report({ kind: 'applied', sequence: mail.sequence });
+    report({ kind: 'applied', sequence: mail.sequence, batching: batch.kind });
   }
 }
 
@@ -153,7 +156,7 @@ function report(what: Report): void {
 }
 
 function tapsOver(descriptors: ReadonlyMap<number, number>, base: number): Taps {
-  return new Map([...descriptors].map(([vni, descriptor]) => [vni, tapPort(descriptor, calls, base)]));
+  return new Map([...descriptors].map(([vni, descriptor]) => [vni, tapPort(descriptor, batch, base)]));
 }
 
 function readMail(): void {
@@ -194,3 +197,4 @@ while (status.running) {
   aged = now;
   into?.age(Math.floor(now / 1000));
 }
+batch.close();

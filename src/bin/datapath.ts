@@ -56,6 +56,7 @@ export class Datapath {
       pid: process.pid,
       rss_bytes: process.memoryUsage.rss(),
       workers: this.#options.workers,
+      batching: this.#threads?.run.batching ?? null,
       state: this.#state === undefined ? null : canonicalState(this.#state),
       underlay: {
         ok: this.#underlay !== undefined,

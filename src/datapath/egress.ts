@@ -30,6 +30,9 @@ export type EgressNetwork = {
   readonly storm: StormLimit;
 };
 
+/** Groups of slots that one batch reads at most: the way in waits for it where both share a thread. */
+const GROUPS_MAX = 32;
+
 /**
  * A frame's way out: TAP, forwarding table, VXLAN, underlay. What a batch of reads makes is sent together, and nothing
  * is allocated on the way.
@@ -47,22 +50,25 @@ export class Egress {
 
   /** Carries what waits at a network's TAP, at most one batch. Returns 0, or the TAP's error, negated. */
   carry(network: EgressNetwork): number {
-    let result = 0;
-    for (let at = this.#segmenter.room(); at !== 0; at = this.#segmenter.room()) {
-      const length = network.tap.read(at, this.#segmenter.frameMax);
-      if (length <= 0) {
-        result = length === -ERRNO.EAGAIN ? 0 : length;
-        break;
+    const { slots, slotSize, slotCount } = this.#segmenter;
+    let failure = 0;
+    let full = true;
+    for (let group = 0; full && group < GROUPS_MAX && this.#segmenter.hasRoom; group += 1) {
+      const lengths = network.tap.read(slots, slotSize, slotCount);
+      for (let slot = 0; slot < slotCount; slot += 1) {
+        const length = lengths[slot] ?? 0;
+        full &&= length > 0;
+        if (length > 0) this.#forward(network, slots + slot * slotSize, length);
+        else if (length !== -ERRNO.EAGAIN) failure = length;
       }
-      this.#counters.add(COUNTER.tap_reads, 1);
-      this.#forward(network, at, length);
     }
     this.#send();
-    return result;
+    return failure;
   }
 
   /** One frame: who is it for, and is it one that may pass? */
   #forward(network: EgressNetwork, at: number, length: number): void {
+    this.#counters.add(COUNTER.tap_reads, 1);
     const { bytes } = this.#segmenter;
     const frame = at + VNET_HEADER;
     if (length < VNET_HEADER + ETHERNET_HEADER) return this.#drop('truncated', at, length);

@@ -36,6 +36,13 @@ export function gather(bytes: Uint8Array, iovecs: number, count: number): Uint8A
   return Uint8Array.from(Buffer.concat(parts));
 }
 
+/** What a message names. @throws RangeError where it reaches past the memory */
+export function messagePayload(bytes: Uint8Array, message: number): Uint8Array {
+  const view = viewOf(bytes);
+  const count = view.getUint32(message + MESSAGE.iovecCount, true);
+  return gather(bytes, view.getUint32(message + MESSAGE.iovecs, true), count);
+}
+
 /** What a message's UDP_SEGMENT says, if it has one. */
 export function gsoSize(bytes: Uint8Array, message: number): number | undefined {
   const view = viewOf(bytes);

@@ -1,5 +1,5 @@
-import { gather, gsoSize, MESSAGE, scatter, setGroSize } from './fake-memory.ts';
-import { ERRNO, type Tap, type Underlay } from './ports.ts';
+import { gather, gsoSize, MESSAGE, messagePayload, scatter, setGroSize } from './fake-memory.ts';
+import { ERRNO, type Results, type Tap, TAP_BATCH, type Underlay } from './ports.ts';
 import { sockaddr } from './sockaddr.ts';
 
 /** A TAP without a kernel, over a memory whose addresses are offsets. */
@@ -10,22 +10,33 @@ export class MemoryTap implements Tap {
   /** what the next writes return instead of taking a frame */
   readonly refusals: number[] = [];
   readonly #bytes: Uint8Array;
+  readonly #put: Uint8Array[] = [];
 
   constructor(bytes: Uint8Array) {
     this.#bytes = bytes;
   }
 
-  read(at: number, room: number): number {
+  read(at: number, size: number, count: number): Results {
+    return Int32Array.from({ length: count }, (_, slot) => this.#read(at + slot * size, size));
+  }
+
+  put(iovecs: number, count: number): void {
+    if (this.#put.length === TAP_BATCH) throw new RangeError('more frames than a batch takes');
+    this.#put.push(gather(this.#bytes, iovecs, count));
+  }
+
+  flush(): Results {
+    return Int32Array.from(this.#put.splice(0), (frame) => this.refusals.shift() ?? this.#write(frame));
+  }
+
+  #read(at: number, room: number): number {
     const frame = this.waiting.shift()?.subarray(0, room);
     if (frame === undefined) return -ERRNO.EAGAIN;
     this.#bytes.set(frame, at);
     return frame.length;
   }
 
-  write(iovecs: number, count: number): number {
-    const refusal = this.refusals.shift();
-    if (refusal !== undefined) return refusal;
-    const frame = gather(this.#bytes, iovecs, count);
+  #write(frame: Uint8Array): number {
     this.written.push(frame);
     return frame.length;
   }
@@ -77,9 +88,8 @@ export class MemoryUnderlay implements Underlay {
     const view = new DataView(this.#bytes.buffer);
     const name = view.getUint32(message + MESSAGE.name, true);
     const to = this.#bytes.slice(name, name + view.getUint32(message + MESSAGE.nameLength, true));
-    const iovecCount = view.getUint32(message + MESSAGE.iovecCount, true);
-    if (iovecCount > IOVECS_MAX) return -ERRNO.EMSGSIZE;
-    const payload = gather(this.#bytes, view.getUint32(message + MESSAGE.iovecs, true), iovecCount);
+    if (view.getUint32(message + MESSAGE.iovecCount, true) > IOVECS_MAX) return -ERRNO.EMSGSIZE;
+    const payload = messagePayload(this.#bytes, message);
     const size = gsoSize(this.#bytes, message) ?? payload.length;
     if (payload.length > PAYLOAD_MAX) return -ERRNO.EMSGSIZE;
     if (payload.length > size * SEGMENTS_MAX) return -ERRNO.EINVAL;

@@ -1,9 +1,10 @@
 import { type Coalescer, JOB } from './coalescer.ts';
 import { COUNTER, type Counters, type DropReason } from './counters.ts';
+import { Delivery } from './delivery.ts';
 import type { MacTable } from './fdb.ts';
 import { isGroup, isLinkLocal, isNobody, isTagged, macHigh, macLow } from './frame.ts';
 import type { Learning } from './learning.ts';
-import { ERRNO, type Tap, type Underlay } from './ports.ts';
+import type { Tap, Underlay } from './ports.ts';
 import type { Sources } from './sources.ts';
 
 /** A network as the way in knows it. */
@@ -28,6 +29,7 @@ export class Ingress {
   readonly #counters: Counters;
   readonly #networks: ReadonlyMap<number, IngressNetwork>;
   readonly #sources: Sources;
+  readonly #delivery: Delivery;
   readonly #drop: (reason: DropReason, frames: number) => void;
 
   constructor(
@@ -40,6 +42,7 @@ export class Ingress {
     this.#counters = parts.counters;
     this.#networks = networks;
     this.#sources = sources;
+    this.#delivery = new Delivery(parts.coalescer, parts.counters);
     this.#drop = (reason, frames) => parts.counters.add(COUNTER[reason], frames);
   }
 
@@ -67,6 +70,7 @@ export class Ingress {
     coalescer.flush();
     const jobs = coalescer.jobCount;
     for (let index = 0; index < jobs; index += 1) this.#deliver(index);
+    this.#delivery.flush();
     coalescer.clearJobs();
     coalescer.takeCounts(this.#drop);
   }
@@ -86,24 +90,10 @@ export class Ingress {
     if (isLinkLocal(bytes, frame)) return this.#drop('link_local', frames);
     if (!network.tagged && isTagged(bytes, frame)) return this.#drop('inner_vlan', frames);
     if (network.learns[source] === 1) learn(network, macHigh(bytes, frame + 6), macLow(bytes, frame + 6), peer);
-    return this.#write(network.tap, job, frames);
-  }
-
-  #write(tap: Tap, job: number, frames: number): void {
-    const written = tap.write(this.#coalescer.job(job, JOB.iovecs), this.#coalescer.job(job, JOB.iovecCount));
-    if (written < 0) return this.#drop(writeError(-written), frames);
-    this.#counters.add(COUNTER.tap_writes, 1);
-    this.#counters.add(COUNTER.received_frames, frames);
-    this.#counters.add(COUNTER.received_bytes, this.#coalescer.job(job, JOB.bytes));
+    return this.#delivery.put(network.tap, job);
   }
 }
 
 function learn(network: IngressNetwork, high: number, low: number, peer: number): void {
   if (network.known.get(high, low) < 0) network.learning.learn(high, low, peer);
-}
-
-function writeError(errno: number): DropReason {
-  if (errno === ERRNO.EAGAIN || errno === ERRNO.ENOBUFS) return 'queue_full';
-  if (errno === ERRNO.EIO || errno === ERRNO.EBADFD) return 'tap_down';
-  return errno === ERRNO.EINVAL ? 'malformed' : 'host_error';
 }

@@ -4,12 +4,20 @@
  * is an error number of Linux, negated; -EAGAIN where nothing waits or nothing more fits.
  */
 
+/** What each call of a batch came to, in order; good until the next batch. */
+export type Results = Int32Array;
+
+/** Frames that a TAP takes in one batch. */
+export const TAP_BATCH = 64;
+
 /** One network's door to its workloads on this gateway: a TAP whose frames carry a virtio header. */
 export interface Tap {
-  /** Reads one frame to `at`; its length, virtio header included. */
-  read(at: number, room: number): number;
-  /** Writes one frame, gathered from `count` iovecs; the bytes taken. */
-  write(iovecs: number, count: number): number;
+  /** Reads a frame into each of `count` slots of `size` bytes, which begin at `at`: their lengths, virtio header included. */
+  read(at: number, size: number, count: number): Results;
+  /** Takes a frame, gathered from `count` iovecs, for the next `flush`. */
+  put(iovecs: number, count: number): void;
+  /** Writes what was put, at most `TAP_BATCH` frames: the bytes taken of each. */
+  flush(): Results;
 }
 
 /** The road to the other gateways: UDP sockets, one bound to VXLAN's port to receive, a pool of others to send. */

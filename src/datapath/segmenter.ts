@@ -1,15 +1,17 @@
 /** Typed face of `wasm/segment.as.ts`: from a TAP's frames to messages for `sendmmsg`. Offsets are bytes into `bytes`. */
 export class Segmenter {
   readonly bytes: Uint8Array;
-  /** the longest frame that `room` has room for */
-  readonly frameMax: number;
+  /** where the TAP's frames are read to: slots in a row, each for one of the longest */
+  readonly slots: number;
+  readonly slotSize: number;
+  readonly slotCount: number;
   readonly #words: Uint32Array;
   readonly #calls: Calls;
   // Read once: an exported global's `value` is a call into the engine.
   readonly #messages: number;
   readonly #messageSize: number;
   readonly #sockets: number;
-  readonly #packets: number;
+  readonly #counts: number;
 
   /**
    * @param address where the memory's first byte lies in the process, which the kernel's structures name; 0 where the
@@ -23,11 +25,13 @@ export class Segmenter {
     this.#words = new Uint32Array(memory.buffer);
     this.#calls = new WebAssembly.Instance(module, { env: { memory } }).exports as Calls;
     if (this.#calls.MEMORY_PAGES.value > PAGES) throw new RangeError('segment.wasm needs more memory than it is given');
-    this.frameMax = this.#calls.FRAME_MAX.value;
+    this.slots = this.#calls.SLOTS.value;
+    this.slotSize = this.#calls.SLOT_SIZE.value;
+    this.slotCount = this.#calls.SLOT_COUNT.value;
     this.#messages = this.#calls.MESSAGES.value;
     this.#messageSize = this.#calls.MESSAGE_SIZE.value;
     this.#sockets = this.#calls.SOCKETS.value / 4;
-    this.#packets = this.#calls.PACKETS.value / 4;
+    this.#counts = this.#calls.COUNTS.value / 4;
     this.#calls.configure(address(this.bytes), port, sockets);
   }
 
@@ -37,12 +41,12 @@ export class Segmenter {
     return this.#calls.PEERS.value + index * this.#calls.PEER_SIZE.value;
   }
 
-  /** Where the next frame may be read to, or 0 where what is there must be sent first. */
-  room(): number {
-    return this.#calls.room();
+  /** Whether there is room for the packets of some more large frames. */
+  get hasRoom(): boolean {
+    return this.#calls.isHalfEmpty() !== 0;
   }
 
-  /** Packets made of the frame, or a negative verdict (see `verdictOf`). */
+  /** Packets made of the frame, or a negative verdict (see `VERDICTS`). */
   encapsulate(at: number, length: number, vni: number, peer: number, mtu: number): number {
     return this.#calls.encapsulate(at, length, vni, peer, mtu);
   }
@@ -91,7 +95,7 @@ export class Segmenter {
 
   /** How many packets the message is cut into. */
   packetsOf(index: number): number {
-    return this.#words[this.#packets + index] ?? 0;
+    return this.#words[this.#counts + index] ?? 0;
   }
 }
 
@@ -111,14 +115,16 @@ type Calls = {
   readonly MESSAGES: Constant;
   readonly MESSAGE_SIZE: Constant;
   readonly SOCKETS: Constant;
-  readonly PACKETS: Constant;
-  readonly FRAME_MAX: Constant;
+  readonly COUNTS: Constant;
+  readonly SLOTS: Constant;
+  readonly SLOT_SIZE: Constant;
+  readonly SLOT_COUNT: Constant;
   readonly MEMORY_PAGES: Constant;
   configure(address: bigint, port: number, sockets: number): void;
   reset(): void;
   single(): void;
   resetToRepeat(): void;
-  room(): number;
+  isHalfEmpty(): number;
   messageCount(): number;
   seal(): void;
   encapsulate(at: number, length: number, vni: number, peer: number, mtu: number): number;

@@ -9,6 +9,8 @@ export type DatapathStatus = {
   readonly rss_bytes: number;
   /** `one`: both directions in one thread; `two`: one each */
   readonly workers: 'one' | 'two';
+  /** `io_uring`: a TAP's frames are read and written many in one system call; null before the threads run */
+  readonly batching: 'io_uring' | 'none' | null;
   /** canonical text of the state that it was told last, by which whoever told it knows it again; null before the first */
   readonly state: string | null;
   /** the underlay's sockets: open, or why not */

@@ -8,7 +8,7 @@ import { AddressBook } from './address-book.ts';
 import { type EngineState, numberState } from './engine-state.ts';
 import { type Datagram, MemoryUnderlay } from './fakes.ts';
 import { MESSAGE } from './fake-memory.ts';
-import { ERRNO, type Tap, type Underlay } from './ports.ts';
+import { ERRNO, type Results, type Tap, TAP_BATCH, type Underlay } from './ports.ts';
 import { Ingress } from './ingress.ts';
 import { Segmenter } from './segmenter.ts';
 import type { DatapathState } from './state.ts';
@@ -60,14 +60,17 @@ function warmEgress(engine: EngineState, module: WebAssembly.Module): readonly D
   };
   const egress = new Egress(segmenter, underlay, new Counters());
   let next = 0;
-  const read = (at: number): number => {
-    const frame = FRAMES[next];
-    next = frame === undefined ? 0 : next + 1;
-    if (frame === undefined) return -ERRNO.EAGAIN;
-    segmenter.bytes.set(frame, at);
-    return frame.length;
+  const lengths = new Int32Array(segmenter.slotCount);
+  const read = (at: number, size: number, count: number): Results => {
+    for (let slot = 0; slot < count; slot += 1, next = (next + 1) % (FRAMES.length + 1)) {
+      const frame = FRAMES[next];
+      lengths[slot] = frame?.length ?? -ERRNO.EAGAIN;
+      if (frame !== undefined) segmenter.bytes.set(frame, at + slot * size);
+    }
+    return lengths;
   };
-  const network = egressNetworks(engine, new Map([[VNI, { read, write: WRITTEN }]]), segmenter, new Map()).get(VNI);
+  const tap: Tap = { read, put: () => undefined, flush: WRITTEN };
+  const network = egressNetworks(engine, new Map([[VNI, tap]]), segmenter, new Map()).get(VNI);
   if (network === undefined) return made;
   for (; round < ROUNDS; round += 1) egress.carry(network);
   return made;
@@ -86,7 +89,7 @@ function warmIngress(engine: EngineState, module: WebAssembly.Module, arriving: 
     coalescer.bytes.set(first, messages);
     return filled;
   };
-  const tap: Tap = { read: () => -ERRNO.EAGAIN, write: WRITTEN };
+  const tap: Tap = { read: WRITTEN, put: () => undefined, flush: WRITTEN };
   const built = ingressNetworks(engine, new Map([[VNI, tap]]), new Map(), () => () => undefined);
   const parts = { coalescer, underlay: { receive, send: () => 0 }, counters: new Counters() };
   const ingress = new Ingress(parts, built.networks, built.sources);
@@ -94,7 +97,8 @@ function warmIngress(engine: EngineState, module: WebAssembly.Module, arriving: 
 }
 
 const OFFSETS = (): bigint => 0n;
-const WRITTEN = (): number => 1;
+const NOTHING_FAILED = new Int32Array(TAP_BATCH);
+const WRITTEN = (): Results => NOTHING_FAILED;
 
 /** A TCP super-frame, a small UDP datagram, an ARP request: virtio header first. */
 const FRAMES: readonly Uint8Array[] = [tcp(8 * 1398), udp(64), arp()];

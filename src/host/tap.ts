@@ -1,7 +1,7 @@
 import { ERRNO, type Tap } from '../datapath/ports.ts';
 import { LinkspanError } from '../service/errors.ts';
+import type { CallBatch } from './call-batch.ts';
 import { libc, LINUX, SystemCallError } from './libc.ts';
-import type { MemoryCalls } from './memory-calls.ts';
 
 /** linux/if_tun.h */
 const TUN = {
@@ -71,11 +71,15 @@ export function keepTap(tap: OpenTap): void {
   libc().ioctlValue(tap.descriptor, TUN.SETPERSIST, 1);
 }
 
-/** The port over an open TAP, for the thread that calls. `base` is the address of that thread's memory. */
-export function tapPort(descriptor: number, calls: MemoryCalls, base: number): Tap {
+/** The port over an open TAP, for the thread whose batch it is. `base` is the address of that thread's memory. */
+export function tapPort(descriptor: number, batch: CallBatch, base: number): Tap {
   return {
-    read: (at, room) => calls.read(descriptor, base + at, room),
-    write: (iovecs, count) => calls.writev(descriptor, base + iovecs, count),
+    read: (at, size, count) => {
+      for (let slot = 0; slot < count; slot += 1) batch.read(descriptor, base + at + slot * size, size);
+      return batch.run();
+    },
+    put: (iovecs, count) => batch.writev(descriptor, base + iovecs, count),
+    flush: () => batch.run(),
   };
 }
 

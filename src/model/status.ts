@@ -68,6 +68,8 @@ export type GatewayEvent = {
 /** What the datapath process says of itself, where it carries networks of this gateway. */
 export type DatapathSummary = {
   readonly workers: string;
+  /** `io_uring`, or `none` where each frame is a system call of its own; null before it runs */
+  readonly batching: string | null;
   /** what its TAPs pass unsegmented, the least of them; null where none is open */
   readonly offload: string | null;
   readonly rss_bytes: number;

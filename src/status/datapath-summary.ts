@@ -16,11 +16,12 @@ export function datapathParts(
   return { drops: Object.fromEntries(drops), datapath: summary(status) };
 }
 
-function summary({ workers, rss_bytes, networks, counters }: DatapathStatus): DatapathSummary {
+function summary({ workers, batching, rss_bytes, networks, counters }: DatapathStatus): DatapathSummary {
   const offloads = new Set(networks.map(({ offload }) => offload));
   const { sent_frames, sent_bytes, received_frames, received_bytes, tap_writes: writes } = counters;
   return {
     workers,
+    batching,
     offload: OFFLOADS.find((offload) => offloads.has(offload)) ?? null,
     rss_bytes,
     sent_frames,

@@ -70,9 +70,10 @@ function objectMetrics(status: GatewayStatus): readonly Metric[] {
 
 function datapathMetrics(datapath: GatewayStatus['datapath']): readonly Metric[] {
   if (datapath === null) return [];
-  const { workers, offload, sent_frames: sent, received_frames: received } = datapath;
+  const { workers, batching, offload, sent_frames: sent, received_frames: received } = datapath;
+  const labels = { workers, batching: batching ?? 'none', offload: offload ?? 'none' };
   return [
-    gauge('datapath_info', 'How the user engine runs; always 1.', [[{ workers, offload: offload ?? 'none' }, 1]]),
+    gauge('datapath_info', 'How the user engine runs; always 1.', [[labels, 1]]),
     gauge('datapath_resident_memory_bytes', 'Resident memory of the datapath.', single(datapath.rss_bytes)),
     counter('datapath_frames_total', 'Frames carried by the user engine.', [
       [{ direction: 'sent' }, sent],

@@ -74,7 +74,7 @@ export class CanaryEgress {
   constructor(canary: number, mtu = 1450) {
     this.#canary = canary;
     const { bytes } = this.#segmenter;
-    this.#start = this.#segmenter.room();
+    this.#start = this.#segmenter.slots;
     bytes.fill(canary, this.#start);
     bytes.set(sockaddr(PEER), this.#segmenter.peerAt(0));
     this.#egress = new Egress(this.#segmenter, this.#underlay(), this.#counters);
@@ -117,14 +117,16 @@ export class CanaryEgress {
 
   #tap(): Tap {
     return {
-      read: (at) => {
-        const frame = this.#frame;
+      read: (at, _size, count) => {
+        const lengths = new Int32Array(count).fill(-ERRNO.EAGAIN);
+        if (this.#frame === undefined) return lengths;
+        this.#segmenter.bytes.set(this.#frame, at);
+        lengths[0] = this.#frame.length;
         this.#frame = undefined;
-        if (frame === undefined) return -ERRNO.EAGAIN;
-        this.#segmenter.bytes.set(frame, at);
-        return frame.length;
+        return lengths;
       },
-      write: () => 0,
+      put: () => undefined,
+      flush: () => new Int32Array(0),
     };
   }
 
@@ -209,7 +211,12 @@ export class CanaryIngress {
   }
 
   #tap(view: DataView): Tap {
-    return { read: () => 0, write: (iovecs, count) => this.output.take(this.#coalescer.bytes, view, iovecs, count) };
+    const taken: number[] = [];
+    return {
+      read: (_at, _size, count) => new Int32Array(count),
+      put: (iovecs, count) => taken.push(this.output.take(this.#coalescer.bytes, view, iovecs, count)),
+      flush: () => Int32Array.from(taken.splice(0)),
+    };
   }
 
   #underlay(view: DataView): Underlay {

@@ -13,6 +13,8 @@ import type { Namespace } from './namespace.ts';
 import type { LabProcess } from './process.ts';
 import { until } from './wait.ts';
 
+/** Refuses io_uring to the program in its arguments. */
+const FORBID = fileURLToPath(new URL('forbid-io-uring.ts', import.meta.url));
 const PROGRAM = fileURLToPath(new URL('../../dist/bin/linkspan-datapath.js', import.meta.url));
 
 export type Datapath = {
@@ -29,13 +31,15 @@ export type Datapath = {
 export async function startDatapath(
   lab: Lab,
   namespace: Namespace,
-  options: { readonly workers?: 'one' | 'two'; readonly dir?: string } = {},
+  options: { readonly workers?: 'one' | 'two'; readonly dir?: string; readonly ioUring?: boolean } = {},
 ): Promise<Datapath> {
   const dir = options.dir ?? (await lab.folder());
   const socket = join(dir, 'datapath.sock');
   const file = join(dir, 'datapath.json');
   await writeFile(file, JSON.stringify({ datapath: { socket, workers: options.workers ?? 'auto' } }));
-  const process_ = await lab.process(namespace, [process.execPath, ...DATAPATH_FLAGS, PROGRAM, '--config', file]);
+  const argv = [process.execPath, ...DATAPATH_FLAGS, PROGRAM, '--config', file];
+  const forbid = options.ioUring === false ? [process.execPath, FORBID] : [];
+  const process_ = await lab.process(namespace, [...forbid, ...argv]);
   const answered = async (): Promise<boolean> => (await readDatapath(socket)) !== undefined;
   await until(`the datapath at ${socket} to answer`, async () => !process_.running || (await answered()));
   if (!process_.running) throw new Error(`linkspan-datapath ended at start\n${process_.log()}`);

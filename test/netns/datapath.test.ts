@@ -44,10 +44,15 @@ async function userEnd(
   own: End,
   other: End,
   index: 1 | 2,
-  options: { readonly six?: boolean; readonly learned?: boolean; readonly workers?: 'one' | 'two' } = {},
+  options: {
+    readonly six?: boolean;
+    readonly learned?: boolean;
+    readonly workers?: 'one' | 'two';
+    readonly ioUring?: boolean;
+  } = {},
 ): Promise<{ datapath: Datapath; state: DatapathState }> {
   await addTap(own.gateway, 'tap0', MTU);
-  const datapath = await startDatapath(lab, own.gateway, options.workers ? { workers: options.workers } : {});
+  const datapath = await startDatapath(lab, own.gateway, options);
   const [ip, peer] = options.six ? [own.six, other.six] : [own.ip, other.ip];
   const macs = options.learned ? [] : [other.mac];
   const network = oneNetwork(
@@ -109,7 +114,8 @@ describe.each(['one', 'two'] as const)('with %s worker thread(s) at both ends', 
     const { datapath } = await userEnd(ends.a, ends.b, 1, { workers, six });
     await userEnd(ends.b, ends.a, 2, { workers, six });
     await expectTraffic(six ? MTU - 20 : MTU);
-    const { counters, networks } = await datapath.status();
+    const { counters, networks, batching } = await datapath.status();
+    expect(batching).toBe('io_uring');
     expect(networks).toMatchObject([{ ok: true, problem: null }]);
     expect(counters.received_frames).toBeGreaterThan(10_000);
     // Super-frames both ways, or the engine works but crawls.
@@ -123,6 +129,13 @@ describe.each(['one', 'two'] as const)('with %s worker thread(s) at both ends', 
       host_error: 0,
     });
   });
+});
+
+test('everything passes where io_uring is forbidden, and it is told', async () => {
+  const { datapath } = await userEnd(ends.a, ends.b, 1, { ioUring: false });
+  await userEnd(ends.b, ends.a, 2);
+  await expectTraffic();
+  expect((await datapath.status()).batching).toBe('none');
 });
 
 test("the kernel's vxlan at the other end, learned from its frames", async () => {

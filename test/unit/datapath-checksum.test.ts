@@ -1,4 +1,5 @@
 import { expect, test } from '@jest/globals';
+import { messagePayload } from '../../src/datapath/fake-memory.ts';
 import { internetChecksum } from '../../src/packet/checksum.ts';
 import { newSegmenter, VNI } from './support/datapath.ts';
 import { bytesOf, ethernet, ip4, ip6, udp, unfinished } from './support/frames.ts';
@@ -6,13 +7,13 @@ import { framesIn } from './support/segment-oracle.ts';
 
 const segmenter = newSegmenter();
 
-/** The frame as it stands in memory once its checksum has been finished there. */
+/** The frame as it is sent, its checksum finished. */
 function finished(tapFrame: Buffer, shift: number): Buffer {
   segmenter.reset();
-  const at = segmenter.room() + shift;
+  const at = segmenter.slots + shift;
   segmenter.bytes.set(tapFrame, at);
   expect(segmenter.encapsulate(at, tapFrame.length, VNI, 0, 65_535)).toBe(1);
-  return Buffer.from(segmenter.bytes.slice(at + 10, at + tapFrame.length));
+  return Buffer.from(messagePayload(segmenter.bytes, segmenter.messageAt(0)).subarray(8));
 }
 
 test('is the same wherever in memory a frame lies and however long it is', () => {

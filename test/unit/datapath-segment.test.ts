@@ -74,6 +74,13 @@ describe('a super-frame is cut into the frames that it stands for', () => {
   });
 });
 
+test('more packets than the memory holds at once are sent in parts, none lost', () => {
+  const frame = superFrame(ethernet(ip4(tcp(bytesOf(63_000), withTimestamps))), GSO.TCPV4, 31);
+  expectCut(Array.from({ length: 9 }, () => frame));
+  const large = superFrame(ethernet(ip4(tcp(bytesOf(63_000)))), GSO.TCPV4, 1398);
+  expectCut(Array.from({ length: 40 }, () => large));
+});
+
 describe('a single frame', () => {
   test('passes as it is: IPv4, IPv6, ARP, ICMP, a fragment, with padding', () => {
     const fragment = ethernet(ip4(udp(bytesOf(100)), { flags: 0x2000 }));
@@ -237,15 +244,15 @@ const small = (port: number, length = 18): Buffer => plain(ethernet(ip4(udp(byte
 
 const socketsOf = (frame: Buffer): number => {
   const segmenter = newSegmenter();
-  segmenter.bytes.set(frame, segmenter.room());
-  segmenter.encapsulate(segmenter.room(), frame.length, VNI, 0, 1450);
+  segmenter.bytes.set(frame, segmenter.slots);
+  segmenter.encapsulate(segmenter.slots, frame.length, VNI, 0, 1450);
   return segmenter.socketOf(0);
 };
 
 function packed(frames: readonly Buffer[]): number[] {
   const site = new Site('192.0.2.1', () => undefined);
   for (const frame of frames) {
-    const at = site.segmenter.room();
+    const at = site.segmenter.slots;
     site.segmenter.bytes.set(frame, at);
     site.segmenter.encapsulate(at, frame.length, VNI, 0, 1450);
   }

@@ -135,7 +135,14 @@ describe('a snapshot of a network of the user engine', () => {
     const status = { ...rest, networks, counters: counted } as unknown as CycleView['seen']['datapath'];
     expect(datapathParts(view, status)).toMatchObject({
       drops: { storm: 3 },
-      datapath: { workers: 'two', offload: 'tso', rss_bytes: 60e6, received_frames: 10, segments_per_write: 2.5 },
+      datapath: {
+        workers: 'two',
+        batching: 'io_uring',
+        offload: 'tso',
+        rss_bytes: 60e6,
+        received_frames: 10,
+        segments_per_write: 2.5,
+      },
     });
     expect(datapathParts(view, view.seen.datapath).datapath?.segments_per_write).toBeNull();
     expect(datapathParts(view, undefined)).toEqual({ drops: {}, datapath: null });

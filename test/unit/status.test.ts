@@ -238,13 +238,14 @@ describe('reading', () => {
 
   test('metrics of the datapath are there while it carries networks, and not otherwise', async () => {
     const traffic = { sent_frames: 5, sent_bytes: 500, received_frames: 6, received_bytes: 600 };
-    const datapath = { workers: 'two', offload: 'tso+uso', rss_bytes: 6e7, ...traffic, segments_per_write: null };
+    const how = { workers: 'two', batching: 'io_uring', offload: 'tso+uso' };
+    const datapath = { ...how, rss_bytes: 6e7, ...traffic, segments_per_write: null };
     const { tcp } = await listen();
     expect((await call(tcp, { path: '/metrics' })).text).not.toContain('linkspan_datapath_');
     status = { ...STATUS, datapath };
     const { text } = await call(tcp, { path: '/metrics' });
     for (const line of [
-      'linkspan_datapath_info{workers="two",offload="tso+uso"} 1',
+      'linkspan_datapath_info{workers="two",batching="io_uring",offload="tso+uso"} 1',
       'linkspan_datapath_resident_memory_bytes 60000000',
       'linkspan_datapath_frames_total{direction="sent"} 5',
       'linkspan_datapath_bytes_total{direction="received"} 600',

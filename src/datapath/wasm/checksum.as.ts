@@ -3,6 +3,16 @@
 
 /** The sum of `length` bytes at `at`, not folded; an odd last byte counts as padded with zero. */
 export function sum(at: u32, length: u32): u64 {
+  return pass<void>(0, at, length);
+}
+
+/** The same, of bytes that are copied to `to` at once. Both may overlap, if `to` is the lower. */
+export function copyAndSum(to: u32, at: u32, length: u32): u64 {
+  return pass<u8>(to, at, length);
+}
+
+/** Compiled twice: `Copied` is what is stored, or void where nothing is. */
+function pass<Copied>(to: u32, at: u32, length: u32): u64 {
   let total: u64 = 0;
   const end = at + length;
   if (length >= 32) {
@@ -10,8 +20,15 @@ export function sum(at: u32, length: u32): u64 {
     let lanes = i32x4.splat(0);
     const last = end - 32;
     while (at <= last) {
-      lanes = i32x4.add(lanes, i32x4.extadd_pairwise_i16x8_u(v128.load(at)));
-      lanes = i32x4.add(lanes, i32x4.extadd_pairwise_i16x8_u(v128.load(at, 16)));
+      const first = v128.load(at);
+      const second = v128.load(at, 16);
+      if (!isVoid<Copied>()) {
+        v128.store(to, first);
+        v128.store(to, second, 16);
+        to += 32;
+      }
+      lanes = i32x4.add(lanes, i32x4.extadd_pairwise_i16x8_u(first));
+      lanes = i32x4.add(lanes, i32x4.extadd_pairwise_i16x8_u(second));
       at += 32;
     }
     total =
@@ -21,14 +38,28 @@ export function sum(at: u32, length: u32): u64 {
       <u64>(<u32>i32x4.extract_lane(lanes, 3));
   }
   while (at + 4 <= end) {
-    total += load<u32>(at);
+    const four = load<u32>(at);
+    if (!isVoid<Copied>()) {
+      store<u32>(to, four);
+      to += 4;
+    }
+    total += four;
     at += 4;
   }
   if (at + 2 <= end) {
-    total += load<u16>(at);
+    const two = load<u16>(at);
+    if (!isVoid<Copied>()) {
+      store<u16>(to, two);
+      to += 2;
+    }
+    total += two;
     at += 2;
   }
-  if (at < end) total += load<u8>(at);
+  if (at < end) {
+    const one = load<u8>(at);
+    if (!isVoid<Copied>()) store<u8>(to, one);
+    total += one;
+  }
   return total;
 }
 

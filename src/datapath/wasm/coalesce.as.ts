@@ -4,11 +4,16 @@
 import { fold, sum, word } from './checksum.as';
 import {
   be16,
+  DATA_VALID,
   etherType,
   ETHERNET,
+  GSO_TCPV4,
+  GSO_TCPV6,
+  GSO_UDP_L4,
   IPV4,
   isTcp,
   isUdp,
+  NEEDS_CHECKSUM,
   network,
   packetEnd,
   parse,
@@ -16,6 +21,9 @@ import {
   put16,
   tcpLength,
   transport,
+  VNET,
+  VXLAN,
+  VXLAN_I,
 } from './headers.as';
 
 // ---- the memory's map; TypeScript reads these as exported globals
@@ -44,14 +52,6 @@ export const MEMORY_PAGES: u32 = (BUFFERS + MESSAGES_MAX * BUFFER_SIZE + 0xffff)
 /** Datagrams that a message can hold at most, each with a header at least. */
 const DATAGRAMS_MAX: u32 = 65536 / 22 + 1;
 
-const VXLAN: u32 = 8;
-const VXLAN_I: u32 = 0x08;
-const VNET: u32 = 10;
-const NEEDS_CHECKSUM: u32 = 1;
-const DATA_VALID: u32 = 2;
-const GSO_TCPV4: u32 = 1;
-const GSO_TCPV6: u32 = 4;
-const GSO_UDP_L4: u32 = 5;
 const SOL_UDP: i32 = 17;
 const UDP_GRO: i32 = 104;
 const MSG_TRUNC: u32 = 0x20;

@@ -1,6 +1,18 @@
 // Where the headers of one Ethernet frame lie. Every offset is checked against the frame's end: inside the memory
 // nothing traps, so a lying length would read or write a neighbour's bytes.
 
+/** struct virtio_net_hdr of 10 bytes, which a TAP puts before each frame (linux/virtio_net.h), and what its fields say */
+export const VNET: u32 = 10;
+export const NEEDS_CHECKSUM: u32 = 1;
+export const DATA_VALID: u32 = 2;
+export const GSO_NONE: u32 = 0;
+export const GSO_TCPV4: u32 = 1;
+export const GSO_TCPV6: u32 = 4;
+export const GSO_UDP_L4: u32 = 5;
+
+/** RFC 7348 section 5: the I flag, and the VNI in the upper 24 bits of the second word */
+export const VXLAN: u32 = 8;
+export const VXLAN_I: u32 = 0x08;
 export const ETHERNET: u32 = 14;
 export const IPV4: u32 = 0x0800;
 export const IPV6: u32 = 0x86dd;
@@ -82,4 +94,10 @@ export function isTcp(): bool {
 
 export function tcpLength(): u32 {
   return <u32>(load<u8>(transport + 12) >> 4) * 4;
+}
+
+/** Flags with only I set, reserved bits zero (RFC 7348 section 5). */
+export function writeVxlan(at: u32, vni: u32): void {
+  store<u32>(at, VXLAN_I);
+  store<u32>(at + 4, bswap<u32>(vni << 8));
 }

@@ -79,9 +79,17 @@ export class Kernel {
       offload: 'tso+uso',
       problem,
     }));
-    const common = { v: 1, version: '0.1.0', pid: 1, uptime_s: 9, rss_bytes: 60e6, workers: 'two' } as const;
+    const common = { v: 1, version: '0.1.0', pid: 1, uptime_s: 9, rss_bytes: 60e6 } as const;
+    const threads = { workers: 'two', batching: 'io_uring' } as const;
     const underlay = { ok: true, problem: null, gro: true };
-    return { ...common, state: told ? canonicalState(told) : null, underlay, networks, counters: totals([]) };
+    return {
+      ...common,
+      ...threads,
+      state: told ? canonicalState(told) : null,
+      underlay,
+      networks,
+      counters: totals([]),
+    };
   }
 
   /** Somebody else changes a link. */

@@ -1,0 +1,174 @@
+import { createRequire } from 'node:module';
+import type { CallBatch } from './call-batch.ts';
+import { ERRNO } from '../datapath/ports.ts';
+
+/** linux/io_uring.h, linux/fs.h, asm-generic/unistd.h; system calls from 424 on have one number everywhere */
+const URING = {
+  SETUP: 425,
+  ENTER: 426,
+  SETUP_SINGLE_ISSUER: 1 << 12,
+  SETUP_DEFER_TASKRUN: 1 << 13,
+  OFF_RING: 0,
+  OFF_SQES: 0x1000_0000,
+  OP_WRITEV: 2,
+  OP_READ: 22,
+  ENTER_GETEVENTS: 1,
+  RWF_NOWAIT: 8,
+} as const;
+const PROT_READ_WRITE = 3;
+const MAP_SHARED_POPULATE = 0x8001;
+
+/** struct io_uring_params: flags at 8, then the offsets of both rings */
+const PARAMS = { size: 120, flags: 8, submission: 40, completion: 80 } as const;
+/** struct io_uring_sqe, struct io_uring_cqe, in 32-bit words */
+const SQE = { words: 16, opcode: 0, descriptor: 1, offset: 2, address: 4, length: 6, flags: 7, userData: 8 } as const;
+const CQE = { words: 4, userData: 0, result: 2 } as const;
+
+/**
+ * Many system calls in one (io_uring_enter(2)). Rings and entries are the kernel's pages, seen as typed arrays. Nothing
+ * runs behind this thread's back: every call ends before `run` returns, since none may wait (RWF_NOWAIT), and completes
+ * on this thread (IORING_SETUP_DEFER_TASKRUN); hence no memory barriers.
+ */
+export class Ring implements CallBatch {
+  readonly kind = 'io_uring';
+  readonly size: number;
+  readonly #native: Native;
+  readonly #descriptor: number;
+  readonly #mapped: readonly Mapped[];
+  readonly #entries: Int32Array;
+  readonly #completions: Int32Array;
+  readonly #words: Int32Array;
+  readonly #submissionTail: number;
+  readonly #completionHead: number;
+  readonly #completionTail: number;
+  readonly #completionMask: number;
+  readonly #results: Int32Array;
+  #tail = 0;
+  #head = 0;
+  #count = 0;
+
+  /** A ring for batches of `size`, a power of two; undefined where the kernel has none for us: older than 6.1, or forbidden. */
+  static open(size: number): Ring | undefined {
+    const native = load();
+    const params = Buffer.alloc(PARAMS.size);
+    params.writeUInt32LE(URING.SETUP_SINGLE_ISSUER | URING.SETUP_DEFER_TASKRUN, PARAMS.flags);
+    const descriptor = native.setup(size, params);
+    return descriptor < 0 ? undefined : new Ring(size, native, descriptor, params);
+  }
+
+  private constructor(size: number, native: Native, descriptor: number, params: Buffer) {
+    this.size = size;
+    this.#native = native;
+    this.#descriptor = descriptor;
+    const submission = (field: number): number => params.readUInt32LE(PARAMS.submission + field * 4);
+    const completion = (field: number): number => params.readUInt32LE(PARAMS.completion + field * 4);
+    const completions = params.readUInt32LE(4);
+    // Both rings lie in one mapping (IORING_FEAT_SINGLE_MMAP, Linux 5.4).
+    const ringBytes = Math.max(submission(6) + size * 4, completion(5) + completions * CQE.words * 4);
+    const ring = native.map(descriptor, ringBytes, URING.OFF_RING);
+    const entries = native.map(descriptor, size * SQE.words * 4, URING.OFF_SQES);
+    this.#mapped = [ring, entries];
+    this.#words = new Int32Array(ring.buffer);
+    this.#entries = new Int32Array(entries.buffer);
+    this.#completions = new Int32Array(ring.buffer, completion(5), completions * CQE.words);
+    this.#submissionTail = submission(1) / 4;
+    this.#completionHead = completion(0) / 4;
+    this.#completionTail = completion(1) / 4;
+    this.#completionMask = this.#words[completion(2) / 4] ?? 0;
+    this.#results = new Int32Array(size);
+    // The ring of indices stays as it is: entry i is always at place i.
+    for (let index = 0; index < size; index += 1) this.#words[submission(6) / 4 + index] = index;
+  }
+
+  read(descriptor: number, address: number, length: number): void {
+    this.#prepare(URING.OP_READ, descriptor, address, length);
+  }
+
+  writev(descriptor: number, iovecs: number, count: number): void {
+    this.#prepare(URING.OP_WRITEV, descriptor, iovecs, count);
+  }
+
+  run(): Int32Array {
+    this.#words[this.#submissionTail] = this.#tail;
+    for (let left = this.#count, unseen = this.#count; unseen > 0; unseen -= this.#reap()) {
+      const submitted = this.#native.enter(this.#descriptor, left, unseen, URING.ENTER_GETEVENTS);
+      if (submitted >= 0) left -= submitted;
+      else if (submitted !== -ERRNO.EINTR && submitted !== -ERRNO.EAGAIN) throw new Error(`io_uring: ${-submitted}`);
+    }
+    this.#count = 0;
+    return this.#results;
+  }
+
+  close(): void {
+    this.#native.close(this.#descriptor);
+    for (const mapped of this.#mapped) this.#native.unmap(mapped);
+  }
+
+  #prepare(opcode: number, descriptor: number, address: number, length: number): void {
+    if (this.#count === this.size) throw new RangeError(`a batch takes ${this.size} calls`);
+    const at = (this.#tail & (this.size - 1)) * SQE.words;
+    const entries = this.#entries;
+    entries[at + SQE.opcode] = opcode;
+    entries[at + SQE.descriptor] = descriptor;
+    // The file's own position, which a TAP has none of.
+    entries[at + SQE.offset] = -1;
+    entries[at + SQE.offset + 1] = -1;
+    entries[at + SQE.address] = (address % 2 ** 32) | 0;
+    entries[at + SQE.address + 1] = address / 2 ** 32;
+    entries[at + SQE.length] = length;
+    entries[at + SQE.flags] = URING.RWF_NOWAIT;
+    entries[at + SQE.userData] = this.#count;
+    this.#tail = (this.#tail + 1) | 0;
+    this.#count += 1;
+  }
+
+  /** Takes what has completed; how many. */
+  #reap(): number {
+    const tail = this.#words[this.#completionTail] ?? 0;
+    const count = (tail - this.#head) | 0;
+    for (; this.#head !== tail; this.#head = (this.#head + 1) | 0) {
+      const at = (this.#head & this.#completionMask) * CQE.words;
+      this.#results[this.#completions[at + CQE.userData] ?? 0] = this.#completions[at + CQE.result] ?? 0;
+    }
+    this.#words[this.#completionHead] = tail;
+    return count;
+  }
+}
+
+type Mapped = { readonly address: number; readonly buffer: ArrayBuffer };
+
+type Native = {
+  /** A descriptor, or the error, negated. */
+  setup(entries: number, params: Buffer): number;
+  /** The number of calls submitted, or the error, negated. */
+  enter(descriptor: number, submit: number, complete: number, flags: number): number;
+  map(descriptor: number, length: number, offset: number): Mapped;
+  unmap(mapped: Mapped): void;
+  close(descriptor: number): void;
+};
+
+function load(): Native {
+  const koffi = createRequire(import.meta.url)('koffi') as typeof import('koffi');
+  const library = koffi.load('libc.so.6');
+  const setup = library.func('long syscall(long number, unsigned int entries, _Inout_ uint8_t *params)');
+  const enter = library.func(
+    'long syscall(long number, int fd, unsigned int submit, unsigned int complete, unsigned int flags, uintptr_t mask, size_t size)',
+  ) as (...args: readonly number[]) => number;
+  const mmap = library.func(
+    'uintptr_t mmap(uintptr_t at, size_t length, int protection, int flags, int fd, long offset)',
+  );
+  const munmap = library.func('int munmap(uintptr_t at, size_t length)');
+  const close = library.func('int close(int fd)');
+  const orError = (result: number): number => (result < 0 ? -koffi.errno() : result);
+  return {
+    setup: (entries, params) => orError(setup(URING.SETUP, entries, params) as number),
+    enter: (descriptor, submit, complete, flags) =>
+      orError(enter(URING.ENTER, descriptor, submit, complete, flags, 0, 0)),
+    map: (descriptor, length, offset) => {
+      const address = mmap(0, length, PROT_READ_WRITE, MAP_SHARED_POPULATE, descriptor, offset) as number;
+      return { address, buffer: koffi.view(BigInt(address), length) };
+    },
+    unmap: ({ address, buffer }) => void munmap(address, buffer.byteLength),
+    close: (descriptor) => void close(descriptor),
+  };
+}
