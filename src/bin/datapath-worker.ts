@@ -38,10 +38,11 @@ export type Mail =
   | Learned
   | { readonly kind: 'stop' };
 
-/** What a worker says: which state it works by, or that a TAP cannot be read. */
+/** What a worker says: which state it works by, that a TAP cannot be read, that the way to a peer is too narrow. */
 export type Report =
   | { readonly kind: 'applied'; readonly sequence: number; readonly batching: CallBatch['kind'] }
-  | { readonly kind: 'tap_gone'; readonly sequence: number; readonly vni: number };
+  | { readonly kind: 'tap_gone'; readonly sequence: number; readonly vni: number }
+  | { readonly kind: 'too_big'; readonly sequence: number; readonly peer: number };
 
 export type WorkerData = {
   readonly role: 'egress' | 'ingress' | 'both';
@@ -68,13 +69,20 @@ class Out {
   readonly #segmenter = new Segmenter(data.segment, address, data.port, POOL_SIZE);
   #networks: ReadonlyMap<number, EgressNetwork> = new Map();
   #egress: Egress | undefined;
+  /** peers of whom that was said, which is enough once in a while */
+  readonly #tooBigFor = new Set<number>();
   /** those whose TAP can be read, in the order of the poll set */
   readable: EgressNetwork[] = [];
 
   apply(mail: Extract<Mail, { kind: 'state' }>): void {
     const base = calls.addressOf(this.#segmenter.bytes);
     this.#networks = egressNetworks(mail.state, tapsOver(mail.taps, base), this.#segmenter, this.#networks);
-    this.#egress = new Egress(this.#segmenter, underlayPort(mail.underlay, calls, base), counters);
+    this.#tooBigFor.clear();
+    this.#egress = new Egress(this.#segmenter, underlayPort(mail.underlay, calls, base), counters, (peer) => {
+      if (this.#tooBigFor.has(peer)) return;
+      this.#tooBigFor.add(peer);
+      report({ kind: 'too_big', sequence: mail.sequence, peer });
+    });
     this.readable = [...this.#networks.values()];
   }
 
@@ -87,6 +95,10 @@ class Out {
   /** @returns whether its TAP can go on being read */
   carry(network: EgressNetwork): boolean {
     return (this.#egress?.carry(network) ?? 0) >= 0;
+  }
+
+  age(): void {
+    this.#tooBigFor.clear();
   }
 
   tick(now: number): void {
@@ -195,6 +207,7 @@ while (status.running) {
   if (into?.ingress !== undefined && poller.isReady(underlay)) into.ingress.carry();
   if (now - aged < AGEING_MS) continue;
   aged = now;
+  out?.age();
   into?.age(Math.floor(now / 1000));
 }
 batch.close();

@@ -1,8 +1,10 @@
 import { AddressBook } from '../datapath/address-book.ts';
 import { totals } from '../datapath/counters.ts';
 import { type EngineState, numberState } from '../datapath/engine-state.ts';
+import { Paths } from '../datapath/paths.ts';
 import { canonicalState, type DatapathNetwork, type DatapathState } from '../datapath/state.ts';
 import type { DatapathStatus } from '../datapath/status.ts';
+import { pathMtu } from '../host/path-mtu.ts';
 import { attachTap, closeTap, type OpenTap } from '../host/tap.ts';
 import { closeUnderlay, joinGroup, openUnderlay, type OpenUnderlay } from '../host/underlay.ts';
 import type { Vtep } from '../model/peer.ts';
@@ -11,6 +13,8 @@ import type { Log } from '../service/log.ts';
 import { DatapathThreads, type Modules } from './datapath-threads.ts';
 
 const RETRY_MS = 1000;
+/** A router's word on a narrow way is forgotten by the kernel after ten minutes. */
+const PATHS_MS = 60_000;
 
 type Held = { readonly tap: OpenTap | undefined; readonly problem: string | null };
 
@@ -27,6 +31,10 @@ export class Datapath {
   readonly #options: DatapathOptions;
   readonly #book = new AddressBook();
   #state: DatapathState | undefined;
+  /** the VTEPs of that state, by number */
+  #peers: EngineState['peers'] = [];
+  readonly #paths = new Paths((vtep) => pathMtu(this.#state?.vtep.ip ?? vtep.ip, vtep));
+  readonly #pathTimer = setInterval(() => this.#lookAtPaths(), PATHS_MS);
   #threads: { readonly port: number; readonly run: DatapathThreads } | undefined;
   #underlay: { readonly vtep: Vtep; readonly open: OpenUnderlay; readonly groups: Set<string> } | undefined;
   #underlayProblem: string | null = null;
@@ -68,12 +76,14 @@ export class Datapath {
         const offload = held?.tap?.offload ?? null;
         return { vni, tap, ok: held?.tap !== undefined, offload, problem: held?.problem ?? null };
       }),
+      paths: this.#paths.list.map(({ vtep, mtu }) => ({ ...vtep, mtu })),
       counters: this.#threads?.run.counts ?? totals([]),
     };
   }
 
   /** TAPs stay, if they were made to; their frames wait for the next process. */
   async stop(): Promise<void> {
+    clearInterval(this.#pathTimer);
     clearTimeout(this.#retry);
     await this.#turn;
     await this.#threads?.run.stop();
@@ -85,7 +95,7 @@ export class Datapath {
   async #set(state: DatapathState): Promise<void> {
     clearTimeout(this.#retry);
     // What cannot be numbered changes nothing.
-    const numbered = numberState(state, this.#book);
+    const numbered = numberState(state, this.#book, (vtep) => this.#paths.mtuOf(vtep));
     const old = this.#underlay;
     this.#openUnderlay(state);
     this.#openTaps(state.networks);
@@ -93,6 +103,7 @@ export class Datapath {
     const unwanted = this.#letGo.splice(0);
     await this.#applyToThreads(state, numbered);
     this.#state = state;
+    this.#peers = numbered.peers;
     for (const tap of unwanted) closeTap(tap);
     if (old !== undefined && old !== this.#underlay) closeUnderlay(old.open);
     const missing = this.#underlayProblem !== null || [...this.#taps.values()].some((held) => held.problem !== null);
@@ -101,10 +112,7 @@ export class Datapath {
 
   #tryAgain(): void {
     clearTimeout(this.#retry);
-    this.#retry = setTimeout(() => {
-      if (this.#state === undefined) return;
-      this.set(this.#state).catch((error: unknown) => this.#options.log.error(messageOf(error)));
-    }, RETRY_MS);
+    this.#retry = setTimeout(() => this.#setAgain(), RETRY_MS);
   }
 
   /** A state without networks needs no socket, and leaves the port to the kernel's own vxlan. */
@@ -191,12 +199,31 @@ export class Datapath {
       workers,
       port,
       onTapGone: (vni) => this.#tapGone(vni),
+      onTooBig: (peer) => this.#tooBig(peer),
       // Whoever supervises this process starts it anew; TAPs and their children stand meanwhile.
       onFailure: (error) => {
         log.error(`a thread of the datapath failed: ${error.stack ?? error.message}`);
         process.exit(1);
       },
     });
+  }
+
+  #tooBig(peer: number): void {
+    const vtep = this.#peers[peer];
+    if (vtep === undefined || this.#state === undefined || !this.#paths.look(vtep, largestMtu(this.#state))) return;
+    const mtu = this.#paths.mtuOf(vtep);
+    this.#options.log.warn(`the way to ${vtep.ip} passes packets of ${mtu} bytes inside, less than its networks' MTU`);
+    this.#setAgain();
+  }
+
+  #lookAtPaths(): void {
+    const vteps = this.#peers.flatMap((vtep) => vtep ?? []);
+    if (this.#state !== undefined && this.#paths.lookAgain(largestMtu(this.#state), vteps)) this.#setAgain();
+  }
+
+  #setAgain(): void {
+    if (this.#state === undefined) return;
+    this.set(this.#state).catch((error: unknown) => this.#options.log.error(messageOf(error)));
   }
 
   #tapGone(vni: number): void {
@@ -209,4 +236,8 @@ export class Datapath {
     this.#taps.set(name, { tap: undefined, problem });
     this.#tryAgain();
   }
+}
+
+function largestMtu({ networks }: DatapathState): number {
+  return Math.max(0, ...networks.map(({ mtu }) => mtu));
 }

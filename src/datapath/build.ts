@@ -25,7 +25,9 @@ export function egressNetworks(
     const name = sockaddr(vtep);
     const at = segmenter.peerAt(number);
     segmenter.bytes.set(name, at);
-    new DataView(segmenter.bytes.buffer).setUint32(at + 28, name.length, true);
+    const view = new DataView(segmenter.bytes.buffer);
+    view.setUint16(at + 28, name.length, true);
+    view.setUint16(at + 30, state.paths[number] ?? 0, true);
   }
   return withTaps(state, taps, (network, tap): EgressNetwork => {
     const learned = new MacTable();

@@ -41,11 +41,14 @@ export class Egress {
   readonly #segmenter: Segmenter;
   readonly #underlay: Underlay;
   readonly #counters: Counters;
+  readonly #onTooBig: (peer: number) => void;
 
-  constructor(segmenter: Segmenter, underlay: Underlay, counters: Counters) {
+  /** @param onTooBig told of each message that is larger than the way to its peer */
+  constructor(segmenter: Segmenter, underlay: Underlay, counters: Counters, onTooBig: (peer: number) => void) {
     this.#segmenter = segmenter;
     this.#underlay = underlay;
     this.#counters = counters;
+    this.#onTooBig = onTooBig;
   }
 
   /** Carries what waits at a network's TAP, at most one batch. Returns 0, or the TAP's error, negated. */
@@ -134,7 +137,7 @@ export class Egress {
       const sent = this.#underlay.send(socket, segmenter.messageAt(next), end - next);
       if (sent > 0) this.#sent(next, sent);
       // The kernel tells an error only of the first message of a call, and that one is lost.
-      else if (sent !== -ERRNO.EINTR) this.#counters.add(COUNTER[sendError(-sent)], segmenter.packetsOf(next));
+      else if (sent !== -ERRNO.EINTR) this.#lost(next, -sent);
       // UDP_SEGMENT is refused with EIO where the way out finishes no checksums (before Linux 6.11) or is encrypted (xfrm).
       if (sent === -ERRNO.EIO && segmenter.packetsOf(next) > 1) segmenter.single();
       if (sent !== -ERRNO.EINTR) next += Math.max(1, sent);
@@ -151,6 +154,14 @@ export class Egress {
     }
     this.#counters.add(COUNTER.sent_frames, frames);
     this.#counters.add(COUNTER.sent_bytes, bytes);
+  }
+
+  #lost(message: number, errno: number): void {
+    const packets = this.#segmenter.packetsOf(message);
+    // What is to be cut up into pieces that are too big is EINVAL before Linux 6.14.
+    const reason = errno === ERRNO.EINVAL && packets > 1 ? 'too_big' : sendError(errno);
+    this.#counters.add(COUNTER[reason], packets);
+    if (reason === 'too_big') this.#onTooBig(this.#segmenter.peerOf(message));
   }
 
   #drop(reason: DropReason, at: number, length: number): void {

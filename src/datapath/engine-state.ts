@@ -8,6 +8,8 @@ import type { DatapathNetwork, DatapathState } from './state.ts';
 export type EngineState = {
   /** by number; the array has holes */
   readonly peers: readonly (Vtep | undefined)[];
+  /** by number: the longest IP packet inside that the way to a peer passes, where that is little */
+  readonly paths: readonly (number | undefined)[];
   readonly networks: readonly EngineNetwork[];
 };
 
@@ -25,14 +27,19 @@ export type EngineNetwork = {
 };
 
 /** Numbers a state's VTEPs. Pure but for the book. */
-export function numberState(state: DatapathState, book: AddressBook): EngineState {
+export function numberState(
+  state: DatapathState,
+  book: AddressBook,
+  mtuOf: (vtep: Vtep) => number | undefined = () => undefined,
+): EngineState {
   const groups = state.networks.flatMap((network) => groupOf(network, state.vtep.port) ?? []);
   const vteps = [...state.networks.flatMap((network) => network.peers.map((peer) => peer.vtep)), ...groups];
   const numbers = book.assign(vteps);
   const numberOf = (vtep: Vtep): number => numbers.get(vtepKey(vtep)) ?? -1;
   const peers: (Vtep | undefined)[] = [];
   for (const vtep of vteps) peers[numberOf(vtep)] = vtep;
-  return { peers, networks: state.networks.map((network) => numberNetwork(network, state.vtep.port, numberOf)) };
+  const paths = Array.from(peers, (vtep) => vtep && mtuOf(vtep));
+  return { peers, paths, networks: state.networks.map((network) => numberNetwork(network, state.vtep.port, numberOf)) };
 }
 
 function numberNetwork(network: DatapathNetwork, port: number, numberOf: (vtep: Vtep) => number): EngineNetwork {

@@ -35,7 +35,7 @@ export class Segmenter {
     this.#calls.configure(address(this.bytes), port, sockets);
   }
 
-  /** Where peer number `index` has its sockaddr. */
+  /** Where peer number `index` has its sockaddr, its length behind it as the 29th byte, and as the 31st the MTU of its way. */
   peerAt(index: number): number {
     if (index >= this.#calls.PEERS_MAX.value) throw new RangeError(`more than ${this.#calls.PEERS_MAX.value} peers`);
     return this.#calls.PEERS.value + index * this.#calls.PEER_SIZE.value;
@@ -82,6 +82,11 @@ export class Segmenter {
     return this.#messages + index * this.#messageSize;
   }
 
+  /** Which peer the message goes to. */
+  peerOf(index: number): number {
+    return this.#calls.peerOf(index);
+  }
+
   /** Which socket of the pool the message leaves from. */
   socketOf(index: number): number {
     return this.#words[this.#sockets + index] ?? 0;
@@ -126,6 +131,7 @@ type Calls = {
   resetToRepeat(): void;
   isHalfEmpty(): number;
   messageCount(): number;
+  peerOf(index: number): number;
   seal(): void;
   encapsulate(at: number, length: number, vni: number, peer: number, mtu: number): number;
   repeat(peer: number): number;

@@ -23,5 +23,7 @@ export type DatapathStatus = {
     readonly offload: string | null;
     readonly problem: string | null;
   }[];
+  /** ways to VTEPs that pass less than the networks' MTU: `mtu` is the longest IP packet that gets through inside */
+  readonly paths: readonly { readonly ip: string; readonly port: number; readonly mtu: number }[];
   readonly counters: Counts;
 };

@@ -58,7 +58,7 @@ function warmEgress(engine: EngineState, module: WebAssembly.Module): readonly D
     send: (socket, messages, count) => (round === 0 ? memory.send(socket, messages, count) : count),
     receive: () => -ERRNO.EAGAIN,
   };
-  const egress = new Egress(segmenter, underlay, new Counters());
+  const egress = new Egress(segmenter, underlay, new Counters(), () => undefined);
   let next = 0;
   const lengths = new Int32Array(segmenter.slotCount);
   const read = (at: number, size: number, count: number): Results => {

@@ -47,6 +47,7 @@ export type Libc = {
   /** Returns a file descriptor. */
   socket(domain: number, type: number, protocol: number): number;
   bind(descriptor: number, address: Uint8Array): void;
+  connect(descriptor: number, address: Uint8Array): void;
   /** Returns the bytes sent. */
   sendto(descriptor: number, data: Uint8Array, flags: number, address: Uint8Array): number;
   /** Returns the bytes received into `data`, or undefined where nothing waits on a non-blocking socket. */
@@ -71,6 +72,8 @@ export type Libc = {
   /** Device control whose argument is a number. */
   ioctlValue(descriptor: number, request: number, value: number): void;
   setsockopt(descriptor: number, level: number, option: number, value: Uint8Array): void;
+  /** Returns an option that is a number. */
+  getsockopt(descriptor: number, level: number, option: number): number;
   /** Returns a file descriptor that counts what is written to it. */
   eventfd(initial: number, flags: number): number;
   /** Returns the bytes written. */
@@ -104,6 +107,7 @@ function load(): Libc {
   };
   const socket = call('socket', 'int socket(int domain, int type, int protocol)');
   const bind = call('bind', 'int bind(int fd, const void *address, uint32_t length)');
+  const connect = call('connect', 'int connect(int fd, const void *address, uint32_t length)');
   // koffi knows no ssize_t.
   const sendto = call(
     'sendto',
@@ -123,11 +127,16 @@ function load(): Libc {
     'setsockopt',
     'int setsockopt(int fd, int level, int option, const void *value, uint32_t size)',
   );
+  const getsockopt = call(
+    'getsockopt',
+    'int getsockopt(int fd, int level, int option, _Out_ int *value, _Inout_ uint32_t *size)',
+  );
   const eventfd = call('eventfd', 'int eventfd(unsigned int initial, int flags)');
   const write = call('write', 'intptr_t write(int fd, const void *data, size_t length)');
   const ifNameToIndex = call('if_nametoindex', 'unsigned int if_nametoindex(const char *name)');
   return {
     socket: (domain, type, protocol) => socket(domain, type, protocol),
+    connect: (descriptor, address) => void connect(descriptor, address, address.byteLength),
     bind: (descriptor, address) => void bind(descriptor, address, address.byteLength),
     sendto: (descriptor, data, flags, address) =>
       sendto(descriptor, data, data.byteLength, flags, address, address.byteLength),
@@ -143,6 +152,11 @@ function load(): Libc {
     ioctl: (descriptor, request, argument) => void ioctl(descriptor, request, argument),
     ioctlValue: (descriptor, request, value) => void ioctlValue(descriptor, request, value),
     setsockopt: (descriptor, level, name, value) => void setsockopt(descriptor, level, name, value, value.byteLength),
+    getsockopt: (descriptor, level, name) => {
+      const value = [0];
+      getsockopt(descriptor, level, name, value, [4]);
+      return value[0] ?? 0;
+    },
     eventfd: (initial, flags) => eventfd(initial, flags),
     write: (descriptor, data) => write(descriptor, data, data.byteLength),
     addressOf: (view) => koffi.address(view),

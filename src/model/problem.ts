@@ -32,5 +32,6 @@ export type ProblemCode =
   | 'name_taken'
   | 'parent_busy'
   | 'engine_unavailable'
+  | 'path_mtu'
   | 'pool_exhausted'
   | 'failed';

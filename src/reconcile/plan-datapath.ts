@@ -8,6 +8,8 @@ import type { Intent } from './intend.ts';
 import type { Observation } from './observe.ts';
 import type { Step } from './plan.ts';
 
+type NarrowPath = DatapathStatus['paths'][number];
+
 type DatapathPlan = {
   /** gives the port back, before the kernel's vxlan takes it */
   readonly release: readonly Step[];
@@ -40,10 +42,15 @@ export function datapathProblems(intent: Intent, seen: Observation, socket: stri
   const problems = [...intent.networks].flatMap(([name, { datapath }]): readonly [string, Problem][] => {
     if (datapath === undefined) return [];
     if (seen.datapath === undefined) return [[`network/${name}`, datapathSilent(name, socket)]];
+    const of = { path: `/spec/networks/${name}` };
     const trouble = troubleOf(datapath, seen.datapath, holders(seen));
-    if (trouble === undefined) return [];
-    const message = `network ${name}: ${trouble}`;
-    return [[`network/${name}`, { path: `/spec/networks/${name}`, code: 'engine_unavailable', message }]];
+    if (trouble !== undefined) {
+      return [[`network/${name}`, { ...of, code: 'engine_unavailable', message: `network ${name}: ${trouble}` }]];
+    }
+    const narrow = narrowPath(datapath, seen.datapath);
+    return narrow === undefined
+      ? []
+      : [[`network/${name}`, { ...of, code: 'path_mtu', message: narrowMessage(name, narrow) }]];
   });
   return new Map(problems);
 }
@@ -58,6 +65,19 @@ function troubleOf(
   if (own !== undefined) return own.problem ?? status.underlay.problem ?? undefined;
   const [first] = holding;
   return first && `${first.name} still holds the UDP port, since its network waits; see that network's problem`;
+}
+
+/** The narrowest way to a peer of the network, if it passes less than the network's MTU. */
+function narrowPath({ mtu, peers }: DatapathNetwork, { paths }: DatapathStatus): NarrowPath | undefined {
+  const [first] = paths
+    .filter((path) => path.mtu < mtu && peers.some(({ vtep }) => vtep.ip === path.ip && vtep.port === path.port))
+    .toSorted((a, b) => a.mtu - b.mtu);
+  return first;
+}
+
+function narrowMessage(network: string, { ip, mtu }: NarrowPath): string {
+  const effect = 'TCP is told to send less, what is larger is dropped';
+  return `network ${network}: the way to ${ip} passes packets of ${mtu} bytes; ${effect}; set its mtu to ${mtu} at all sites`;
 }
 
 /** Devices of ours that bind the port for the kernel. */

@@ -77,7 +77,7 @@ export class CanaryEgress {
     this.#start = this.#segmenter.slots;
     bytes.fill(canary, this.#start);
     bytes.set(sockaddr(PEER), this.#segmenter.peerAt(0));
-    this.#egress = new Egress(this.#segmenter, this.#underlay(), this.#counters);
+    this.#egress = new Egress(this.#segmenter, this.#underlay(), this.#counters, () => undefined);
     this.#network = {
       vni: VNI,
       tap: this.#tap(),

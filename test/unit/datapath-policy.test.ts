@@ -151,6 +151,25 @@ describe('the way out', () => {
     expect(packets).toHaveLength(6);
   });
 
+  test('a packet that is too big for its way tells of which peer; so does one that older kernels call invalid', () => {
+    const site = new Site('192.0.2.1', () => undefined);
+    site.apply(
+      overlay({ peers: [peer('192.0.2.8'), peer('192.0.2.9', { macs: [mac(THERE.replaceAll(/..(?!$)/g, '$&:'))] })] }),
+    );
+    const single = plain(ethernet(ip4(udp(bytesOf(9)))).bytes);
+    const big = superFrame(ethernet(ip4(tcp(bytesOf(500)))), GSO.TCPV4, 100);
+    for (const [errno, frame] of [
+      [ERRNO.EMSGSIZE, single],
+      [ERRNO.EINVAL, big],
+      [ERRNO.EINVAL, single],
+    ] as const) {
+      site.underlay.out.refusals.push(-errno);
+      site.send([frame]);
+    }
+    expect(site.drops('out')).toEqual({ too_big: 6, host_error: 1 });
+    expect(site.tooBigFor).toEqual([1, 1]);
+  });
+
   test('goes on packet by packet where the kernel refuses to cut', () => {
     const { packets, site } = sentOf([]);
     const big = superFrame(ethernet(ip4(tcp(bytesOf(500)))), GSO.TCPV4, 100);

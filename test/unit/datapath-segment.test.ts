@@ -224,6 +224,19 @@ describe("a SYN's MSS is told down to what the network passes", () => {
     );
     expect(hex(packets)).toEqual(hex(tagged.slice(1).map((bytes) => vxlan(bytes, VNI))));
   });
+  test('and to what the way to its peer passes', () => {
+    const sent: Buffer[] = [];
+    const site = new Site('192.0.2.1', ({ payload }) => sent.push(Buffer.from(payload)));
+    for (const [path, told] of [
+      [1300, 1260],
+      [9000, 1410],
+    ] as const) {
+      site.paths.set('192.0.2.2', path);
+      site.apply(overlay({ peers: [peer('192.0.2.2')] }));
+      site.send([plain(ethernet(ip4(syn(mssOption(1460)))).bytes)]);
+      expect(hex(sent.splice(0))).toEqual(hex([vxlan(ethernet(ip4(syn(mssOption(told)))).bytes, VNI)]));
+    }
+  });
   test('but not in other segments, and options that lie change nothing', () => {
     for (const options of [
       '0000020405b40000',

@@ -4,7 +4,7 @@
 // ---- the memory's map; TypeScript reads these as exported globals
 export const PEERS: u32 = 0x1000;
 export const PEERS_MAX: u32 = 4096;
-/** sockaddr_in or sockaddr_in6, its length at +28 */
+/** sockaddr_in or sockaddr_in6, its length at +28, and at +30 the longest IP packet that its way passes, 0 if any */
 export const PEER_SIZE: u32 = 32;
 export const MESSAGES: u32 = PEERS + PEERS_MAX * PEER_SIZE;
 export const MESSAGES_MAX: u32 = 1024;
@@ -158,7 +158,18 @@ function addControl(index: u32): void {
 function writeName(message: u32, peer: u32): void {
   const name = PEERS + peer * PEER_SIZE;
   store<u64>(message, base + name);
-  store<u32>(message + 8, load<u32>(name + 28));
+  store<u32>(message + 8, load<u16>(name + 28));
+}
+
+/** Whom a message goes to. */
+export function peerOf(index: u32): u32 {
+  return (<u32>(load<u64>(MESSAGES + index * MESSAGE_SIZE) - base) - PEERS) / PEER_SIZE;
+}
+
+/** The longest IP packet of the network that gets to a peer. */
+export function pathMtu(peer: u32, mtu: u32): u32 {
+  const path = <u32>load<u16>(PEERS + peer * PEER_SIZE + 30);
+  return path != 0 && path < mtu ? path : mtu;
 }
 
 /**

@@ -16,7 +16,7 @@ import {
   VXLAN,
   writeVxlan,
 } from './headers.as';
-import { addPacket, beginFrame, hasRoom, MESSAGES_END, next, prepare } from './messages.as';
+import { addPacket, beginFrame, hasRoom, MESSAGES_END, next, pathMtu, prepare } from './messages.as';
 import { clampMss } from './mss.as';
 import { segment } from './super-frame.as';
 import { FULL, MALFORMED, NESTED, TOO_BIG, TRUNCATED } from './verdicts.as';
@@ -28,6 +28,7 @@ export {
   messageCount,
   MESSAGES,
   PEER_SIZE,
+  peerOf,
   PEERS,
   PEERS_MAX,
   repeat,
@@ -82,7 +83,7 @@ export function encapsulate(at: u32, length: u32, vni: u32, peer: u32, mtu: u32)
   if (finishes && (start < ethernet + ETHERNET || field + 2 > end)) return MALFORMED;
   const bytes = end - ethernet + VXLAN;
   if (!hasRoom(1, bytes)) return FULL;
-  if (isTcp()) clampMss(mtu, finishes);
+  if (isTcp()) clampMss(pathMtu(peer, mtu), finishes);
   writeVxlan(next, vni);
   const copy = next + VXLAN - ethernet;
   if (finishes) {

@@ -50,6 +50,10 @@ export class Site {
   readonly counters = { out: new Counters(), in: new Counters() };
   readonly underlay: { readonly out: MemoryUnderlay; readonly in: MemoryUnderlay };
   readonly taps = new Map<number, { readonly out: MemoryTap; readonly in: MemoryTap }>();
+  /** numbers of the peers that messages were too big for */
+  readonly tooBigFor: number[] = [];
+  /** the MTU of narrow ways, by address */
+  readonly paths = new Map<string, number>();
   readonly #book = new AddressBook();
   #out: ReadonlyMap<number, EgressNetwork> = new Map();
   #in: ReadonlyMap<number, IngressNetwork> = new Map();
@@ -66,7 +70,7 @@ export class Site {
 
   apply(...networks: readonly DatapathNetwork[]): void {
     const state: DatapathState = { v: 1, vtep: { ip: this.ip, port: PORT }, networks };
-    const engine = numberState(state, this.#book);
+    const engine = numberState(state, this.#book, ({ ip }) => this.paths.get(ip));
     for (const { vni: number } of networks) this.#tap(number);
     const tapsOf = (way: 'out' | 'in'): Map<number, MemoryTap> =>
       new Map([...this.taps].map(([number, tap]) => [number, tap[way]]));
@@ -86,7 +90,8 @@ export class Site {
     const tap = this.#tap(number).out;
     tap.waiting.push(...frames);
     const network = this.out(number);
-    const egress = new Egress(this.segmenter, this.underlay.out, this.counters.out);
+    const onTooBig = (number_: number): void => void this.tooBigFor.push(number_);
+    const egress = new Egress(this.segmenter, this.underlay.out, this.counters.out, onTooBig);
     while (tap.waiting.length > 0) egress.carry(network);
   }
 

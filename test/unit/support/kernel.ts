@@ -40,6 +40,8 @@ export class Kernel {
   preferred: 'auto' | 'kernel' | 'user' = 'auto';
   /** whether linkspan-datapath answers; what it was told holds while it does not */
   datapathRuns = true;
+  /** what the datapath says of narrow ways */
+  paths: DatapathStatus['paths'] = [];
   told: DatapathState | undefined;
   /** of the datapath's TAPs */
   trouble: string | null = null;
@@ -88,6 +90,7 @@ export class Kernel {
       state: told ? canonicalState(told) : null,
       underlay,
       networks,
+      paths: this.paths,
       counters: totals([]),
     };
   }
