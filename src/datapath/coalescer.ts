@@ -1,3 +1,5 @@
+import { type Constant, instantiate } from './instance.ts';
+
 /** Typed face of `wasm/coalesce.as.ts`: from received messages to frames for the TAP. Offsets are bytes into `bytes`. */
 export class Coalescer {
   readonly bytes: Uint8Array;
@@ -17,19 +19,18 @@ export class Coalescer {
    * @param joinsUdp whether the TAPs take UDP super-frames
    */
   constructor(module: WebAssembly.Module, address: (bytes: Uint8Array) => bigint, port: number, joinsUdp: boolean) {
-    const memory = new WebAssembly.Memory({ initial: PAGES, maximum: PAGES, shared: true });
-    this.bytes = new Uint8Array(memory.buffer);
-    this.#words = new Int32Array(memory.buffer);
-    this.#calls = new WebAssembly.Instance(module, { env: { memory } }).exports as Calls;
-    if (this.#calls.MEMORY_PAGES.value > PAGES)
-      throw new RangeError('coalesce.wasm needs more memory than it is given');
-    this.messages = this.#calls.MESSAGES.value;
-    this.messagesMax = this.#calls.MESSAGES_MAX.value;
-    this.#names = this.#calls.NAMES.value;
-    this.#nameSize = this.#calls.NAME_SIZE.value;
-    this.#jobs = this.#calls.JOBS.value / 4;
-    this.#jobSize = this.#calls.JOB_SIZE.value / 4;
-    this.#calls.configure(address(this.bytes), port, joinsUdp ? 1 : 0);
+    const { bytes, exports } = instantiate(module);
+    const calls = exports as Calls;
+    this.bytes = bytes;
+    this.#words = new Int32Array(bytes.buffer);
+    this.#calls = calls;
+    this.messages = calls.MESSAGES.value;
+    this.messagesMax = calls.MESSAGES_MAX.value;
+    this.#names = calls.NAMES.value;
+    this.#nameSize = calls.NAME_SIZE.value;
+    this.#jobs = calls.JOBS.value / 4;
+    this.#jobSize = calls.JOB_SIZE.value / 4;
+    calls.configure(address(bytes), port, joinsUdp ? 1 : 0);
   }
 
   /** Makes the messages ready to be received into. */
@@ -85,13 +86,9 @@ export class Coalescer {
   }
 }
 
-const PAGES = 64;
-
 /** Fields of a job: what is to be written to one TAP at once. */
 export const JOB = { iovecs: 0, iovecCount: 1, frames: 2, vni: 3, ethernet: 4, bytes: 5, source: 6 } as const;
 export type JobField = (typeof JOB)[keyof typeof JOB];
-
-type Constant = { readonly value: number };
 
 type Calls = {
   readonly MESSAGES: Constant;
@@ -100,7 +97,6 @@ type Calls = {
   readonly NAME_SIZE: Constant;
   readonly JOBS: Constant;
   readonly JOB_SIZE: Constant;
-  readonly MEMORY_PAGES: Constant;
   readonly truncated: Constant;
   readonly badFlags: Constant;
   readonly badChecksum: Constant;

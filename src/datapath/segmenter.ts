@@ -1,3 +1,5 @@
+import { type Constant, instantiate } from './instance.ts';
+
 /** Typed face of `wasm/segment.as.ts`: from a TAP's frames to messages for `sendmmsg`. Offsets are bytes into `bytes`. */
 export class Segmenter {
   readonly bytes: Uint8Array;
@@ -20,19 +22,19 @@ export class Segmenter {
    * @param sockets in the underlay's pool, a power of two
    */
   constructor(module: WebAssembly.Module, address: (bytes: Uint8Array) => bigint, port: number, sockets: number) {
-    const memory = new WebAssembly.Memory({ initial: PAGES, maximum: PAGES, shared: true });
-    this.bytes = new Uint8Array(memory.buffer);
-    this.#words = new Uint32Array(memory.buffer);
-    this.#calls = new WebAssembly.Instance(module, { env: { memory } }).exports as Calls;
-    if (this.#calls.MEMORY_PAGES.value > PAGES) throw new RangeError('segment.wasm needs more memory than it is given');
-    this.slots = this.#calls.SLOTS.value;
-    this.slotSize = this.#calls.SLOT_SIZE.value;
-    this.slotCount = this.#calls.SLOT_COUNT.value;
-    this.#messages = this.#calls.MESSAGES.value;
-    this.#messageSize = this.#calls.MESSAGE_SIZE.value;
-    this.#sockets = this.#calls.SOCKETS.value / 4;
-    this.#counts = this.#calls.COUNTS.value / 4;
-    this.#calls.configure(address(this.bytes), port, sockets);
+    const { bytes, exports } = instantiate(module);
+    const calls = exports as Calls;
+    this.bytes = bytes;
+    this.#words = new Uint32Array(bytes.buffer);
+    this.#calls = calls;
+    this.slots = calls.SLOTS.value;
+    this.slotSize = calls.SLOT_SIZE.value;
+    this.slotCount = calls.SLOT_COUNT.value;
+    this.#messages = calls.MESSAGES.value;
+    this.#messageSize = calls.MESSAGE_SIZE.value;
+    this.#sockets = calls.SOCKETS.value / 4;
+    this.#counts = calls.COUNTS.value / 4;
+    calls.configure(address(bytes), port, sockets);
   }
 
   /** Where peer number `index` has its sockaddr, its length behind it as the 29th byte, and as the 31st the MTU of its way. */
@@ -104,14 +106,11 @@ export class Segmenter {
   }
 }
 
-const PAGES = 64;
 const MESSAGE_LENGTH = 56;
 const VXLAN_HEADER = 8;
 
 /** What `encapsulate` says where it makes no packet; `full`: send, reset, and try again. */
 export const VERDICTS = ['', 'truncated', 'malformed', 'too_big', 'nested', 'full'] as const;
-
-type Constant = { readonly value: number };
 
 type Calls = {
   readonly PEERS: Constant;
@@ -124,7 +123,6 @@ type Calls = {
   readonly SLOTS: Constant;
   readonly SLOT_SIZE: Constant;
   readonly SLOT_COUNT: Constant;
-  readonly MEMORY_PAGES: Constant;
   configure(address: bigint, port: number, sockets: number): void;
   reset(): void;
   single(): void;

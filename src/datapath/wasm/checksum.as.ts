@@ -82,3 +82,8 @@ export function finish(total: u64): u32 {
 export function word(value: u32): u64 {
   return <u64>bswap<u16>(<u16>value);
 }
+
+/** The part of the pseudo header's sum that an IP header's addresses make (RFC 793, RFC 768, RFC 8200 section 8.1). */
+export function addressSum(network: u32, four: bool): u64 {
+  return sum(network + (four ? 12 : 8), four ? 8 : 32);
+}

@@ -18,6 +18,7 @@ export const IPV4: u32 = 0x0800;
 export const IPV6: u32 = 0x86dd;
 export const TCP: u32 = 6;
 export const UDP: u32 = 17;
+export const TCP_PSH: u32 = 0x08;
 const VLAN: u32 = 0x8100;
 const SERVICE_VLAN: u32 = 0x88a8;
 

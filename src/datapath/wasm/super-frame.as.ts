@@ -10,6 +10,7 @@ import {
   IPV4,
   network,
   put16,
+  TCP_PSH,
   VXLAN,
   writeVxlan,
 } from './headers.as';
@@ -20,7 +21,6 @@ import { FULL, MALFORMED, TOO_BIG } from './verdicts.as';
 const SEGMENTS_MAX: u32 = 2048;
 const HEADER_MAX: u32 = 224;
 const TCP_FIN: u32 = 0x01;
-const TCP_PSH: u32 = 0x08;
 const TCP_CWR: u32 = 0x80;
 
 /**
