@@ -1,5 +1,6 @@
 import { run } from '../lab/exec.ts';
 import type { Lab } from '../lab/lab.ts';
+import type { LabProcess } from '../lab/process.ts';
 import { until } from '../lab/wait.ts';
 import type { Path } from './topologies/ends.ts';
 
@@ -42,4 +43,10 @@ export async function iperf(path: Path, seconds: number, args: readonly string[]
   const report = JSON.parse(stdout) as IperfReport;
   if (report.error) throw new Error(`iperf3 to ${path.address}: ${report.error}`);
   return report;
+}
+
+/** TCP at full rate both ways at once, for some seconds or until the lab's close. What it says is an error, or its sum. */
+export function flow(lab: Lab, path: Path, seconds: number, streams: number): Promise<LabProcess> {
+  const how = ['--bidir', '--parallel', String(streams), '--congestion', CONGESTION, '--interval', '0'];
+  return lab.process(path.client, clientOf(path, seconds, how));
 }

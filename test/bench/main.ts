@@ -1,8 +1,12 @@
 import type { Command } from './commands/command.ts';
 import { UsageError } from './commands/command.ts';
 import { datapathCommand } from './commands/datapath.ts';
+import { soakCommand } from './commands/soak.ts';
 
-const COMMANDS: ReadonlyMap<string, Command> = new Map([['datapath', datapathCommand]]);
+const COMMANDS: ReadonlyMap<string, Command> = new Map([
+  ['datapath', datapathCommand],
+  ['soak', soakCommand],
+]);
 
 const NAMES = [...COMMANDS.keys()].join('|');
 
