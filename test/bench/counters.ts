@@ -30,3 +30,21 @@ export async function residentMegabytes(pid: number): Promise<number> {
   const status = await readFile(`/proc/${pid}/status`, 'utf8');
   return (Number(/^VmRSS:\s+(\d+) kB/m.exec(status)?.[1]) * 1024) / 1e6;
 }
+
+/** What the kernel dropped at a gateway since a datapath could not keep up, before it would have seen it. */
+export type KernelDrops = {
+  /** packets from the underlay: the receive buffers of the UDP sockets were full */
+  readonly kernel_socket: number;
+  /** frames of workloads: the TAP's queue was full */
+  readonly kernel_tap: number;
+};
+
+/** Where the drops stand in a namespace's /proc/net/snmp and, 12th of an interface's numbers, in /proc/net/dev. */
+export async function kernelDrops(namespace: Namespace, tap: string): Promise<KernelDrops> {
+  const { stdout } = await namespace.exec('cat', '/proc/net/snmp', '/proc/net/dev');
+  const socket = /^Udp: (?:\d+ ){4}(\d+)/m.exec(stdout)?.[1];
+  const queue = new RegExp(String.raw`^ *${tap}:(?: +\d+){11} +(\d+)`, 'm').exec(stdout)?.[1];
+  if (socket === undefined || queue === undefined)
+    throw new Error(`no drops of ${tap} in ${namespace.name}:\n${stdout}`);
+  return { kernel_socket: Number(socket), kernel_tap: Number(queue) };
+}

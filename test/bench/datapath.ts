@@ -1,7 +1,7 @@
-import { availableParallelism, cpus, release } from 'node:os';
 import { withLab } from '../lab/lab.ts';
 import { floored } from './floors.ts';
 import { serve } from './iperf.ts';
+import { thisMachine } from './machine.ts';
 import type { How, Measure, Values } from './measures.ts';
 import { MEASURES } from './measures.ts';
 import type { LabReport, Report, Round } from './report.ts';
@@ -63,12 +63,10 @@ async function measureLab(name: LabName, plan: Plan, progress: (line: string) =>
 export async function benchDatapath(plan: Plan, progress: (line: string) => void): Promise<Report> {
   const labs: LabReport[] = [];
   for (const name of plan.labs) labs.push(await measureLab(name, plan, progress));
-  const cpu = cpus()[0]?.model ?? 'unknown';
-  const machine = { cores: availableParallelism(), cpu, kernel: release(), node: process.version };
   return {
     benchmark: 'datapath',
     taken: new Date().toISOString(),
-    machine,
+    machine: thisMachine(),
     seconds: plan.seconds,
     congestion: plan.congestion,
     labs,

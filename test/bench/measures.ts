@@ -7,10 +7,7 @@ import type { Path } from './topologies/ends.ts';
 export type How = {
   /** of each measurement */
   readonly seconds: number;
-  /**
-   * TCP's congestion control. BBR, which some hosts set, paces by its own estimates of a path that has no wire: four
-   * streams were seen to wake the receiver for every segment, and the tunnel with the longest path to be the fastest.
-   */
+  /** TCP's congestion control */
   readonly congestion: string;
 };
 

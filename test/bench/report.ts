@@ -1,4 +1,5 @@
 import type { Floored } from './floors.ts';
+import type { Machine } from './machine.ts';
 import type { Metric, Values } from './measures.ts';
 import type { Spread } from './statistics.ts';
 import { ratiosOf, spreadOf } from './statistics.ts';
@@ -23,7 +24,7 @@ export type LabReport = {
 export type Report = {
   readonly benchmark: 'datapath';
   readonly taken: string;
-  readonly machine: { readonly cores: number; readonly cpu: string; readonly kernel: string; readonly node: string };
+  readonly machine: Machine;
   readonly seconds: number;
   readonly congestion: string;
   readonly labs: readonly LabReport[];

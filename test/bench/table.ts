@@ -1,4 +1,5 @@
 import type { Floored } from './floors.ts';
+import { machineLine } from './machine.ts';
 import type { Metric } from './measures.ts';
 import { LOADS } from './measures.ts';
 import type { Figure, LabReport, Report } from './report.ts';
@@ -92,7 +93,7 @@ export function table(report: Report): string {
   const rounds = labs[0]?.rounds.length ?? 0;
   return [
     `Datapath: medians (least..greatest) of ${rounds} alternating rounds of ${seconds} s`,
-    `${machine.cores} cores, ${machine.cpu}, Linux ${machine.kernel.split('-')[0]}, TCP ${report.congestion}`,
+    machineLine(machine, report.congestion),
     ...labs.flatMap((lab) => labTables(lab)),
     '',
     ...LEGEND,
