@@ -119,9 +119,15 @@ class In {
       this.#joinsUdp = mail.joinsUdp;
     }
     const base = calls.addressOf(this.#coalescer.bytes);
-    const built = ingressNetworks(mail.state, tapsOver(mail.taps, base), this.#networks, (vni) => (high, low, peer) => {
-      tellLearned({ kind: 'learned', vni, high, low, peer });
-    });
+    const built = ingressNetworks(
+      mail.state,
+      tapsOver(mail.taps, base),
+      this.#coalescer,
+      this.#networks,
+      (vni) => (high, low, peer) => {
+        tellLearned({ kind: 'learned', vni, high, low, peer });
+      },
+    );
     this.#networks = built.networks;
     const underlay = underlayPort(mail.underlay, calls, base);
     const parts = { coalescer: this.#coalescer, underlay, counters };

@@ -33,7 +33,7 @@ export class Datapath {
   #state: DatapathState | undefined;
   /** the VTEPs of that state, by number */
   #peers: EngineState['peers'] = [];
-  readonly #paths = new Paths((vtep) => pathMtu(this.#state?.vtep.ip ?? vtep.ip, vtep));
+  readonly #paths = new Paths((ip) => this.#state && pathMtu(this.#state.vtep.ip, ip));
   readonly #pathTimer = setInterval(() => this.#lookAtPaths(), PATHS_MS);
   #threads: { readonly port: number; readonly run: DatapathThreads } | undefined;
   #underlay: { readonly vtep: Vtep; readonly open: OpenUnderlay; readonly groups: Set<string> } | undefined;
@@ -76,7 +76,7 @@ export class Datapath {
         const offload = held?.tap?.offload ?? null;
         return { vni, tap, ok: held?.tap !== undefined, offload, problem: held?.problem ?? null };
       }),
-      paths: this.#paths.list.map(({ vtep, mtu }) => ({ ...vtep, mtu })),
+      paths: this.#paths.list,
       counters: this.#threads?.run.counts ?? totals([]),
     };
   }
@@ -95,7 +95,7 @@ export class Datapath {
   async #set(state: DatapathState): Promise<void> {
     clearTimeout(this.#retry);
     // What cannot be numbered changes nothing.
-    const numbered = numberState(state, this.#book, (vtep) => this.#paths.mtuOf(vtep));
+    const numbered = numberState(state, this.#book, ({ ip }) => this.#paths.mtuOf(ip));
     const old = this.#underlay;
     this.#openUnderlay(state);
     this.#openTaps(state.networks);
@@ -210,15 +210,15 @@ export class Datapath {
 
   #tooBig(peer: number): void {
     const vtep = this.#peers[peer];
-    if (vtep === undefined || this.#state === undefined || !this.#paths.look(vtep, largestMtu(this.#state))) return;
-    const mtu = this.#paths.mtuOf(vtep);
+    if (vtep === undefined || this.#state === undefined || !this.#paths.look(vtep.ip, largestMtu(this.#state))) return;
+    const mtu = this.#paths.mtuOf(vtep.ip);
     this.#options.log.warn(`the way to ${vtep.ip} passes packets of ${mtu} bytes inside, less than its networks' MTU`);
     this.#setAgain();
   }
 
   #lookAtPaths(): void {
-    const vteps = this.#peers.flatMap((vtep) => vtep ?? []);
-    if (this.#state !== undefined && this.#paths.lookAgain(largestMtu(this.#state), vteps)) this.#setAgain();
+    const ips = new Set(this.#peers.flatMap((vtep) => vtep?.ip ?? []));
+    if (this.#state !== undefined && this.#paths.lookAgain(largestMtu(this.#state), ips)) this.#setAgain();
   }
 
   #setAgain(): void {

@@ -1,4 +1,5 @@
 import { PEERS_MAX } from './address-book.ts';
+import type { Coalescer } from './coalescer.ts';
 import type { EgressNetwork } from './egress.ts';
 import type { EngineNetwork, EngineState } from './engine-state.ts';
 import { MacTable } from './fdb.ts';
@@ -43,10 +44,12 @@ export function egressNetworks(
 export function ingressNetworks(
   state: EngineState,
   taps: Taps,
+  coalescer: Coalescer,
   before: ReadonlyMap<number, IngressNetwork>,
   onLearned: (vni: number) => OnLearned,
 ): { readonly networks: ReadonlyMap<number, IngressNetwork>; readonly sources: Sources } {
   const sources = new Sources(state.peers);
+  for (const [peer, mtu] of state.paths.entries()) coalescer.setPath(peer, mtu ?? 0);
   const networks = withTaps(state, taps, (network, tap): IngressNetwork => {
     const known = knownOf(network);
     const learned = new Set(network.learned);

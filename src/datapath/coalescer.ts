@@ -1,3 +1,4 @@
+import { PEERS_MAX } from './address-book.ts';
 import { type Constant, instantiate } from './instance.ts';
 
 /** Typed face of `wasm/coalesce.as.ts`: from received messages to frames for the TAP. Offsets are bytes into `bytes`. */
@@ -6,6 +7,7 @@ export class Coalescer {
   readonly messages: number;
   readonly messagesMax: number;
   readonly #words: Int32Array;
+  readonly #paths: Uint16Array;
   readonly #calls: Calls;
   // Read once: an exported global's `value` is a call into the engine.
   readonly #names: number;
@@ -24,6 +26,7 @@ export class Coalescer {
     this.bytes = bytes;
     this.#words = new Int32Array(bytes.buffer);
     this.#calls = calls;
+    this.#paths = new Uint16Array(bytes.buffer, calls.PATHS.value, PEERS_MAX);
     this.messages = calls.MESSAGES.value;
     this.messagesMax = calls.MESSAGES_MAX.value;
     this.#names = calls.NAMES.value;
@@ -36,6 +39,11 @@ export class Coalescer {
   /** Makes the messages ready to be received into. */
   reset(): void {
     this.#calls.reset();
+  }
+
+  /** The longest IP packet inside that the way to a peer passes; 0 where it need not be minded. */
+  setPath(source: number, mtu: number): void {
+    this.#paths[source] = mtu;
   }
 
   /** Where the sender's sockaddr of a message is. */
@@ -94,6 +102,7 @@ type Calls = {
   readonly MESSAGES: Constant;
   readonly MESSAGES_MAX: Constant;
   readonly NAMES: Constant;
+  readonly PATHS: Constant;
   readonly NAME_SIZE: Constant;
   readonly JOBS: Constant;
   readonly JOB_SIZE: Constant;

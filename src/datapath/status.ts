@@ -1,4 +1,5 @@
 import type { Counts } from './counters.ts';
+import type { NarrowPath } from './paths.ts';
 
 /** What the datapath process says of itself. */
 export type DatapathStatus = {
@@ -23,7 +24,7 @@ export type DatapathStatus = {
     readonly offload: string | null;
     readonly problem: string | null;
   }[];
-  /** ways to VTEPs that pass less than the networks' MTU: `mtu` is the longest IP packet that gets through inside */
-  readonly paths: readonly { readonly ip: string; readonly port: number; readonly mtu: number }[];
+  /** ways to VTEPs that pass less than the networks' MTU */
+  readonly paths: readonly NarrowPath[];
   readonly counters: Counts;
 };

@@ -90,7 +90,7 @@ function warmIngress(engine: EngineState, module: WebAssembly.Module, arriving: 
     return filled;
   };
   const tap: Tap = { read: WRITTEN, put: () => undefined, flush: WRITTEN };
-  const built = ingressNetworks(engine, new Map([[VNI, tap]]), new Map(), () => () => undefined);
+  const built = ingressNetworks(engine, new Map([[VNI, tap]]), coalescer, new Map(), () => () => undefined);
   const parts = { coalescer, underlay: { receive, send: () => 0 }, counters: new Counters() };
   const ingress = new Ingress(parts, built.networks, built.sources);
   for (let round = 0; round < ROUNDS; round += 1) ingress.carry();

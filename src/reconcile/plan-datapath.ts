@@ -1,3 +1,4 @@
+import type { NarrowPath } from '../datapath/paths.ts';
 import { canonicalState, type DatapathNetwork, type DatapathState } from '../datapath/state.ts';
 import type { DatapathStatus } from '../datapath/status.ts';
 import { datapathSilent, userTap } from '../drivers/overlay-user.ts';
@@ -7,8 +8,6 @@ import type { Problem } from '../model/problem.ts';
 import type { Intent } from './intend.ts';
 import type { Observation } from './observe.ts';
 import type { Step } from './plan.ts';
-
-type NarrowPath = DatapathStatus['paths'][number];
 
 type DatapathPlan = {
   /** gives the port back, before the kernel's vxlan takes it */
@@ -70,7 +69,7 @@ function troubleOf(
 /** The narrowest way to a peer of the network, if it passes less than the network's MTU. */
 function narrowPath({ mtu, peers }: DatapathNetwork, { paths }: DatapathStatus): NarrowPath | undefined {
   const [first] = paths
-    .filter((path) => path.mtu < mtu && peers.some(({ vtep }) => vtep.ip === path.ip && vtep.port === path.port))
+    .filter((path) => path.mtu < mtu && peers.some(({ vtep }) => vtep.ip === path.ip))
     .toSorted((a, b) => a.mtu - b.mtu);
   return first;
 }

@@ -190,6 +190,47 @@ test('no outer packet is larger than the underlay’s MTU, and none may be fragm
   expect((await wrong.stop()).split('\n').filter((line) => line.includes('.4789'))).toEqual([]);
 });
 
+/** Puts a router with a narrower link behind it between the ends, which then are in networks of their own. */
+async function routeThrough(mtu: number): Promise<void> {
+  const { a, b } = ends;
+  const router = await lab.namespace('dp-r');
+  await lab.veth(a.gateway, 'wan1', router, 'to-a');
+  await lab.veth(b.gateway, 'wan1', router, 'to-b');
+  await router.exec('sysctl', '-qw', 'net.ipv4.ip_forward=1');
+  await router.batch([
+    'address add 192.0.2.1/30 dev to-a',
+    'address add 192.0.2.5/30 dev to-b',
+    `link set to-b mtu ${mtu}`,
+  ]);
+  await a.gateway.batch(['address add 192.0.2.2/30 dev wan1', 'route add 192.0.2.4/30 via 192.0.2.1']);
+  await b.gateway.batch(['address add 192.0.2.6/30 dev wan1', 'route add 192.0.2.0/30 via 192.0.2.5']);
+  a.ip = '192.0.2.2';
+  b.ip = '192.0.2.6';
+}
+
+test('a way that passes less than the network is told, and TCP keeps to it both ways', async () => {
+  await routeThrough(1400);
+  const { datapath } = await userEnd(ends.a, ends.b, 1);
+  await userEnd(ends.b, ends.a, 2);
+  const { a, b } = ends;
+  await until('the ends to reach each other', () => a.workload.reaches('10.110.0.2'));
+  expect((await datapath.status()).paths).toEqual([]);
+  await until('a packet too big to be found out', async () => {
+    await a.workload.exec('ping', '-c', '1', '-W', '1', '-s', '1400', '10.110.0.2').catch(() => undefined);
+    return (await datapath.status()).paths.length > 0;
+  });
+  expect((await datapath.status()).paths).toEqual([{ ip: b.ip, mtu: 1350 }]);
+  expect((await datapath.status()).counters.drops.too_big).toBeGreaterThan(0);
+  // The far end knows nothing of it: its word on how much it takes is told down on the way in.
+  for (const [from, to, address] of [
+    [a.workload, b.workload, '10.110.0.2'],
+    [b.workload, a.workload, '10.110.0.1'],
+  ] as const) {
+    const { sent, received } = await sendHashed(lab, { from, to, address, protocol: 'tcp', bytes: 4 << 20, mtu: MTU });
+    expect(received).toBe(sent);
+  }
+});
+
 test('a lossy underlay never corrupts what arrives', async () => {
   await userEnd(ends.a, ends.b, 1);
   await userEnd(ends.b, ends.a, 2);

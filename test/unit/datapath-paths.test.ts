@@ -1,30 +1,59 @@
 import { expect, test } from '@jest/globals';
 import { Paths } from '../../src/datapath/paths.ts';
+import { sockaddr } from '../../src/datapath/sockaddr.ts';
+import { overlay, peer, Site, VNI } from './support/datapath.ts';
+import { ethernet, FLAG, type Frame, ip4, tcp } from './support/frames.ts';
+import { vxlan } from './support/segment-oracle.ts';
 
-const FOUR = { ip: '192.0.2.2', port: 4789 };
-const SIX = { ip: '2001:db8::2', port: 4789 };
+const FOUR = '192.0.2.2';
+const SIX = '2001:db8::2';
 
 test('a way is narrow where less passes than is needed, and no longer when more does', () => {
   const outer = new Map([
-    [FOUR.ip, 1400],
-    [SIX.ip, 1400],
+    [FOUR, 1400],
+    [SIX, 1400],
   ]);
-  const paths = new Paths(({ ip }) => outer.get(ip));
+  const paths = new Paths((ip) => outer.get(ip));
   expect([paths.look(FOUR, 1450), paths.look(SIX, 1330)]).toEqual([true, false]);
   expect(paths.look(FOUR, 1450)).toBe(false);
   expect([paths.mtuOf(FOUR), paths.mtuOf(SIX)]).toEqual([1350, undefined]);
   expect(paths.look(SIX, 1331)).toBe(true);
   expect(paths.list).toEqual([
-    { vtep: FOUR, mtu: 1350 },
-    { vtep: SIX, mtu: 1330 },
+    { ip: FOUR, mtu: 1350 },
+    { ip: SIX, mtu: 1330 },
   ]);
-  outer.set(FOUR.ip, 1500);
-  outer.delete(SIX.ip);
-  expect([paths.lookAgain(1450, [FOUR, SIX]), paths.list, paths.lookAgain(1450, [])]).toEqual([true, [], false]);
+  outer.set(FOUR, 1500);
+  outer.delete(SIX);
+  expect([paths.lookAgain(1450, new Set([FOUR, SIX])), paths.list, paths.lookAgain(1450, new Set([]))]).toEqual([
+    true,
+    [],
+    false,
+  ]);
 });
 
 test('a way to nobody of ours is forgotten', () => {
   const paths = new Paths(() => 1000);
   paths.look(FOUR, 1450);
-  expect([paths.lookAgain(1450, [FOUR]), paths.lookAgain(1450, [SIX]), paths.list]).toEqual([false, true, []]);
+  expect([paths.lookAgain(1450, new Set([FOUR])), paths.lookAgain(1450, new Set([SIX])), paths.list]).toEqual([
+    false,
+    true,
+    [],
+  ]);
+});
+
+function synOf(mss: number): Frame {
+  const options = Buffer.from(`0204${mss.toString(16).padStart(4, '0')}`, 'hex');
+  return ethernet(ip4(tcp(Buffer.alloc(0), { flags: FLAG.SYN | FLAG.ACK, options })));
+}
+
+test.each([
+  [1300, 1260],
+  [0, 1400],
+])('an MSS on the way in, where the way back passes %i: %i, also where peers share an address', (path, told) => {
+  const site = new Site('192.0.2.1', () => undefined);
+  site.paths.set(FOUR, path);
+  site.apply(overlay({ peers: [peer(FOUR, { port: 4790 }), peer(FOUR)] }));
+  const from = sockaddr({ ip: FOUR, port: 50_000 });
+  site.underlay.in.waiting.push({ from, to: from, payload: vxlan(synOf(1400).bytes, VNI) });
+  expect(site.receive().map((frame) => frame.toString('hex', 10))).toEqual([synOf(told).bytes.toString('hex')]);
 });

@@ -183,11 +183,11 @@ describe('the datapath', () => {
     expect(problemOf()).toBe('network o: lsu-o: busy');
     kernel.trouble = null;
     kernel.paths = [
-      { ip: '192.0.2.77', port: 4789, mtu: 1000 },
-      { ip: '192.0.2.2', port: 4789, mtu: 1400 },
+      { ip: '192.0.2.77', mtu: 1000 },
+      { ip: '192.0.2.2', mtu: 1400 },
     ];
     expect(problemOf()).toContain('the way to 192.0.2.2 passes packets of 1400 bytes; TCP is told to send less');
-    kernel.paths = [{ ip: '192.0.2.2', port: 4789, mtu: 1450 }];
+    kernel.paths = [{ ip: '192.0.2.2', mtu: 1450 }];
     expect(problemOf()).toBeUndefined();
     kernel.datapathRuns = false;
     expect(problemOf()).toContain(`does not answer at ${SOCKET}; start linkspan-datapath`);

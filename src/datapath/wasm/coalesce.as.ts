@@ -18,13 +18,14 @@ import {
 } from './headers.as';
 import { locate } from './iovec.as';
 import { addIovec, beginJob, clearJobs, endJob, hasRoomFor } from './jobs.as';
-import { bufferAt, datagrams, DATAGRAMS_MAX, datagramSize, isCut, messageLength, offer } from './received.as';
+import { clampMss } from './mss.as';
+import { bufferAt, datagrams, DATAGRAMS_MAX, datagramSize, isCut, messageLength, offer, PATHS } from './received.as';
 import { append, begin, flush, forgetRun } from './run.as';
 import { isIpIntact, isTransportIntact } from './verify.as';
 
 export { badChecksum, badFlags, clearCounts, failures, nested, truncated } from './drops.as';
 export { clearJobs, JOB_SIZE, jobCount, JOBS } from './jobs.as';
-export { datagrams, MEMORY_PAGES, MESSAGES, MESSAGES_MAX, NAME_SIZE, NAMES } from './received.as';
+export { datagrams, MEMORY_PAGES, MESSAGES, MESSAGES_MAX, NAME_SIZE, NAMES, PATHS } from './received.as';
 export { flush } from './run.as';
 
 let ownPort: u32 = 0;
@@ -76,6 +77,9 @@ function datagram(at: u32, end: u32, peer: i32): void {
   // A sender of UDP may leave its checksum out (RFC 768).
   const checked = tcp || (udp && load<u16>(transport + 6) != 0);
   if (!isIpIntact() || (checked && !isTransportIntact(tcp))) return dropBadChecksum();
+  // Whoever is answered sends back what the way passes.
+  const path = <u32>load<u16>(PATHS + peer * 2);
+  if (tcp && path != 0) clampMss(path, false);
   const gso = checked && packetEnd == end ? gsoType(tcp) : GSO_NONE;
   if (gso == GSO_NONE) addFrame(at + VXLAN, end, vni, peer, checked ? DATA_VALID : 0);
   else if (continuesRun(gso, at + VXLAN, end, vni, peer)) append(end);

@@ -14,7 +14,10 @@ export const NAME_SIZE: u32 = 32;
 const CONTROLS: u32 = NAMES + MESSAGES_MAX * NAME_SIZE;
 const CONTROL_SIZE: u32 = 64;
 const IOVECS: u32 = CONTROLS + MESSAGES_MAX * CONTROL_SIZE;
-const BUFFERS: u32 = IOVECS + MESSAGES_MAX * IOVEC_SIZE;
+/** by peer: the longest IP packet that the way to it passes, 0 if any; as many as `PEERS_MAX` */
+export const PATHS: u32 = IOVECS + MESSAGES_MAX * IOVEC_SIZE;
+const PATHS_SIZE: u32 = 4096 * 2;
+const BUFFERS: u32 = PATHS + PATHS_SIZE;
 const BUFFER_SIZE: u32 = 65536;
 export const MEMORY_PAGES: u32 = (BUFFERS + MESSAGES_MAX * BUFFER_SIZE + 0xffff) >> 16;
 

@@ -75,7 +75,7 @@ export class Site {
     const tapsOf = (way: 'out' | 'in'): Map<number, MemoryTap> =>
       new Map([...this.taps].map(([number, tap]) => [number, tap[way]]));
     this.#out = egressNetworks(engine, tapsOf('out'), this.segmenter, this.#out);
-    const built = ingressNetworks(engine, tapsOf('in'), this.#in, (number) => (high, low, value) => {
+    const built = ingressNetworks(engine, tapsOf('in'), this.coalescer, this.#in, (number) => (high, low, value) => {
       const learned = this.#out.get(number)?.learned;
       if (value < 0) learned?.delete(high, low);
       else learned?.set(high, low, value);
