@@ -7,6 +7,7 @@ import type { Problem } from '../model/problem.ts';
 import type { Intent } from './intend.ts';
 import type { Observation } from './observe.ts';
 import type { Step } from './plan.ts';
+import { holders } from './plan-port.ts';
 
 type DatapathPlan = {
   /** gives the port back, before the kernel's vxlan takes it */
@@ -57,12 +58,10 @@ function troubleOf(
   const own = status.networks.find((network) => network.tap === tap);
   if (own !== undefined) return own.problem ?? status.underlay.problem ?? undefined;
   const [first] = holding;
-  return first && `${first.name} still holds the UDP port, since its network waits; see that network's problem`;
-}
-
-/** Devices of ours that bind the port for the kernel. */
-export function holders(seen: Observation): readonly ObservedLink[] {
-  return seen.links.filter((link) => link.ours && link.kind === 'vxlan');
+  return (
+    first &&
+    `${first.name} still holds the UDP port, since its network waits or no workload could be moved; see their problems`
+  );
 }
 
 function toldState(status: DatapathStatus | undefined): DatapathState | undefined {
