@@ -33,6 +33,7 @@ const PLANNERS = [
   'plan-endpoints',
   'endpoint-drift',
   'plan-datapath',
+  'plan-port',
   'intend',
   'effective',
   'nat',
