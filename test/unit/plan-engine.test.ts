@@ -193,6 +193,16 @@ describe('the datapath', () => {
     expect(steps).toMatchObject([{ kind: 'datapath.set', state: { v: 1, vtep: { ip: '192.0.2.1', port: 4789 } } }]);
   });
 
+  test('is told when the underlay’s address moves to another interface, where groups are to be joined', () => {
+    const kernel = running('user');
+    kernel.underlay = { ...UNDERLAY, device: 'eth1', index: 3 };
+    const { steps } = look(kernel, by('user'), REMOTES);
+    const vtep = { ip: UNDERLAY.address, port: 4789, ifindex: 3 };
+    expect(steps).toMatchObject([{ kind: 'datapath.set', state: { vtep } }]);
+    kernel.run(steps);
+    expect(look(kernel, by('user'), REMOTES).steps).toEqual([]);
+  });
+
   test('is told anew what it forgot', () => {
     const kernel = running('user');
     kernel.told = undefined;

@@ -20,7 +20,7 @@ export function link(name: string, index: number, over: Partial<ObservedLink> = 
   return { ...common, index, name, parent: undefined, master: undefined, data: {}, ...over };
 }
 
-export const UNDERLAY = { address: '192.0.2.1', device: 'eth0', mtu: 1500, joins: true };
+export const UNDERLAY = { address: '192.0.2.1', device: 'eth0', index: 2, mtu: 1500, joins: true };
 
 /**
  * A host as far as a plan can change it. Steps change it as the executors change the kernel, and what the kernel
