@@ -33,6 +33,8 @@ const PLANNERS = [
   'plan-endpoints',
   'endpoint-drift',
   'plan-datapath',
+  'plan-port',
+  'narrow-path',
   'intend',
   'effective',
   'nat',

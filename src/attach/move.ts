@@ -51,8 +51,10 @@ export async function move(spec: EndpointSpec, to: MacvlanAttachment, from: stri
 async function prepare(spec: EndpointSpec, sandbox: string): Promise<Moved> {
   const { interface: name } = spec.endpoint;
   const [links, state] = await Promise.all([readLinks(sandbox), readInterface(sandbox, name)]);
-  const isLeft = (link: ObservedLink): boolean => link.ours && link.name === spec.temporary;
-  if (links.some((link) => isLeft(link))) await ipBatch([`link del dev ${spec.temporary}`], sandbox);
+  const left = links.find((link) => link.name === spec.temporary);
+  // The undo deletes by that name, and must never meet what is not ours.
+  if (left !== undefined && !left.ours) throw foreign(spec, left);
+  if (left !== undefined) await ipBatch([`link del dev ${spec.temporary}`], sandbox);
   const alias = links.find((link) => link.name === name)?.alias ?? spec.alias;
   return { spec, sandbox, alias, state };
 }
@@ -77,6 +79,15 @@ async function putBack(moved: Moved, { mode }: MacvlanAttachment, from: string |
   await make(moved, { type: 'macvlan', parent: from, mode }, new UndoStack());
   await ipBatch([`link set dev ${spec.temporary} name ${name}`], sandbox);
   await restoreInterface(sandbox, name, state);
+}
+
+function foreign(spec: EndpointSpec, { name }: ObservedLink): LinkspanError {
+  return new LinkspanError({
+    code: 'name_taken',
+    object: spec.object,
+    reason: `in its namespace there is an interface ${name}, which is not Linkspan's`,
+    remedy: `rename or delete ${name}`,
+  });
 }
 
 function incomplete(spec: EndpointSpec, to: MacvlanAttachment, lost: readonly string[]): LinkspanError {

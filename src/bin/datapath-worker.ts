@@ -1,5 +1,5 @@
 // One thread of the datapath: the way out, the way in, or both. It sleeps in the kernel; its bell means mail.
-import { type MessagePort, receiveMessageOnPort, workerData } from 'node:worker_threads';
+import { type MessagePort, workerData } from 'node:worker_threads';
 import { egressNetworks, ingressNetworks, type Taps } from '../datapath/build.ts';
 import { Coalescer } from '../datapath/coalescer.ts';
 import { Counters } from '../datapath/counters.ts';
@@ -14,9 +14,12 @@ import { memoryCalls } from '../host/memory-calls.ts';
 import { Poller, ring } from '../host/poller.ts';
 import { tapPort } from '../host/tap.ts';
 import { type OpenUnderlay, POOL_SIZE, underlayPort } from '../host/underlay.ts';
+import { takeMail } from './mailbox.ts';
 
 type Learned = {
   readonly kind: 'learned';
+  /** of the state by which the peer is numbered */
+  readonly sequence: number;
   readonly vni: number;
   readonly high: number;
   readonly low: number;
@@ -86,10 +89,11 @@ class Out {
     this.readable = [...this.#networks.values()];
   }
 
-  learn({ vni, high, low, peer }: Learned): void {
+  learn({ sequence, vni, high, low, peer }: Learned): void {
     const learned = this.#networks.get(vni)?.learned;
     if (peer < 0) learned?.delete(high, low);
-    else learned?.set(high, low, peer);
+    // Mail may have waited through several states, and a number rests for one only before another peer gets it.
+    else if (sequence >= (current?.sequence ?? 0) - 1) learned?.set(high, low, peer);
   }
 
   /** @returns whether its TAP can go on being read */
@@ -111,6 +115,7 @@ class In {
   #networks: ReadonlyMap<number, IngressNetwork> = new Map();
   #coalescer: Coalescer | undefined;
   #joinsUdp = false;
+  #second = 0;
   ingress: Ingress | undefined;
 
   apply(mail: Extract<Mail, { kind: 'state' }>): void {
@@ -125,13 +130,20 @@ class In {
       this.#coalescer,
       this.#networks,
       (vni) => (high, low, peer) => {
-        tellLearned({ kind: 'learned', vni, high, low, peer });
+        tellLearned({ kind: 'learned', sequence: current?.sequence ?? 0, vni, high, low, peer });
       },
     );
     this.#networks = built.networks;
     const underlay = underlayPort(mail.underlay, calls, base);
     const parts = { coalescer: this.#coalescer, underlay, counters };
     this.ingress = new Ingress(parts, built.networks, built.sources);
+  }
+
+  tick(now: number): void {
+    const second = Math.floor(now / 1000);
+    if (second === this.#second) return;
+    this.#second = second;
+    for (const { learning } of this.#networks.values()) learning.tick();
   }
 
   age(seconds: number): void {
@@ -178,11 +190,11 @@ function tapsOver(descriptors: ReadonlyMap<number, number>, base: number): Taps 
 }
 
 function readMail(): void {
-  for (const port of [data.mail, data.neighbour.mail]) {
-    for (let mail = port && receiveMessageOnPort(port); mail !== undefined; mail = port && receiveMessageOnPort(port)) {
-      take(mail.message as Mail);
-    }
-  }
+  let more = takeMail(data.mail, (mail) => take(mail as Mail));
+  const { mail: neighbour } = data.neighbour;
+  if (neighbour !== undefined && takeMail(neighbour, (mail) => take(mail as Mail))) more = true;
+  // The rest gets another turn, after the frames that wait.
+  if (more) ring(data.bell);
 }
 
 /** A TAP that fails is not waited for any more, or its error would wake this thread for ever. */
@@ -208,6 +220,7 @@ while (status.running) {
   if (poller !== asked) continue;
   const now = performance.now();
   out?.tick(now);
+  into?.tick(now);
   const underlay = out?.readable.length ?? 0;
   carryOut();
   if (into?.ingress !== undefined && poller.isReady(underlay)) into.ingress.carry();

@@ -2,12 +2,11 @@ import { AddressBook } from '../datapath/address-book.ts';
 import { totals } from '../datapath/counters.ts';
 import { type EngineState, numberState } from '../datapath/engine-state.ts';
 import { Paths } from '../datapath/paths.ts';
-import { canonicalState, type DatapathNetwork, type DatapathState } from '../datapath/state.ts';
+import { canonicalState, type DatapathNetwork, type DatapathState, type OwnVtep } from '../datapath/state.ts';
 import type { DatapathStatus } from '../datapath/status.ts';
 import { pathMtu } from '../host/path-mtu.ts';
 import { attachTap, closeTap, type OpenTap } from '../host/tap.ts';
 import { closeUnderlay, joinGroup, openUnderlay, type OpenUnderlay } from '../host/underlay.ts';
-import type { Vtep } from '../model/peer.ts';
 import { messageOf } from '../service/errors.ts';
 import type { Log } from '../service/log.ts';
 import { DatapathThreads, type Modules } from './datapath-threads.ts';
@@ -15,6 +14,8 @@ import { DatapathThreads, type Modules } from './datapath-threads.ts';
 const RETRY_MS = 1000;
 /** A router's word on a narrow way is forgotten by the kernel after ten minutes. */
 const PATHS_MS = 60_000;
+
+type HeldUnderlay = { readonly vtep: OwnVtep; readonly open: OpenUnderlay; readonly groups: Set<string> };
 
 type Held = { readonly tap: OpenTap | undefined; readonly problem: string | null };
 
@@ -36,7 +37,7 @@ export class Datapath {
   readonly #paths = new Paths((ip) => this.#state && pathMtu(this.#state.vtep.ip, ip));
   readonly #pathTimer = setInterval(() => this.#lookAtPaths(), PATHS_MS);
   #threads: { readonly port: number; readonly run: DatapathThreads } | undefined;
-  #underlay: { readonly vtep: Vtep; readonly open: OpenUnderlay; readonly groups: Set<string> } | undefined;
+  #underlay: HeldUnderlay | undefined;
   #underlayProblem: string | null = null;
   /** by the TAP's name */
   #taps = new Map<string, Held>();
@@ -105,7 +106,7 @@ export class Datapath {
     this.#state = state;
     this.#peers = numbered.peers;
     for (const tap of unwanted) closeTap(tap);
-    if (old !== undefined && old !== this.#underlay) closeUnderlay(old.open);
+    if (old !== undefined && old.open !== this.#underlay?.open) closeUnderlay(old.open);
     const missing = this.#underlayProblem !== null || [...this.#taps.values()].some((held) => held.problem !== null);
     if (missing) this.#tryAgain();
   }
@@ -119,8 +120,8 @@ export class Datapath {
   #openUnderlay(state: DatapathState): void {
     const { vtep, networks } = state;
     const now = this.#underlay;
-    const same = now !== undefined && now.vtep.ip === vtep.ip && now.vtep.port === vtep.port;
-    if (networks.length === 0) this.#underlay = undefined;
+    const same = now !== undefined && serves(now, vtep);
+    this.#underlay = same && networks.length > 0 ? { ...now, vtep } : undefined;
     if (networks.length === 0 || same) {
       this.#underlayProblem = null;
       if (same) this.#joinGroups(state);
@@ -143,7 +144,9 @@ export class Datapath {
         joinGroup(this.#underlay.open, this.#underlay.vtep, group);
         this.#underlay.groups.add(group);
       } catch (error) {
-        this.#complain(`multicast group ${group}: ${messageOf(error)}; give the underlay a route for it`);
+        this.#complain(
+          `multicast group ${group}: ${messageOf(error)}; see that the underlay's interface is there and can multicast`,
+        );
       }
     }
   }
@@ -240,4 +243,10 @@ export class Datapath {
 
 function largestMtu({ networks }: DatapathState): number {
   return Math.max(0, ...networks.map(({ mtu }) => mtu));
+}
+
+/** Sockets bound to an address go on wherever it moves; a group stays on the interface on which it was joined. */
+function serves({ vtep, groups }: HeldUnderlay, wanted: OwnVtep): boolean {
+  const onIt = vtep.ifindex === wanted.ifindex || groups.size === 0;
+  return vtep.ip === wanted.ip && vtep.port === wanted.port && onIt;
 }

@@ -19,6 +19,7 @@ import { messageOf } from '../service/errors.ts';
 import { systemClock } from '../service/clock.ts';
 import type { Log } from '../service/log.ts';
 import { EventRing } from '../status/events.ts';
+import { newFailures } from '../status/failures.ts';
 import { gatewayStatus, type StatusParts } from '../status/gateway-status.ts';
 import { readRoutes } from '../status/read-routes.ts';
 import { type Listener, listenTcp, listenUnix } from '../status/server.ts';
@@ -248,6 +249,8 @@ export class Gateway {
     this.#directory.setOwnMacs(ownMacs(cycle));
     const duplicates = duplicateProblems(cycle, this.#directory);
     const view = { ...cycle, problems: new Map([...duplicates, ...cycle.problems]) };
+    for (const { message } of newFailures(this.#view?.problems, view.problems))
+      this.#event('endpoint.failed', 'error', message);
     this.#view = view;
     // A cycle that a newer document interrupted says nothing about that document.
     if (view.complete && view.document === this.#documents.desired) {

@@ -17,7 +17,7 @@ export class MacTable {
   #size = 0;
 
   constructor() {
-    this.#clear();
+    this.clear();
   }
 
   get size(): number {
@@ -55,6 +55,13 @@ export class MacTable {
     this.#size -= 1;
   }
 
+  /** Forgets all; the memory stays, for what comes next. */
+  clear(): void {
+    this.#slots.fill(EMPTY);
+    this.#used = 0;
+    this.#size = 0;
+  }
+
   /** All entries, for whoever has time. */
   *entries(): Generator<MacKey & { readonly value: number; readonly stamp: number }> {
     for (let slot = 0; slot < this.#slots.length; slot += SLOT) {
@@ -89,18 +96,12 @@ export class MacTable {
     const capacity = kept.length * 4 > this.#mask ? (this.#mask + 1) * 2 : this.#mask + 1;
     this.#slots = new Int32Array(capacity * SLOT);
     this.#mask = capacity - 1;
-    this.#clear();
+    this.clear();
     for (const { high, low, value, stamp } of kept) {
       const slot = this.#insert(high, low);
       this.#slots[slot + 2] = value;
       this.#slots[slot + 3] = stamp;
     }
-  }
-
-  #clear(): void {
-    this.#slots.fill(EMPTY);
-    this.#used = 0;
-    this.#size = 0;
   }
 }
 

@@ -11,6 +11,8 @@ export type OnLearned = (high: number, low: number, peer: number) => void;
 /** MACs behind VTEPs that publish no records, from their frames' source addresses; the way in owns it. */
 export class Learning {
   readonly #table = new MacTable();
+  /** MACs that have moved in this second */
+  readonly #moved = new MacTable();
   readonly #onLearned: OnLearned;
   #now = 0;
 
@@ -22,13 +24,26 @@ export class Learning {
     return this.#table.size;
   }
 
-  /** A frame with this source came from this peer. One that is new where the table is full is not learned. */
+  /**
+   * A frame with this source came from this peer. One that is new where the table is full is not learned. A MAC moves
+   * once a second at most: one that flaps (a loop at a foreign site, forged frames) would else be told with each frame,
+   * and what is told takes the other direction's time.
+   */
   learn(high: number, low: number, peer: number): void {
     const before = this.#table.get(high, low);
     if (before === peer) return this.#table.touch(high, low, this.#now);
     if (before < 0 && this.#table.size >= LEARNED_MAX) return;
+    if (before >= 0) {
+      if (this.#moved.get(high, low) >= 0) return this.#table.touch(high, low, this.#now);
+      this.#moved.set(high, low, peer);
+    }
     this.#table.set(high, low, peer, this.#now);
     this.#onLearned(high, low, peer);
+  }
+
+  /** Another second has begun. */
+  tick(): void {
+    if (this.#moved.size > 0) this.#moved.clear();
   }
 
   /** Forgets what has aged. @param seconds monotonic */

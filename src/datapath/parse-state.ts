@@ -3,9 +3,10 @@ import { type Mac, parseMac } from '../model/mac.ts';
 import type { Vtep } from '../model/peer.ts';
 import { isVni } from '../model/vni.ts';
 import { PEERS_MAX } from './address-book.ts';
-import type { DatapathNetwork, DatapathPeer, DatapathState } from './state.ts';
+import type { DatapathNetwork, DatapathPeer, DatapathState, OwnVtep } from './state.ts';
 
 const IFNAME_MAX = 15;
+const IFINDEX_MAX = 2 ** 31 - 1;
 const MTU = { least: 68, most: 65_535 } as const;
 const NETWORKS_MAX = 1000;
 
@@ -24,7 +25,7 @@ export class StateError extends Error {
 export function parseState(raw: unknown): DatapathState {
   const root = object(raw, '');
   if (root['v'] !== 1) throw new StateError('/v', '1');
-  const vtep = parseVtep(root['vtep'], '/vtep');
+  const vtep = parseOwnVtep(root['vtep'], '/vtep');
   const networks = list(root['networks'], '/networks', NETWORKS_MAX).map((network, index) =>
     parseNetwork(network, `/networks/${index}`),
   );
@@ -72,6 +73,15 @@ function parsePeer(raw: unknown, path: string): DatapathPeer {
     return value;
   });
   return { vtep: parseVtep(vtep, `${path}/vtep`), macs: parsed, learned };
+}
+
+/** A linkspand of before, and the file it left, tell no interface. */
+function parseOwnVtep(raw: unknown, path: string): OwnVtep {
+  const vtep = parseVtep(raw, path);
+  const { ifindex } = object(raw, path);
+  if (ifindex === undefined) return vtep;
+  if (!isWhole(ifindex, 1, IFINDEX_MAX)) throw new StateError(`${path}/ifindex`, "an interface's index");
+  return { ...vtep, ifindex };
 }
 
 function parseVtep(raw: unknown, path: string): Vtep {

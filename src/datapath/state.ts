@@ -27,11 +27,20 @@ export type DatapathPeer = {
   readonly learned: boolean;
 };
 
+/** This gateway's own. */
+export type OwnVtep = Vtep & {
+  /**
+   * Index of the interface that has the address: groups are joined there, and the address may move to another. By index,
+   * since a group is lost with its interface, even where one of the same name follows. Absent: the kernel decides.
+   */
+  readonly ifindex?: number;
+};
+
 /** All that the datapath is told, whole each time: what is not in it is no more. */
 export type DatapathState = {
   readonly v: 1;
   /** address and port of this gateway's VTEP */
-  readonly vtep: Vtep;
+  readonly vtep: OwnVtep;
   readonly networks: readonly DatapathNetwork[];
 };
 
@@ -50,7 +59,8 @@ export function canonicalState(state: DatapathState): string {
       .map((peer) => ({ vtep: plain(peer.vtep), macs: [...peer.macs].sort(), learned: peer.learned }))
       .sort(byText),
   }));
-  return JSON.stringify({ v, vtep: plain(vtep), networks: networks.sort(byText) });
+  const own = { ...plain(vtep), ifindex: vtep.ifindex };
+  return JSON.stringify({ v, vtep: own, networks: networks.sort(byText) });
 }
 
 function plain({ ip, port }: Vtep): Vtep {

@@ -69,6 +69,8 @@ export type NetworkSpec = {
 export type Underlay = {
   readonly address: string;
   readonly device: string;
+  /** the device's index */
+  readonly index: number;
   readonly mtu: number;
   /** tunnelled packets of one flow come up joined (by GRO, for which the interface must check their checksums itself) */
   readonly joins: boolean;

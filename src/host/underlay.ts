@@ -2,6 +2,7 @@ import { isIPv6 } from 'node:net';
 import { networkInterfaces } from 'node:os';
 import type { Underlay } from '../datapath/ports.ts';
 import { addressIn, sockaddr } from '../datapath/sockaddr.ts';
+import type { OwnVtep } from '../datapath/state.ts';
 import type { Vtep } from '../model/peer.ts';
 import { LinkspanError } from '../service/errors.ts';
 import { libc, LINUX, SystemCallError } from './libc.ts';
@@ -109,21 +110,21 @@ function openSocket(six: boolean, opened: number[]): number {
  * Joins a multicast group on the VTEP's interface and sends to it from there, not to itself.
  * @throws SystemCallError
  */
-export function joinGroup(underlay: OpenUnderlay, vtep: Vtep, group: string): void {
+export function joinGroup(underlay: OpenUnderlay, vtep: OwnVtep, group: string): void {
   if (isIPv6(group)) return joinGroup6(underlay, vtep, group);
-  const own = addressBytes(vtep.ip);
+  // struct ip_mreqn: without an index, the interface is the one that has the address now.
+  const own = Buffer.concat([addressBytes(vtep.ip), indexBytes(vtep.ifindex ?? 0)]);
   const membership = Buffer.concat([addressBytes(group), own]);
   libc().setsockopt(underlay.receive, OPTION.IPPROTO_IP, OPTION.IP_ADD_MEMBERSHIP, membership);
   for (const descriptor of underlay.send) {
-    libc().setsockopt(descriptor, OPTION.IPPROTO_IP, OPTION.IP_MULTICAST_IF, own);
+    libc().setsockopt(descriptor, OPTION.IPPROTO_IP, OPTION.IP_MULTICAST_IF, membership);
     option(descriptor, OPTION.IPPROTO_IP, OPTION.IP_MULTICAST_LOOP, 0);
   }
 }
 
 /** IPv6 names the interface by its index. */
-function joinGroup6(underlay: OpenUnderlay, vtep: Vtep, group: string): void {
-  const index = Buffer.alloc(4);
-  index.writeUInt32LE(interfaceOf(vtep.ip));
+function joinGroup6(underlay: OpenUnderlay, vtep: OwnVtep, group: string): void {
+  const index = indexBytes(vtep.ifindex ?? interfaceOf(vtep.ip));
   const membership = Buffer.concat([addressBytes(group), index]);
   libc().setsockopt(underlay.receive, OPTION.IPPROTO_IPV6, OPTION.IPV6_ADD_MEMBERSHIP, membership);
   for (const descriptor of underlay.send) {
@@ -136,6 +137,12 @@ function joinGroup6(underlay: OpenUnderlay, vtep: Vtep, group: string): void {
 function interfaceOf(ip: string): number {
   const holders = Object.entries(networkInterfaces()).find(([, held]) => held?.some(({ address }) => address === ip));
   return holders === undefined ? 0 : libc().ifNameToIndex(holders[0]);
+}
+
+function indexBytes(index: number): Buffer {
+  const bytes = Buffer.alloc(4);
+  bytes.writeInt32LE(index);
+  return bytes;
 }
 
 function addressBytes(ip: string): Uint8Array {

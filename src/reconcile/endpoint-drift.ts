@@ -28,7 +28,11 @@ export function incompatible(spec: EndpointSpec, have: ObservedLink, host: Host)
 }
 
 /** An interface that is right in all but its parent moves: to the network's other engine, or to its new uplink. */
-export function moveOf(spec: EndpointSpec, have: ObservedLink, host: readonly ObservedLink[]): Step | undefined {
+export function moveOf(
+  spec: EndpointSpec,
+  have: ObservedLink,
+  host: readonly ObservedLink[],
+): Extract<Step, { kind: 'endpoint.move' }> | undefined {
   const { attachment: to, object } = spec;
   if (to.type === 'veth') return undefined;
   if (have.parent === host.find((link) => link.name === to.parent)?.index) return undefined;

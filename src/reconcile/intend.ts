@@ -74,7 +74,7 @@ export function intend(desired: DesiredState, remotes: RemotesByVni, facts: Host
 function datapathState(specs: readonly NetworkSpec[], { underlay, port }: HostView): DatapathState | undefined {
   const networks = specs.flatMap((spec) => spec.datapath ?? []);
   if (underlay === undefined || networks.length === 0) return undefined;
-  return { v: 1, vtep: { ip: underlay.address, port }, networks };
+  return { v: 1, vtep: { ip: underlay.address, port, ifindex: underlay.index }, networks };
 }
 
 /** Where an answer to a masqueraded packet may come in: wherever this host has an IPv4 address. */

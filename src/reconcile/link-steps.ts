@@ -41,9 +41,15 @@ async function createTap({ name, alias, mtu }: LinkSpec): Promise<void> {
 
 /** A link may be gone with another that an earlier step deleted: a veth's host end goes with the workload's end. */
 export async function deleteLink(name: string, sandbox?: string): Promise<void> {
-  await ipBatch([`link del dev ${name}`], sandbox).catch((error: unknown) => {
-    if (!(error instanceof CommandError && error.stderr.includes('Cannot find device'))) throw error;
-  });
+  await ipBatch([`link del dev ${name}`], sandbox).catch(unlessGone);
+}
+
+export async function setDown(name: string): Promise<void> {
+  await ipBatch([`link set dev ${name} down`]).catch(unlessGone);
+}
+
+function unlessGone(error: unknown): void {
+  if (!(error instanceof CommandError && error.stderr.includes('Cannot find device'))) throw error;
 }
 
 function kindWords(kind: Exclude<LinkKind, { type: 'tap' }>): string {

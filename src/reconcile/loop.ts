@@ -1,3 +1,4 @@
+import type { Problem } from '../model/problem.ts';
 import type { Clock } from '../service/clock.ts';
 import { messageOf } from '../service/errors.ts';
 import type { Log } from '../service/log.ts';
@@ -159,11 +160,16 @@ export class ReconcileLoop {
 
   #judged(view: CycleView, complete: boolean): CycleView {
     const failed = [...this.#backoff.problems()].map(
-      ([object, message]) =>
-        [object, { path: pathOf(object), code: 'failed' as const, message: `${object}: ${message}` }] as const,
+      ([object, message]) => [object, failure(object, message, view.problems.get(object))] as const,
     );
     return { ...view, complete, problems: new Map([...view.problems, ...failed]) };
   }
+}
+
+/** Why it failed comes first, then what else the plan says of the object: what that means for it, say. */
+function failure(object: string, message: string, planned: Problem | undefined): Problem {
+  const more = planned === undefined ? '' : `; ${planned.message}`;
+  return { path: pathOf(object), code: 'failed', message: `${object}: ${message}${more}` };
 }
 
 function nameOf(step: CycleView['steps'][number]): string {

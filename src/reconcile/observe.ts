@@ -67,7 +67,7 @@ function findUnderlay(links: readonly ObservedLink[], address: string | undefine
     (candidate) => !candidate.ours && candidate.addresses.some((own) => own.split('/')[0] === address),
   );
   if (link === undefined || address === undefined) return undefined;
-  return { address, device: link.name, mtu: link.mtu, joins: joins(link) };
+  return { address, device: link.name, index: link.index, mtu: link.mtu, joins: joins(link) };
 }
 
 /** What comes through a veth was joined by the interface that took it from the wire; a veth itself joins nothing. */

@@ -1,4 +1,3 @@
-import type { NarrowPath } from '../datapath/paths.ts';
 import { canonicalState, type DatapathNetwork, type DatapathState } from '../datapath/state.ts';
 import type { DatapathStatus } from '../datapath/status.ts';
 import { datapathSilent, userTap } from '../drivers/overlay-user.ts';
@@ -7,7 +6,9 @@ import { familyOf } from '../model/ip.ts';
 import type { Problem } from '../model/problem.ts';
 import type { Intent } from './intend.ts';
 import type { Observation } from './observe.ts';
+import { narrowProblem } from './narrow-path.ts';
 import type { Step } from './plan.ts';
+import { holders } from './plan-port.ts';
 
 type DatapathPlan = {
   /** gives the port back, before the kernel's vxlan takes it */
@@ -36,22 +37,20 @@ function step(state: DatapathState): Step {
   return { kind: 'datapath.set', object: 'host/datapath', state };
 }
 
-/** What keeps the networks of the user engine from carrying frames, by object. */
+/** What keeps the networks of the user engine from carrying frames, or all frames, by object. */
 export function datapathProblems(intent: Intent, seen: Observation, socket: string): ReadonlyMap<string, Problem> {
   const problems = [...intent.networks].flatMap(([name, { datapath }]): readonly [string, Problem][] => {
-    if (datapath === undefined) return [];
-    if (seen.datapath === undefined) return [[`network/${name}`, datapathSilent(name, socket)]];
-    const of = { path: `/spec/networks/${name}` };
-    const trouble = troubleOf(datapath, seen.datapath, holders(seen));
-    if (trouble !== undefined) {
-      return [[`network/${name}`, { ...of, code: 'engine_unavailable', message: `network ${name}: ${trouble}` }]];
-    }
-    const narrow = narrowPath(datapath, seen.datapath);
-    return narrow === undefined
-      ? []
-      : [[`network/${name}`, { ...of, code: 'path_mtu', message: narrowMessage(name, narrow) }]];
+    const problem = datapath && problemOf(name, datapath, seen, socket);
+    return problem === undefined ? [] : [[`network/${name}`, problem]];
   });
   return new Map(problems);
+}
+
+function problemOf(name: string, datapath: DatapathNetwork, seen: Observation, socket: string): Problem | undefined {
+  if (seen.datapath === undefined) return datapathSilent(name, socket);
+  const trouble = troubleOf(datapath, seen.datapath, holders(seen));
+  if (trouble === undefined) return narrowProblem(name, datapath, seen.datapath.paths);
+  return { path: `/spec/networks/${name}`, code: 'engine_unavailable', message: `network ${name}: ${trouble}` };
 }
 
 /** The datapath's own words, where it knows the network; it tries again by itself. */
@@ -63,25 +62,10 @@ function troubleOf(
   const own = status.networks.find((network) => network.tap === tap);
   if (own !== undefined) return own.problem ?? status.underlay.problem ?? undefined;
   const [first] = holding;
-  return first && `${first.name} still holds the UDP port, since its network waits; see that network's problem`;
-}
-
-/** The narrowest way to a peer of the network, if it passes less than the network's MTU. */
-function narrowPath({ mtu, peers }: DatapathNetwork, { paths }: DatapathStatus): NarrowPath | undefined {
-  const [first] = paths
-    .filter((path) => path.mtu < mtu && peers.some(({ vtep }) => vtep.ip === path.ip))
-    .toSorted((a, b) => a.mtu - b.mtu);
-  return first;
-}
-
-function narrowMessage(network: string, { ip, mtu }: NarrowPath): string {
-  const effect = 'TCP is told to send less, what is larger is dropped';
-  return `network ${network}: the way to ${ip} passes packets of ${mtu} bytes; ${effect}; set its mtu to ${mtu} at all sites`;
-}
-
-/** Devices of ours that bind the port for the kernel. */
-export function holders(seen: Observation): readonly ObservedLink[] {
-  return seen.links.filter((link) => link.ours && link.kind === 'vxlan');
+  return (
+    first &&
+    `${first.name} still holds the UDP port, since its network waits or no workload could be moved; see their problems`
+  );
 }
 
 function toldState(status: DatapathStatus | undefined): DatapathState | undefined {

@@ -12,7 +12,7 @@ import { hasChanges } from './plan-links.ts';
 
 type EndpointsPlan = {
   readonly detach: readonly Step[];
-  readonly move: readonly Step[];
+  readonly move: readonly Extract<Step, { kind: 'endpoint.move' }>[];
   readonly attach: readonly Step[];
   readonly waiting: ReadonlyMap<string, Problem>;
 };
@@ -26,7 +26,7 @@ export function planEndpoints(
   gone: ReadonlySet<string>,
 ): EndpointsPlan {
   const detach: Step[] = [...unwanted(intent, seen, gateway)];
-  const move: Step[] = [];
+  const move: EndpointsPlan['move'][number][] = [];
   const attach: Step[] = [];
   const waiting = new Map<string, Problem>();
   for (const spec of intent.endpoints) {
@@ -39,7 +39,12 @@ export function planEndpoints(
   return { detach, move, attach, waiting };
 }
 
-type Collected = { detach: Step[]; move: Step[]; attach: Step[]; waiting: Map<string, Problem> };
+type Collected = {
+  detach: Step[];
+  move: EndpointsPlan['move'][number][];
+  attach: Step[];
+  waiting: Map<string, Problem>;
+};
 
 function planOne(spec: EndpointSpec, links: readonly ObservedLink[], host: Host, into: Collected): void {
   const path = sandboxPath(spec.endpoint.sandbox);

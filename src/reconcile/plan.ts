@@ -7,8 +7,9 @@ import { planEndpoints } from './plan-endpoints.ts';
 import type { Intent } from './intend.ts';
 import { GUARD_CHAIN } from './nat.ts';
 import type { Observation } from './observe.ts';
-import { holders, planDatapath } from './plan-datapath.ts';
+import { planDatapath } from './plan-datapath.ts';
 import { type Adjustment, planLinks } from './plan-links.ts';
+import { planPort } from './plan-port.ts';
 
 /** One change of the host, as data; `object` is whose it is, for status and backoff. */
 export type Step = { readonly object: string } & (
@@ -21,6 +22,7 @@ export type Step = { readonly object: string } & (
       readonly reason: string;
     }
   | { readonly kind: 'link.create'; readonly link: LinkSpec }
+  | { readonly kind: 'link.down'; readonly name: string; readonly reason: string }
   | {
       readonly kind: 'link.adjust';
       readonly sandbox: string | undefined;
@@ -57,19 +59,16 @@ export type FirewallMemory = { readonly body: string; readonly fingerprint: stri
  * Compares what shall stand with what does. Pure. The order is the order of safety: what goes away leaves first (names
  * and parents become free), tables are filled before a workload appears behind them. Only what workloads still use
  * waits: a parent from which one is to move stays until a later look finds nobody on it, since a move that fails must
- * not cost the workload its interface. With a vxlan device stays the UDP port, so the datapath is told after that; and
- * TAPs go last, when the datapath has let go of them.
+ * not cost the workload its interface. With a vxlan device stays the UDP port (`plan-port.ts`), so the datapath is told
+ * after that; and TAPs go last, when the datapath has let go of them.
  */
 export function plan(intent: Intent, seen: Observation, gateway: string, memory: FirewallMemory): Plan {
   const links = planLinks(intent, seen);
   const gone = new Set(links.remove.flatMap((step) => (step.kind === 'link.delete' ? [step.name] : [])));
   const endpoints = planEndpoints(intent, seen, gateway, gone);
-  const left = new Set(endpoints.move.map((step) => (step.kind === 'endpoint.move' ? step.from : undefined)));
-  const vacant = links.remove.filter((step) => step.kind !== 'link.delete' || !left.has(step.name));
-  const [taps, others] = split(vacant, (step) => isTap(step, intent, seen));
-  const staying = holders(seen).filter((link) => !others.some((step) => deletes(step, link.name)));
-  const datapath = planDatapath(intent, seen, staying);
-  const moves = endpoints.move.filter((step) => !movesToNowhere(step, intent, links.remove, seen));
+  const port = planPort(intent, seen, links.remove, endpoints.move);
+  const [taps, others] = split(port.vacant, (step) => isTap(step, intent, seen));
+  const datapath = planDatapath(intent, seen, port.staying);
   const steps = [
     ...endpoints.detach,
     ...others,
@@ -78,19 +77,13 @@ export function plan(intent: Intent, seen: Observation, gateway: string, memory:
     ...planFdb(intent, seen, gone),
     ...planRoutes(intent, seen, gone),
     ...planFirewall(intent, seen, memory),
-    ...moves,
+    ...port.moves,
+    ...port.yield,
     ...datapath.set,
     ...endpoints.attach,
     ...taps,
   ];
-  return { steps, waiting: new Map([...intent.waiting, ...endpoints.waiting]) };
-}
-
-/** To a TAP that cannot be served: a vxlan device that stays, a waiting network's say, keeps the port. */
-function movesToNowhere(step: Step, intent: Intent, remove: readonly Step[], seen: Observation): boolean {
-  const to = step.kind === 'endpoint.move' ? step.to.parent : undefined;
-  const toTap = intent.links.some((link) => link.kind.type === 'tap' && link.name === to);
-  return toTap && holders(seen).some((link) => !remove.some((other) => deletes(other, link.name)));
+  return { steps, waiting: new Map([...intent.waiting, ...endpoints.waiting, ...port.cutOff]) };
 }
 
 function deletes(step: Step, name: string): boolean {

@@ -6,7 +6,7 @@ import { syncFdb } from '../host/fdb.ts';
 import { applyFirewall, readFirewall } from '../host/firewall.ts';
 import { setForwarding } from '../host/forwarding.ts';
 import { syncRoutes } from '../host/routes.ts';
-import { adjustLink, createLink, deleteLink } from './link-steps.ts';
+import { adjustLink, createLink, deleteLink, setDown } from './link-steps.ts';
 import type { FirewallMemory, Step } from './plan.ts';
 
 /** What executing a step needs beside the step. */
@@ -27,6 +27,7 @@ const executors: Executors = {
   'endpoint.move': (step) => move(step.spec, step.to, step.from),
   'link.delete': (step) => deleteLink(step.name, step.sandbox),
   'link.create': (step) => createLink(step.link),
+  'link.down': (step) => setDown(step.name),
   'link.adjust': (step) => adjustLink(step.name, step.changes, step.sandbox),
   'fdb.sync': (step) => syncFdb(step.device, step.add, step.remove),
   'routes.sync': (step) => syncRoutes(step.add, step.remove),

@@ -172,6 +172,47 @@ test.each([
   expect(await groups.stop()).toContain('who-has 10.110.0.2');
 });
 
+const indexOf = async (namespace: Namespace, name: string): Promise<number> =>
+  (await namespace.ipJson<{ ifindex: number }[]>('link', 'show', name))[0]?.ifindex ?? 0;
+
+test.each([
+  ['IPv4', false, '239.1.1.10'],
+  ['IPv6', true, 'ff05::110'],
+])('an %s group is joined anew where the underlay’s address moved to', async (_, six, group) => {
+  const { a, b } = ends;
+  await lab.veth(a.gateway, 'wan1', b.gateway, 'wan1');
+  const tellAll: (() => Promise<void>)[] = [];
+  for (const [own, other, index] of [
+    [a, b, 1],
+    [b, a, 2],
+  ] as const) {
+    const { datapath, state } = await userEnd(own, other, index, { six });
+    const networks = state.networks.map((network) => Object.assign({}, network, { group }));
+    const tell = async (name: string): Promise<void> => {
+      const vtep = { ...state.vtep, ifindex: await indexOf(own.gateway, name) };
+      await datapath.set({ ...state, vtep, networks });
+      expect((await datapath.status()).underlay).toMatchObject({ ok: true, problem: null });
+    };
+    await tell('wan0');
+    tellAll.push(() => tell('wan1'));
+  }
+  await until('the ends to reach each other', () => a.workload.reaches('10.110.0.2'));
+  const length = six ? 64 : 24;
+  for (const { gateway, ip, six: address6 } of [a, b]) {
+    const address = `${six ? address6 : ip}/${length}`;
+    await gateway.batch([
+      `address del ${address} dev wan0`,
+      `address add ${address} dev wan1${six ? ' nodad' : ''}`,
+      'link set wan0 down',
+    ]);
+  }
+  for (const tell of tellAll) await tell();
+  await a.workload.ip('neighbour', 'flush', 'all');
+  const groups = await Capture.start(lab, b.gateway, 'wan1', `dst ${group}`);
+  await until('the ends to reach each other again', () => a.workload.reaches('10.110.0.2'));
+  expect(await groups.stop()).toContain('who-has 10.110.0.2');
+});
+
 /** As a plain Ethernet port has it: packets of at most the MTU on the wire. */
 async function likeWire(gateway: Namespace, gro: 'on' | 'off' = 'on'): Promise<void> {
   await gateway.exec('ethtool', '-K', 'wan0', 'tx-udp-segmentation', 'off', 'tso', 'off', 'gro', gro);

@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, expect, test } from '@jest/globals';
+import { linkName } from '../../src/drivers/naming.ts';
 import { type Datapath, startDatapath } from '../lab/datapath.ts';
 import { type Gateway, startGateway } from '../lab/gateway.ts';
 import { Lab } from '../lab/lab.ts';
@@ -8,7 +9,7 @@ import type { LabProcess } from '../lab/process.ts';
 import { type Site, type Sites, twoSites } from '../lab/sites.ts';
 import { until } from '../lab/wait.ts';
 import { builtService } from './support/built.ts';
-import { apply, type Spec, workload } from './support/documents.ts';
+import { apply, applyText, documentText, type Spec, workload } from './support/documents.ts';
 import { kernelState } from './support/kernel-state.ts';
 import { gatewayName } from './support/names.ts';
 
@@ -152,6 +153,39 @@ test('a change of engine under a running workload: its routes and addresses stay
   }
   expect(await client.exited).toBe(0);
 }, 60_000);
+
+test('a workload that cannot be moved to the other engine is cut off alone, is told, and comes after', async () => {
+  for (const end of [a, b]) await end.site.gateway.exec('ethtool', '-K', 'wan0', 'tx', 'off');
+  const stuck = await a.site.workload('w2');
+  const spec = (engine: string): Spec => {
+    const whole = documentOf(a, engine);
+    const more = { stuck: workload(stuck, { line: { address: '10.110.0.12' } }) };
+    return { ...whole, workloads: { ...whole.workloads, ...more } };
+  };
+  await apply(a.gateway, 1, spec('kernel'));
+  await apply(b.gateway, 1, documentOf(b, 'kernel'));
+  await reach(a, b);
+  await until('the other to reach it too', () => stuck.reaches(addressOf(b)));
+  // Somebody's interface has the name that the new one would have on its way in.
+  const temporary = linkName('lst', 'stuck/line');
+  await stuck.ip('link', 'add', temporary, 'type', 'bridge');
+  await applyText(a.gateway, documentText(2, spec('user')));
+  await until('the datapath to carry', async () => (await a.datapath.status()).underlay.ok);
+  await reach(a, b);
+  const told = await until('it to be told', async () => {
+    const { endpoints } = await a.gateway.status();
+    return endpoints.find((endpoint) => endpoint.workload === 'stuck' && endpoint.state === 'failed')?.problem;
+  });
+  expect(told).toMatch(/rename or delete lst-stuck.*lsx-line is down.*mend its cause/s);
+  expect((await a.gateway.get('/v1/events?once=1')).body).toContain('endpoint.failed');
+  expect((await stuck.ip('address', 'show', 'eth0')).stdout).toContain('10.110.0.12/24');
+  await stuck.ip('link', 'delete', temporary);
+  await until('it to reach the other site again', () => stuck.reaches(addressOf(b)), 60_000);
+  await until('nothing to be left of the device', async () => {
+    return !(await a.site.gateway.ip('link', 'show')).stdout.includes('lsx-line');
+  });
+  expect((await a.gateway.status()).networks[0]?.problem).toBeNull();
+}, 120_000);
 
 test('the service killed 50 times under a stream: no connection breaks and no frame is lost to it', async () => {
   await apply(a.gateway, 1, documentOf(a, 'user'));

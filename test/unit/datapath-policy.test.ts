@@ -1,6 +1,6 @@
-import { describe, expect, test } from '@jest/globals';
+import { describe, expect, jest, test } from '@jest/globals';
 import { ERRNO } from '../../src/datapath/ports.ts';
-import { AGEING_S, LEARNED_MAX } from '../../src/datapath/learning.ts';
+import { AGEING_S, LEARNED_MAX, Learning } from '../../src/datapath/learning.ts';
 import { sockaddr } from '../../src/datapath/sockaddr.ts';
 import { overlay, peer, PORT, sentOf, Site, VNI } from './support/datapath.ts';
 import { bytesOf, ethernet, GSO, HERE, ip4, plain, rawFrame, superFrame, tcp, THERE, udp } from './support/frames.ts';
@@ -232,6 +232,36 @@ describe('learning', () => {
     site.in().learning.forget(0x0200, 5);
     arrive(site, [frameTo(THERE, macOf(LEARNED_MAX + 7))]);
     expect(learnedBy(site)).toBe(LEARNED_MAX);
+  });
+  test('a MAC that flaps moves at once, and then once a second; all its frames pass, and others move meanwhile', () => {
+    const site = newSite(peer(PEER, { learned: true }), peer(OTHER, { learned: true }));
+    const from = (index: number, ip: string): void => void arrive(site, [frameTo(THERE, macOf(index))], ip);
+    const at = (index: number): number => site.out().learned.get(0x0200, index);
+    from(1, PEER);
+    from(2, PEER);
+    const [first, other] = [at(1), at(2)];
+    from(1, OTHER);
+    const second = at(1);
+    expect(second).not.toBe(first);
+    const told = jest.spyOn(site.out().learned, 'set');
+    for (let round = 0; round < 100; round += 1) for (const ip of [PEER, OTHER]) from(1, ip);
+    expect([told.mock.calls.length, at(1), other]).toEqual([0, second, first]);
+    from(2, OTHER);
+    expect([told.mock.calls.length, at(2)]).toEqual([1, second]);
+    site.in().learning.tick();
+    from(1, PEER);
+    expect([told.mock.calls.length, at(1)]).toEqual([2, first]);
+    expect(site.count('in', 'received_frames')).toBe(205);
+  });
+  test('who flaps does not age', () => {
+    const told: number[] = [];
+    const learning = new Learning((_high, _low, peerNumber) => told.push(peerNumber));
+    learning.learn(2, 1, 5);
+    learning.learn(2, 1, 6);
+    learning.age(AGEING_S);
+    learning.learn(2, 1, 5);
+    learning.age(AGEING_S + 1);
+    expect([learning.size, told]).toEqual([1, [5, 6]]);
   });
   test('nothing from a frame that is dropped', () => {
     const site = newSite(peer(PEER, { learned: true }));

@@ -42,6 +42,16 @@ test('a MAC table is a map, whatever is done to it', () => {
   );
 });
 
+test('a MAC table that was cleared has nothing, and takes all anew', () => {
+  const table = new MacTable();
+  for (let round = 0; round < 3; round += 1) {
+    for (let low = 0; low < 1000; low += 1) table.set(2, low, low + round);
+    expect([table.size, table.get(2, 999)]).toEqual([1000, 999 + round]);
+    table.clear();
+    expect([table.size, table.get(2, 999), [...table.entries()].length]).toEqual([0, -1, 0]);
+  }
+});
+
 test('a MAC table finds what is not there at once, though many came and went', () => {
   const table = new MacTable();
   for (let round = 0; round < 200_000; round += 1) {

@@ -12,7 +12,7 @@ const OWN = '198.51.100.1';
 const HOST: HostView = {
   gateway: 'gw-a',
   links: [],
-  underlay: { address: OWN, device: 'wan0', mtu: 1500, joins: true },
+  underlay: { address: OWN, device: 'wan0', index: 2, mtu: 1500, joins: true },
   port: 4789,
   engines: { vxlan: true, preferred: 'auto', datapath: { socket: '', running: false }, networks: [] },
 };

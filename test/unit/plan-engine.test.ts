@@ -13,6 +13,14 @@ const by = (engine: string, rest: Json = {}): ReturnType<typeof desired> =>
   desired({ o: overlay(5, { engine, ...rest }) }, { w: workload({ o: {} }, 's1') });
 const twoBy = (engine: string): ReturnType<typeof desired> =>
   desired({ o: overlay(5, { engine }), p: overlay(6, { engine }) }, { w: workload({ o: {} }, 's1') });
+const three = (engine: string): ReturnType<typeof desired> => {
+  const networks = { o: overlay(5, { engine }), p: overlay(6, { engine }) };
+  return desired(networks, {
+    w: workload({ o: {} }, 's1'),
+    x: workload({ o: {} }, 's2'),
+    y: workload({ p: {} }, 's3'),
+  });
+};
 const kinds = (view: ReturnType<typeof look>): string[] =>
   view.steps.map((step) => {
     if (step.kind === 'link.create') return `${step.kind} ${step.link.name}`;
@@ -42,8 +50,11 @@ const inside = (kernel: Kernel): readonly string[] =>
 describe('a change of engine', () => {
   test('from kernel to user moves the workload before its device goes, and binds the port after', () => {
     const kernel = running('kernel');
+    const taps = look(kernel, by('user'), REMOTES);
+    expect(kinds(taps)).toEqual(['link.create lsu-o']);
+    kernel.run(taps.steps);
     const first = look(kernel, by('user'), REMOTES);
-    expect(kinds(first)).toEqual(['link.create lsu-o', 'endpoint.move']);
+    expect(kinds(first)).toEqual(['endpoint.move']);
     kernel.run(first.steps);
     expect(inside(kernel)).toEqual(['eth0 on lsu-o with 10.9.9.9/24']);
     const second = look(kernel, by('user'), REMOTES);
@@ -66,12 +77,56 @@ describe('a change of engine', () => {
     expect(look(kernel, by('kernel'), REMOTES).steps).toEqual([]);
   });
 
-  test('deletes nothing under a workload whose move fails, and leaves the port where it is', () => {
+  test('deletes nothing under a workload whose move fails, and while none could be moved leaves the port where it is', () => {
     const kernel = running('kernel');
-    const first = look(kernel, by('user'), REMOTES);
-    kernel.run(first.steps.filter(({ kind }) => kind !== 'endpoint.move'));
+    kernel.run(look(kernel, by('user'), REMOTES).steps);
+    // A pass in which the move fails.
     expect(kinds(look(kernel, by('user'), REMOTES))).toEqual(['endpoint.move']);
+    expect(look(kernel, by('user'), REMOTES).waiting.size).toBe(0);
     expect(kinds(look(kernel, by('kernel'), REMOTES))).toEqual(['link.delete lsu-o']);
+  });
+
+  test('cuts off one workload whose move fails, and nobody else: its device gives the port away, and comes back', () => {
+    const kernel = newHost();
+    converge(kernel, three('kernel'), REMOTES);
+    const failing = (passes: number): void => {
+      for (let pass = 0; pass < passes; pass += 1)
+        kernel.run(look(kernel, three('user'), REMOTES).steps.filter(({ object }) => object !== 'endpoint/w/o'));
+    };
+    failing(2);
+    const stuck = look(kernel, three('user'), REMOTES);
+    expect(kinds(stuck)).toEqual(['link.delete lsx-p', 'endpoint.move', 'link.down lsx-o', 'datapath.set']);
+    failing(2);
+    expect(kernel.told?.networks.map(({ tap }) => tap)).toEqual(['lsu-o', 'lsu-p']);
+    expect(inside(kernel)[0]).toContain('eth0 on lsx-o');
+    const later = look(kernel, three('user'), REMOTES);
+    expect(kinds(later)).toEqual(['endpoint.move']);
+    expect([...later.waiting.keys()]).toEqual(['endpoint/w/o']);
+    const message: unknown = expect.stringMatching(/lsx-o is down.*mend its cause, or detach/);
+    expect(later.waiting.get('endpoint/w/o')).toMatchObject({ path: '/spec/workloads/w/networks/o', message });
+    const back = look(kernel, three('kernel'), REMOTES);
+    expect(back.steps).toContainEqual(expect.objectContaining({ kind: 'link.adjust', name: 'lsx-o' }));
+    expect(converge(kernel, three('user'), REMOTES).waiting.size).toBe(0);
+    expect(kernel.links.map(({ name }) => name)).not.toContain('lsx-o');
+    converge(kernel, three('kernel'), REMOTES);
+    expect(inside(kernel)[0]).toContain('eth0 on lsx-o');
+  });
+
+  test('moves nobody before every TAP stands: one that cannot be made would keep the port', () => {
+    const kernel = newHost();
+    converge(kernel, three('kernel'), REMOTES);
+    const failing = (): ReturnType<typeof look>['steps'] =>
+      look(kernel, three('user'), REMOTES).steps.filter((step) => step.object !== 'network/p');
+    for (let pass = 0; pass < 3; pass += 1) kernel.run(failing());
+    expect(inside(kernel)[0]).toContain('eth0 on lsx-o');
+    expect(failing()).toEqual([]);
+  });
+
+  test('moves nobody while the datapath is silent, though its TAP stands', () => {
+    const kernel = running('kernel');
+    kernel.run(look(kernel, by('user'), REMOTES).steps);
+    kernel.datapathRuns = false;
+    expect(look(kernel, by('user'), REMOTES).steps).toEqual([]);
   });
 
   test('moves nobody to where the port cannot come, since another network waits on its vxlan device', () => {
@@ -136,6 +191,16 @@ describe('the datapath', () => {
     kernel.run(view.steps);
     const { steps } = look(kernel, by('user'), REMOTES);
     expect(steps).toMatchObject([{ kind: 'datapath.set', state: { v: 1, vtep: { ip: '192.0.2.1', port: 4789 } } }]);
+  });
+
+  test('is told when the underlay’s address moves to another interface, where groups are to be joined', () => {
+    const kernel = running('user');
+    kernel.underlay = { ...UNDERLAY, device: 'eth1', index: 3 };
+    const { steps } = look(kernel, by('user'), REMOTES);
+    const vtep = { ip: UNDERLAY.address, port: 4789, ifindex: 3 };
+    expect(steps).toMatchObject([{ kind: 'datapath.set', state: { vtep } }]);
+    kernel.run(steps);
+    expect(look(kernel, by('user'), REMOTES).steps).toEqual([]);
   });
 
   test('is told anew what it forgot', () => {

@@ -20,7 +20,7 @@ export function link(name: string, index: number, over: Partial<ObservedLink> = 
   return { ...common, index, name, parent: undefined, master: undefined, data: {}, ...over };
 }
 
-export const UNDERLAY = { address: '192.0.2.1', device: 'eth0', mtu: 1500, joins: true };
+export const UNDERLAY = { address: '192.0.2.1', device: 'eth0', index: 2, mtu: 1500, joins: true };
 
 /**
  * A host as far as a plan can change it. Steps change it as the executors change the kernel, and what the kernel
@@ -125,6 +125,7 @@ export class Kernel {
     else if (step.kind === 'endpoint.attach') this.#attach(step.spec);
     else if (step.kind === 'endpoint.move') this.#move(step);
     else if (step.kind === 'datapath.set') this.#setDatapath(step.state);
+    else if (step.kind === 'link.down') this.tamper(undefined, step.name, { up: false });
     else if (step.kind === 'link.adjust') this.#adjust(step.sandbox, step.name, step.changes);
     else if (step.kind === 'fdb.sync') this.#syncFdb(step);
     else if (step.kind === 'routes.sync') this.#syncRoutes(step);
@@ -253,9 +254,15 @@ export class Kernel {
     for (const { tap } of state.networks) {
       if (this.#find(this.links, tap).kind !== 'tun') throw new Error(`${tap} is no TAP`);
     }
-    const holder = this.links.find(({ kind, data }) => kind === 'vxlan' && data['port'] === state.vtep.port);
+    const { port } = state.vtep;
+    const holder = this.links.find(({ kind, data, up }) => kind === 'vxlan' && up && data['port'] === port);
     if (state.networks.length > 0 && holder !== undefined) throw new Error(`EADDRINUSE: ${holder.name} has the port`);
     this.told = state;
+  }
+
+  /** A vxlan device that comes up binds the port. */
+  #bindsPort({ name, kind }: ObservedLink): void {
+    if (kind === 'vxlan' && this.told?.networks.length) throw new Error(`Address already in use: ${name}`);
   }
 
   #adjust(sandbox: string | undefined, name: string, changes: Adjustment): void {
@@ -263,6 +270,7 @@ export class Kernel {
     const before = this.#find(links, name);
     if (!before.ours) throw new Error(`${name} is not Linkspan's`);
     if (changes.master !== undefined) this.#find(this.links, changes.master);
+    if (changes.up) this.#bindsPort(before);
     const {
       alias = before.alias,
       mtu = before.mtu,
