@@ -2,10 +2,11 @@
 import { type MessagePort, workerData } from 'node:worker_threads';
 import { egressNetworks, ingressNetworks, type Taps } from '../datapath/build.ts';
 import { Coalescer } from '../datapath/coalescer.ts';
-import { Counters } from '../datapath/counters.ts';
+import { COUNTER, Counters } from '../datapath/counters.ts';
 import { Egress, type EgressNetwork } from '../datapath/egress.ts';
 import type { EngineState } from '../datapath/engine-state.ts';
 import { Ingress, type IngressNetwork } from '../datapath/ingress.ts';
+import { Moderation } from '../datapath/moderation.ts';
 import { TAP_BATCH } from '../datapath/ports.ts';
 import { Segmenter } from '../datapath/segmenter.ts';
 import { warmUp } from '../datapath/warm-up.ts';
@@ -210,6 +211,15 @@ function carryOut(): void {
   }
 }
 
+/** While small frames come fast, the next turn waits for more of them. */
+function rest(): void {
+  const frames = counters.get(COUNTER.sent_frames) + counters.get(COUNTER.received_frames);
+  const bytes = counters.get(COUNTER.sent_bytes) + counters.get(COUNTER.received_bytes);
+  const microseconds = moderation.restAfter(frames, bytes);
+  if (microseconds > 0) calls.rest(microseconds);
+}
+
+const moderation = new Moderation();
 let aged = performance.now();
 warmUp(data.segment, data.coalesce);
 readMail();
@@ -224,6 +234,7 @@ while (status.running) {
   const underlay = out?.readable.length ?? 0;
   carryOut();
   if (into?.ingress !== undefined && poller.isReady(underlay)) into.ingress.carry();
+  rest();
   if (now - aged < AGEING_MS) continue;
   aged = now;
   out?.age();

@@ -11,6 +11,8 @@ export type MemoryCalls = {
   recvmmsg(descriptor: number, messages: number, count: number, flags: number): number;
   /** @param timeoutMs -1: as long as it takes */
   poll(descriptors: number, count: number, timeoutMs: number): number;
+  /** Sleeps, at least as long. */
+  rest(microseconds: number): void;
   /** Where the bytes lie. Good while the view is referenced: shared memory never moves. */
   addressOf(bytes: Uint8Array): number;
 };
@@ -34,6 +36,7 @@ function load(): MemoryCalls {
   const sendmmsg = native('int sendmmsg(int fd, uintptr_t messages, unsigned int count, int flags)');
   const recvmmsg = native('int recvmmsg(int fd, uintptr_t messages, unsigned int count, int flags, uintptr_t timeout)');
   const poll = native('int poll(uintptr_t descriptors, unsigned long count, int timeout)');
+  const usleep = native('int usleep(unsigned int microseconds)');
   const orError = (result: number): number => (result < 0 ? -koffi.errno() : result);
   return {
     read: (descriptor, address, length) => orError(read(descriptor, address, length)),
@@ -41,6 +44,7 @@ function load(): MemoryCalls {
     sendmmsg: (descriptor, messages, count, flags) => orError(sendmmsg(descriptor, messages, count, flags)),
     recvmmsg: (descriptor, messages, count, flags) => orError(recvmmsg(descriptor, messages, count, flags, 0)),
     poll: (descriptors, count, timeoutMs) => orError(poll(descriptors, count, timeoutMs)),
+    rest: (microseconds) => void usleep(microseconds),
     addressOf: (bytes) => Number(koffi.address(bytes)),
   };
 }
