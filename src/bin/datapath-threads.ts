@@ -2,7 +2,7 @@ import { MessageChannel, type MessagePort, Worker } from 'node:worker_threads';
 import { COUNTERS_BYTES, Counters, type Counts, totals } from '../datapath/counters.ts';
 import type { CallBatch } from '../host/call-batch.ts';
 import { makeBell, ring, silence } from '../host/poller.ts';
-import type { Mail, Report, WorkerData } from './datapath-worker.ts';
+import type { Mail, Report, WorkerData } from './datapath-mail.ts';
 
 export type Modules = { readonly segment: WebAssembly.Module; readonly coalesce: WebAssembly.Module };
 

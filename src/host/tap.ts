@@ -72,7 +72,7 @@ export function keepTap(tap: OpenTap): void {
 }
 
 /** The port over an open TAP, for the thread whose batch it is. `base` is the address of that thread's memory. */
-export function tapPort(descriptor: number, batch: CallBatch, base: number): Tap {
+function tapPort(descriptor: number, batch: CallBatch, base: number): Tap {
   return {
     read: (at, size, count) => {
       for (let slot = 0; slot < count; slot += 1) batch.read(descriptor, base + at + slot * size, size);
@@ -81,6 +81,11 @@ export function tapPort(descriptor: number, batch: CallBatch, base: number): Tap
     put: (iovecs, count) => batch.writev(descriptor, base + iovecs, count),
     flush: () => batch.run(),
   };
+}
+
+/** The ports of several TAPs, given as descriptors by VNI. */
+export function tapPorts(descriptors: ReadonlyMap<number, number>, batch: CallBatch, base: number): Map<number, Tap> {
+  return new Map([...descriptors].map(([vni, descriptor]) => [vni, tapPort(descriptor, batch, base)]));
 }
 
 function openControl(name: string): number {
