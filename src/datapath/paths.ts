@@ -2,6 +2,8 @@ import { isIPv6 } from 'node:net';
 
 /** IP, UDP, VXLAN and the inner Ethernet header (RFC 7348 section 5) */
 const OVERHEAD = { four: 50, six: 70 };
+/** Every host takes as much (RFC 791 section 3.1): whatever a forged ICMP says, TCP's segments stay at 536 bytes. */
+const LEAST = 576;
 
 /** A way that passes less than its networks send: `mtu` is the longest IP packet that gets through inside. */
 export type NarrowPath = { readonly ip: string; readonly mtu: number };
@@ -28,7 +30,8 @@ export class Paths {
   look(ip: string, mtu: number): boolean {
     const before = this.mtuOf(ip);
     const outer = this.#ask(ip);
-    const inner = outer === undefined ? mtu : outer - (isIPv6(ip) ? OVERHEAD.six : OVERHEAD.four);
+    const overhead = isIPv6(ip) ? OVERHEAD.six : OVERHEAD.four;
+    const inner = outer === undefined ? mtu : Math.max(LEAST, outer - overhead);
     if (inner < mtu) this.#narrow.set(ip, inner);
     else this.#narrow.delete(ip);
     return this.mtuOf(ip) !== before;

@@ -31,6 +31,11 @@ test('a way is narrow where less passes than is needed, and no longer when more 
   ]);
 });
 
+test('no way is so narrow that TCP could not go on', () => {
+  const paths = new Paths(() => 68);
+  expect([paths.look(FOUR, 1450), paths.mtuOf(FOUR)]).toEqual([true, 576]);
+});
+
 test('a way to nobody of ours is forgotten', () => {
   const paths = new Paths(() => 1000);
   paths.look(FOUR, 1450);
