@@ -33,7 +33,7 @@ export type StateMail = {
 export type Report =
   | { readonly kind: 'applied'; readonly sequence: number; readonly batching: CallBatch['kind'] }
   | { readonly kind: 'tap_gone'; readonly sequence: number; readonly vni: number }
-  | { readonly kind: 'too_big'; readonly sequence: number; readonly peer: number };
+  | { readonly kind: 'too_big'; readonly sequence: number };
 
 export type WorkerData = {
   readonly role: 'egress' | 'ingress' | 'both';

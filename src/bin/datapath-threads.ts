@@ -27,7 +27,7 @@ export class DatapathThreads {
    * @param file of the worker's program
    * @param port of VXLAN
    * @param onTapGone a thread says that a TAP cannot be read any more
-   * @param onTooBig a thread says that packets were too big for the way to a peer, by its number
+   * @param onTooBig a thread says that packets were too big for the way to a peer
    * @param onFailure a thread ended, which it never does by itself
    */
   constructor(options: {
@@ -36,7 +36,7 @@ export class DatapathThreads {
     readonly workers: 'one' | 'two';
     readonly port: number;
     readonly onTapGone: (vni: number) => void;
-    readonly onTooBig: (peer: number) => void;
+    readonly onTooBig: () => void;
     readonly onFailure: (error: Error) => void;
   }) {
     const roles: readonly Role[] = options.workers === 'one' ? ['both'] : ['egress', 'ingress'];
@@ -61,7 +61,7 @@ export class DatapathThreads {
         // What is said about an earlier state, whoever works by the new one will find out by itself.
         else if (report.sequence !== this.#sequence) return;
         else if (report.kind === 'tap_gone') options.onTapGone(report.vni);
-        else options.onTooBig(report.peer);
+        else options.onTooBig();
       });
       return { worker, mail: port1, bell, counters: new Counters(counters) };
     });

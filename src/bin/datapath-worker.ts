@@ -2,21 +2,20 @@
 import { workerData } from 'node:worker_threads';
 import { COUNTER, Counters } from '../datapath/counters.ts';
 import { Moderation } from '../datapath/moderation.ts';
-import { TAP_BATCH } from '../datapath/ports.ts';
 import { warmUp } from '../datapath/warm-up.ts';
-import { openCallBatch } from '../host/call-batch.ts';
 import { memoryCalls } from '../host/memory-calls.ts';
 import { Poller, ring } from '../host/poller.ts';
+import { openTapBatch } from '../host/tap.ts';
 import type { Learned, Mail, StateMail, Thread, WorkerData } from './datapath-mail.ts';
 import { takeMail } from './mailbox.ts';
-import { WayIn } from './way-in.ts';
+import { TICK_MS, WayIn } from './way-in.ts';
 import { WayOut } from './way-out.ts';
 
 const AGEING_MS = 10_000;
 
 const data = workerData as WorkerData;
 const calls = memoryCalls();
-const batch = openCallBatch(calls, TAP_BATCH);
+const batch = openTapBatch(calls);
 const counters = new Counters(data.counters);
 const thread: Thread = { data, calls, batch, counters, report: (what) => data.mail.postMessage(what) };
 const out = data.role === 'ingress' ? undefined : new WayOut(thread);
@@ -78,13 +77,19 @@ function rest(): void {
   if (microseconds > 0) calls.rest(microseconds);
 }
 
+/** In milliseconds; -1: as long as nothing comes. */
+function longestSleep(): number {
+  if (into?.ingress === undefined) return -1;
+  return into.owes ? TICK_MS : AGEING_MS;
+}
+
 const moderation = new Moderation();
 let aged = performance.now();
 warmUp(data.segment, data.coalesce);
 readMail();
 while (status.running) {
   const asked = poller;
-  if (poller.wait(into?.ingress === undefined ? -1 : AGEING_MS)) readMail();
+  if (poller.wait(longestSleep())) readMail();
   // Mail that changes what is waited for makes the answer meaningless; any other must not hold up the frames.
   if (poller !== asked) continue;
   const now = performance.now();

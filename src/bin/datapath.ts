@@ -30,10 +30,12 @@ export class Datapath {
   readonly #options: DatapathOptions;
   readonly #book = new AddressBook();
   #state: DatapathState | undefined;
-  /** the VTEPs of that state, by number */
-  #peers: EngineState['peers'] = [];
+  /** of that state's VTEPs */
+  #addresses: ReadonlySet<string> = new Set();
   readonly #paths = new Paths((ip) => this.#state && pathMtu(this.#state.vtep.ip, ip));
-  readonly #pathTimer = setInterval(() => this.#lookAtPaths(), PATHS_MS);
+  readonly #pathTimer = setInterval(() => {
+    if (this.#paths.list.length > 0) this.#lookAtPaths();
+  }, PATHS_MS);
   #threads: { readonly port: number; readonly run: DatapathThreads } | undefined;
   readonly #underlay: HeldUnderlay;
   readonly #taps: HeldTaps;
@@ -99,7 +101,7 @@ export class Datapath {
     const oldTaps = this.#taps.takeUnwanted();
     await this.#applyToThreads(state, numbered);
     this.#state = state;
-    this.#peers = numbered.peers;
+    this.#addresses = new Set(numbered.peers.flatMap((vtep) => vtep?.ip ?? []));
     for (const tap of oldTaps) closeTap(tap);
     if (oldSockets !== undefined) closeUnderlay(oldSockets);
     if (this.#underlay.problem !== null || !this.#taps.areAllOpen) this.#tryAgain();
@@ -138,7 +140,7 @@ export class Datapath {
       workers,
       port,
       onTapGone: (vni) => this.#tapGone(vni),
-      onTooBig: (peer) => this.#tooBig(peer),
+      onTooBig: () => this.#lookAtPaths(),
       // Whoever supervises this process starts it anew; TAPs and their children stand meanwhile.
       onFailure: (error) => {
         log.error(`a thread of the datapath failed: ${error.stack ?? error.message}`);
@@ -147,17 +149,12 @@ export class Datapath {
     });
   }
 
-  #tooBig(peer: number): void {
-    const vtep = this.#peers[peer];
-    if (vtep === undefined || this.#state === undefined || !this.#paths.look(vtep.ip, largestMtu(this.#state))) return;
-    const mtu = this.#paths.mtuOf(vtep.ip);
-    this.#options.log.warn(`the way to ${vtep.ip} passes packets of ${mtu} bytes inside, less than its networks' MTU`);
-    this.#setAgain();
-  }
-
   #lookAtPaths(): void {
-    const ips = new Set(this.#peers.flatMap((vtep) => vtep?.ip ?? []));
-    if (this.#state !== undefined && this.#paths.lookAgain(largestMtu(this.#state), ips)) this.#setAgain();
+    if (this.#state === undefined || !this.#paths.look(largestMtu(this.#state), this.#addresses)) return;
+    for (const { ip, mtu } of this.#paths.list) {
+      this.#options.log.warn(`the way to ${ip} passes packets of ${mtu} bytes inside, less than its networks' MTU`);
+    }
+    this.#setAgain();
   }
 
   /** By the state of when its turn comes, which may be a newer one. */

@@ -9,7 +9,8 @@ type Held = { readonly vtep: OwnVtep; readonly open: OpenUnderlay; readonly grou
 export class HeldUnderlay {
   readonly #log: Log;
   #held: Held | undefined;
-  #problem: string | null = null;
+  /** what keeps it from serving everything, each logged once, however often it is tried again */
+  #problems: readonly string[] = [];
 
   constructor(log: Log) {
     this.#log = log;
@@ -20,7 +21,7 @@ export class HeldUnderlay {
   }
 
   get problem(): string | null {
-    return this.#problem;
+    return this.#problems.length === 0 ? null : this.#problems.join('; ');
   }
 
   /**
@@ -30,11 +31,10 @@ export class HeldUnderlay {
   bring({ vtep, networks }: DatapathState): OpenUnderlay | undefined {
     const before = this.#held;
     const goesOn = before !== undefined && networks.length > 0 && serves(before, vtep);
-    const problem = this.#problem;
-    this.#problem = null;
     this.#held = goesOn ? { ...before, vtep } : undefined;
-    if (!goesOn && networks.length > 0) this.#open(vtep, problem);
-    for (const { group } of networks) if (group !== null) this.#join(group, problem);
+    const unusable = goesOn || networks.length === 0 ? [] : this.#open(vtep);
+    const groups = new Set(networks.flatMap(({ group }) => group ?? []));
+    this.#complain([...unusable, ...[...groups].flatMap((group) => this.#join(group))]);
     return goesOn ? undefined : before?.open;
   }
 
@@ -42,29 +42,30 @@ export class HeldUnderlay {
     if (this.#held !== undefined) closeUnderlay(this.#held.open);
   }
 
-  #open(vtep: OwnVtep, before: string | null): void {
+  #open(vtep: OwnVtep): readonly string[] {
     try {
       this.#held = { vtep, open: openUnderlay(vtep), groups: new Set() };
+      return [];
     } catch (error) {
-      this.#complain(messageOf(error), before);
+      return [messageOf(error)];
     }
   }
 
-  #join(group: string, before: string | null): void {
-    if (this.#held === undefined || this.#held.groups.has(group)) return;
+  #join(group: string): readonly string[] {
+    if (this.#held === undefined || this.#held.groups.has(group)) return [];
     try {
       joinGroup(this.#held.open, this.#held.vtep, group);
       this.#held.groups.add(group);
+      return [];
     } catch (error) {
       const remedy = "see that the underlay's interface is there and can multicast";
-      this.#complain(`multicast group ${group}: ${messageOf(error)}; ${remedy}`, before);
+      return [`multicast group ${group}: ${messageOf(error)}; ${remedy}`];
     }
   }
 
-  /** Logged once, however often it is tried again. */
-  #complain(problem: string, before: string | null): void {
-    if (problem !== before) this.#log.error(problem);
-    this.#problem = problem;
+  #complain(problems: readonly string[]): void {
+    for (const problem of problems) if (!this.#problems.includes(problem)) this.#log.error(problem);
+    this.#problems = problems;
   }
 }
 

@@ -1,18 +1,23 @@
 import { ingressNetworks } from '../datapath/build.ts';
 import { Coalescer } from '../datapath/coalescer.ts';
 import { Ingress, type IngressNetwork } from '../datapath/ingress.ts';
+import type { Learning } from '../datapath/learning.ts';
 import { tapPorts } from '../host/tap.ts';
 import { underlayPort } from '../host/underlay.ts';
 import type { Learned, StateMail, Thread } from './datapath-mail.ts';
+
+/** A MAC's moves are told once in so long at most. */
+export const TICK_MS = 100;
 
 /** The way in of all networks. */
 export class WayIn {
   readonly #thread: Thread;
   readonly #onLearned: (mail: Learned) => void;
   #networks: ReadonlyMap<number, IngressNetwork> = new Map();
+  #learnings: readonly Learning[] = [];
   #coalescer: Coalescer | undefined;
   #joinsUdp = false;
-  #second = 0;
+  #ticked = 0;
   #sequence = 0;
   ingress: Ingress | undefined;
 
@@ -34,20 +39,26 @@ export class WayIn {
     };
     const built = ingressNetworks(mail.state, taps, coalescer, this.#networks, onLearned);
     this.#networks = built.networks;
+    this.#learnings = Array.from(built.networks.values(), ({ learning }) => learning);
     const underlay = underlayPort(mail.underlay, calls, base);
     const parts = { coalescer, underlay, counters };
     this.ingress = new Ingress(parts, built.networks, built.sources);
   }
 
+  /** Whether a tick is due soon, come what may. */
+  get owes(): boolean {
+    return this.#learnings.some((learning) => learning.owes);
+  }
+
+  /** @param now in milliseconds */
   tick(now: number): void {
-    const second = Math.floor(now / 1000);
-    if (second === this.#second) return;
-    this.#second = second;
-    for (const { learning } of this.#networks.values()) learning.tick();
+    if (now - this.#ticked < TICK_MS) return;
+    this.#ticked = now;
+    for (const learning of this.#learnings) learning.tick();
   }
 
   age(seconds: number): void {
-    for (const { learning } of this.#networks.values()) learning.age(seconds);
+    for (const learning of this.#learnings) learning.age(seconds);
   }
 
   /** The one that there is, unless the TAPs have changed in what they take. */

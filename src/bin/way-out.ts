@@ -12,8 +12,8 @@ export class WayOut {
   #networks: ReadonlyMap<number, EgressNetwork> = new Map();
   #egress: Egress | undefined;
   #sequence = 0;
-  /** peers of whom that was said, which is enough once in a while */
-  readonly #tooBigFor = new Set<number>();
+  /** said that packets were too big, which is enough once in a while */
+  #saidTooBig = false;
   /** those whose TAP can be read, in the order of the poll set */
   readable: EgressNetwork[] = [];
 
@@ -28,9 +28,9 @@ export class WayOut {
     const base = calls.addressOf(this.#segmenter.bytes);
     this.#networks = egressNetworks(mail.state, tapPorts(mail.taps, batch, base), this.#segmenter, this.#networks);
     this.#sequence = mail.sequence;
-    this.#tooBigFor.clear();
+    this.#saidTooBig = false;
     const underlay = underlayPort(mail.underlay, calls, base);
-    this.#egress = new Egress(this.#segmenter, underlay, counters, (peer) => this.#tooBig(peer));
+    this.#egress = new Egress(this.#segmenter, underlay, counters, () => this.#tooBig());
     this.readable = [...this.#networks.values()];
   }
 
@@ -47,16 +47,16 @@ export class WayOut {
   }
 
   age(): void {
-    this.#tooBigFor.clear();
+    this.#saidTooBig = false;
   }
 
   tick(now: number): void {
     for (const network of this.readable) network.storm.tick(now);
   }
 
-  #tooBig(peer: number): void {
-    if (this.#tooBigFor.has(peer)) return;
-    this.#tooBigFor.add(peer);
-    this.#thread.report({ kind: 'too_big', sequence: this.#sequence, peer });
+  #tooBig(): void {
+    if (this.#saidTooBig) return;
+    this.#saidTooBig = true;
+    this.#thread.report({ kind: 'too_big', sequence: this.#sequence });
   }
 }

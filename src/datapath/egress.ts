@@ -41,10 +41,10 @@ export class Egress {
   readonly #segmenter: Segmenter;
   readonly #underlay: Underlay;
   readonly #counters: Counters;
-  readonly #onTooBig: (peer: number) => void;
+  readonly #onTooBig: () => void;
 
-  /** @param onTooBig told of each message that is larger than the way to its peer */
-  constructor(segmenter: Segmenter, underlay: Underlay, counters: Counters, onTooBig: (peer: number) => void) {
+  /** @param onTooBig told of each message that is larger than the way of it */
+  constructor(segmenter: Segmenter, underlay: Underlay, counters: Counters, onTooBig: () => void) {
     this.#segmenter = segmenter;
     this.#underlay = underlay;
     this.#counters = counters;
@@ -161,7 +161,7 @@ export class Egress {
     // What is to be cut up into pieces that are too big is EINVAL before Linux 6.14.
     const reason = errno === ERRNO.EINVAL && packets > 1 ? 'too_big' : sendError(errno);
     this.#counters.add(COUNTER[reason], packets);
-    if (reason === 'too_big') this.#onTooBig(this.#segmenter.peerOf(message));
+    if (reason === 'too_big') this.#onTooBig();
   }
 
   #drop(reason: DropReason, at: number, length: number): void {

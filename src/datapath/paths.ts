@@ -8,10 +8,10 @@ const LEAST = 576;
 /** A way that passes less than its networks send: `mtu` is the longest IP packet that gets through inside. */
 export type NarrowPath = { readonly ip: string; readonly mtu: number };
 
-/** Which ways to other VTEPs' addresses are narrow. What the kernel knows of them is asked for, and asked for again. */
+/** Which ways to other VTEPs' addresses are narrow, as far as the kernel knows. */
 export class Paths {
   readonly #ask: (ip: string) => number | undefined;
-  readonly #narrow = new Map<string, number>();
+  #narrow: ReadonlyMap<string, number> = new Map();
 
   /** @param ask the largest IP packet of the underlay that gets to an address, or undefined where that is not known */
   constructor(ask: (ip: string) => number | undefined) {
@@ -26,20 +26,20 @@ export class Paths {
     return this.#narrow.get(ip);
   }
 
-  /** A packet was too big for the way to an address. Returns whether something new is known. @param mtu that is needed */
-  look(ip: string, mtu: number): boolean {
-    const before = this.mtuOf(ip);
-    const outer = this.#ask(ip);
-    const overhead = isIPv6(ip) ? OVERHEAD.six : OVERHEAD.four;
-    const inner = outer === undefined ? mtu : Math.max(LEAST, outer - overhead);
-    if (inner < mtu) this.#narrow.set(ip, inner);
-    else this.#narrow.delete(ip);
-    return this.mtuOf(ip) !== before;
+  /**
+   * Looks at the ways to all these addresses, since a link that becomes narrow is rarely that of one peer alone.
+   * @param mtu that is needed
+   * @returns whether anything is otherwise than before
+   */
+  look(mtu: number, ips: ReadonlySet<string>): boolean {
+    const before = this.#narrow;
+    const found = [...ips].map((ip) => [ip, this.#innerMtu(ip)] as const);
+    this.#narrow = new Map(found.flatMap(([ip, inner]) => (inner !== undefined && inner < mtu ? [[ip, inner]] : [])));
+    return this.#narrow.size !== before.size || this.list.some((path) => before.get(path.ip) !== path.mtu);
   }
 
-  /** Looks again at all narrow ways, and forgets those to others than these. Returns whether something changed. */
-  lookAgain(mtu: number, ips: ReadonlySet<string>): boolean {
-    const changes = this.list.map(({ ip }) => (ips.has(ip) ? this.look(ip, mtu) : this.#narrow.delete(ip)));
-    return changes.includes(true);
+  #innerMtu(ip: string): number | undefined {
+    const outer = this.#ask(ip);
+    return outer === undefined ? undefined : Math.max(LEAST, outer - (isIPv6(ip) ? OVERHEAD.six : OVERHEAD.four));
   }
 }

@@ -84,11 +84,6 @@ export class Segmenter {
     return this.#messages + index * this.#messageSize;
   }
 
-  /** Which peer the message goes to. */
-  peerOf(index: number): number {
-    return this.#calls.peerOf(index);
-  }
-
   /** Which socket of the pool the message leaves from. */
   socketOf(index: number): number {
     return this.#words[this.#sockets + index] ?? 0;
@@ -129,7 +124,6 @@ type Calls = {
   resetToRepeat(): void;
   isHalfEmpty(): number;
   messageCount(): number;
-  peerOf(index: number): number;
   seal(): void;
   encapsulate(at: number, length: number, vni: number, peer: number, mtu: number): number;
   repeat(peer: number): number;

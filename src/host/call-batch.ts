@@ -18,9 +18,17 @@ export interface CallBatch {
   close(): void;
 }
 
-/** The best that this kernel has. */
-export function openCallBatch(calls: MemoryCalls, size: number): CallBatch {
-  return Ring.open(size) ?? new SingleCalls(calls, size);
+/**
+ * The best that this kernel has for descriptors of one kind.
+ * @param descriptor such a one, which is read from: io_uring refuses not to wait where a driver does not know how to
+ */
+export function openCallBatch(calls: MemoryCalls, size: number, descriptor: number): CallBatch {
+  const ring = Ring.open(size);
+  if (ring === undefined) return new SingleCalls(calls, size);
+  ring.read(descriptor, 0, 0);
+  if (ring.run()[0] !== -ERRNO.EOPNOTSUPP) return ring;
+  ring.close();
+  return new SingleCalls(calls, size);
 }
 
 /** One system call after the other, on descriptors that do not block, where there is no io_uring. */

@@ -9,7 +9,9 @@ const TIMEOUT_MS = 5000;
 /** What the datapath process at `socket` says of itself, or undefined where none answers. */
 export async function readDatapath(socket: string): Promise<DatapathStatus | undefined> {
   const answer = await ask(socket, { ask: 'status' }).catch(() => undefined);
-  return answer?.ok === true ? (answer.value as DatapathStatus) : undefined;
+  if (answer?.ok !== true) return undefined;
+  // One of an older version says less, and goes on while linkspand is upgraded.
+  return { batching: null, paths: [], ...(answer.value as Partial<DatapathStatus>) } as DatapathStatus;
 }
 
 /**

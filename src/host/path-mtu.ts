@@ -15,8 +15,9 @@ const IPV6 = { level: 41, mtu: 24 } as const;
  */
 export function pathMtu(from: string, to: string): number | undefined {
   const six = isIPv6(to);
-  const descriptor = libc().socket(six ? LINUX.AF_INET6 : LINUX.AF_INET, LINUX.SOCK_DGRAM | LINUX.SOCK_CLOEXEC, 0);
+  let descriptor = -1;
   try {
+    descriptor = libc().socket(six ? LINUX.AF_INET6 : LINUX.AF_INET, LINUX.SOCK_DGRAM | LINUX.SOCK_CLOEXEC, 0);
     libc().bind(descriptor, sockaddr({ ip: from, port: 0 }));
     // Only a connected socket is asked about its way; UDP sends nothing for it.
     libc().connect(descriptor, sockaddr({ ip: to, port: DISCARD }));
@@ -26,6 +27,6 @@ export function pathMtu(from: string, to: string): number | undefined {
     if (error instanceof SystemCallError) return undefined;
     throw error;
   } finally {
-    libc().close(descriptor);
+    if (descriptor >= 0) libc().close(descriptor);
   }
 }

@@ -15,6 +15,8 @@ const URING = {
   ENTER_GETEVENTS: 1,
   RWF_NOWAIT: 8,
 } as const;
+const REFUSALS_MAX = 1000;
+const MAP_FAILED = 2 ** 64;
 const PROT_READ_WRITE = 3;
 const MAP_SHARED_POPULATE = 0x8001;
 
@@ -47,7 +49,7 @@ export class Ring implements CallBatch {
   #head = 0;
   #count = 0;
 
-  /** A ring for batches of `size`, a power of two; undefined where the kernel has none for us: older than 6.1, or forbidden. */
+  /** A ring for batches of `size`, a power of two; undefined where the kernel has none like it (before 6.1), or forbids it. */
   static open(size: number): Ring | undefined {
     const native = load();
     const params = Buffer.alloc(PARAMS.size);
@@ -90,10 +92,14 @@ export class Ring implements CallBatch {
 
   run(): Int32Array {
     this.#words[this.#submissionTail] = this.#tail;
-    for (let left = this.#count, unseen = this.#count; unseen > 0; unseen -= this.#reap()) {
+    let left = this.#count;
+    let refused = 0;
+    for (let unseen = left; unseen > 0; unseen -= this.#reap()) {
       const submitted = this.#native.enter(this.#descriptor, left, unseen, URING.ENTER_GETEVENTS);
       if (submitted >= 0) left -= submitted;
-      else if (submitted !== -ERRNO.EINTR && submitted !== -ERRNO.EAGAIN) throw new Error(`io_uring: ${-submitted}`);
+      // EAGAIN: no memory for it just now.
+      else if (submitted === -ERRNO.EAGAIN && refused < REFUSALS_MAX) refused += 1;
+      else if (submitted !== -ERRNO.EINTR) throw new Error(`io_uring_enter: error ${-submitted}`);
     }
     this.#count = 0;
     return this.#results;
@@ -165,8 +171,9 @@ function load(): Native {
     enter: (descriptor, submit, complete, flags) =>
       orError(enter(URING.ENTER, descriptor, submit, complete, flags, 0, 0)),
     map: (descriptor, length, offset) => {
-      const address = mmap(0, length, PROT_READ_WRITE, MAP_SHARED_POPULATE, descriptor, offset) as number;
-      return { address, buffer: koffi.view(BigInt(address), length) };
+      const address = mmap(0, length, PROT_READ_WRITE, MAP_SHARED_POPULATE, descriptor, offset) as number | bigint;
+      if (Number(address) === MAP_FAILED) throw new Error(`io_uring: mmap: error ${koffi.errno()}`);
+      return { address: Number(address), buffer: koffi.view(BigInt(address), length) };
     },
     unmap: ({ address, buffer }) => void munmap(address, buffer.byteLength),
     close: (descriptor) => void close(descriptor),

@@ -1,7 +1,8 @@
-import { ERRNO, type Tap } from '../datapath/ports.ts';
+import { ERRNO, type Tap, TAP_BATCH } from '../datapath/ports.ts';
 import { LinkspanError } from '../service/errors.ts';
-import type { CallBatch } from './call-batch.ts';
+import { type CallBatch, openCallBatch, SingleCalls } from './call-batch.ts';
 import { libc, LINUX, SystemCallError } from './libc.ts';
+import type { MemoryCalls } from './memory-calls.ts';
 
 /** linux/if_tun.h */
 const TUN = {
@@ -81,6 +82,27 @@ function tapPort(descriptor: number, batch: CallBatch, base: number): Tap {
     put: (iovecs, count) => batch.writev(descriptor, base + iovecs, count),
     flush: () => batch.run(),
   };
+}
+
+/** What a thread reads and writes its TAPs by. They know how not to wait since Linux 6.4. */
+export function openTapBatch(calls: MemoryCalls): CallBatch {
+  const unattached = openUnattached();
+  // Where there is no such thing, no TAP can be opened either, which is told where that is tried.
+  if (unattached === undefined) return new SingleCalls(calls, TAP_BATCH);
+  try {
+    return openCallBatch(calls, TAP_BATCH, unattached);
+  } finally {
+    libc().close(unattached);
+  }
+}
+
+function openUnattached(): number | undefined {
+  try {
+    return openControl('any TAP');
+  } catch (error) {
+    if (error instanceof LinkspanError) return undefined;
+    throw error;
+  }
 }
 
 /** The ports of several TAPs, given as descriptors by VNI. */

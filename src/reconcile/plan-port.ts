@@ -21,9 +21,9 @@ type PortPlan = {
 
 /**
  * Who has VXLAN's UDP port while workloads move from one engine to the other. Pure. Nobody is moved before it is known
- * that the port can follow. Once a workload is on a TAP, the port is the datapath's: who could not be moved is cut off
- * alone, and keeps its interface, rather than everybody else; see docs/decisions/0014. While none could be moved, all
- * go on as they were.
+ * that the port can follow. Once as many workloads are on TAPs as are stuck, the port is the datapath's: who could not
+ * be moved is cut off alone, and keeps its interface, rather than everybody else; see docs/decisions/0014. Until then,
+ * those who are stuck go on as they were.
  */
 export function planPort(intent: Intent, seen: Observation, remove: readonly Step[], move: readonly Move[]): PortPlan {
   const left = new Set(move.map(({ from }) => from));
@@ -31,7 +31,9 @@ export function planPort(intent: Intent, seen: Observation, remove: readonly Ste
   const standing = holders(seen).filter(({ name }) => !deletes(vacant, name));
   const willBeFree = standing.every(({ name }) => deletes(remove, name));
   const free = willBeFree && tapsStand(intent, seen) && seen.datapath !== undefined;
-  const yielding = free && someoneOnTap(intent, seen) ? standing : [];
+  const moved = countOnTaps(intent, seen);
+  const stuck = move.filter((step) => leavesPort(step, intent, seen)).length;
+  const yielding = free && moved > 0 && moved >= stuck ? standing : [];
   return {
     vacant,
     moves: free ? move : move.filter((step) => !leavesPort(step, intent, seen)),
@@ -60,10 +62,10 @@ function tapsStand(intent: Intent, seen: Observation): boolean {
   return intent.links.every((link) => link.kind.type !== 'tap' || names.has(link.name));
 }
 
-function someoneOnTap(intent: Intent, seen: Observation): boolean {
+function countOnTaps(intent: Intent, seen: Observation): number {
   const taps = new Set(seen.links.filter(({ name }) => isWantedTap(intent, name)).map(({ index }) => index));
   const inside = [...seen.sandboxes.values()].flatMap((sandbox) => sandbox?.links ?? []);
-  return inside.some((link) => link.ours && link.kind === 'macvlan' && taps.has(link.parent ?? -1));
+  return inside.filter((link) => link.ours && link.kind === 'macvlan' && taps.has(link.parent ?? -1)).length;
 }
 
 /** From a device that carries its frames to a TAP. */

@@ -1,8 +1,11 @@
-import { closeSync, constants } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import { closeSync, constants, mkdtempSync, openSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { load } from 'koffi';
 import { ERRNO } from '../../src/datapath/ports.ts';
-import { type CallBatch, SingleCalls } from '../../src/host/call-batch.ts';
+import { type CallBatch, openCallBatch, SingleCalls } from '../../src/host/call-batch.ts';
 import { memoryCalls } from '../../src/host/memory-calls.ts';
 import { Ring } from '../../src/host/ring.ts';
 
@@ -55,7 +58,7 @@ describe.each(KINDS)('a batch of calls, %s', (kind, open) => {
   beforeAll(() => {
     const opened = open();
     if (opened === undefined)
-      throw new Error('this kernel has no io_uring: it takes Linux 6.1, not forbidden by sysctl');
+      throw new Error('this kernel has no io_uring: it takes Linux 6.4, not forbidden by sysctl');
     batch = opened;
   });
   afterAll(() => batch.close());
@@ -97,6 +100,17 @@ describe.each(KINDS)('a batch of calls, %s', (kind, open) => {
       expect(readAll(batch, 4)).toEqual([SLOT, SLOT, SLOT, -ERRNO.EAGAIN]);
     }
   });
+});
+
+test('io_uring is used for descriptors that know how not to wait, and for no others', () => {
+  const folder = mkdtempSync(join(tmpdir(), 'linkspan-batch-'));
+  execFileSync('mkfifo', [join(folder, 'pipe')]);
+  const named = openSync(join(folder, 'pipe'), constants.O_RDWR | constants.O_NONBLOCK);
+  const batches = [readEnd, named].map((descriptor) => openCallBatch(calls, SIZE, descriptor));
+  expect(batches.map(({ kind }) => kind)).toEqual(['io_uring', 'none']);
+  for (const batch of batches) batch.close();
+  closeSync(named);
+  rmSync(folder, { recursive: true });
 });
 
 const EBADF = 9;

@@ -13,37 +13,30 @@ test('a way is narrow where less passes than is needed, and no longer when more 
     [FOUR, 1400],
     [SIX, 1400],
   ]);
+  const both = new Set([FOUR, SIX]);
   const paths = new Paths((ip) => outer.get(ip));
-  expect([paths.look(FOUR, 1450), paths.look(SIX, 1330)]).toEqual([true, false]);
-  expect(paths.look(FOUR, 1450)).toBe(false);
-  expect([paths.mtuOf(FOUR), paths.mtuOf(SIX)]).toEqual([1350, undefined]);
-  expect(paths.look(SIX, 1331)).toBe(true);
+  expect([paths.look(1331, both), paths.mtuOf(FOUR), paths.mtuOf(SIX)]).toEqual([true, undefined, 1330]);
+  expect([paths.look(1331, both), paths.look(1450, both), paths.look(1450, both)]).toEqual([false, true, false]);
   expect(paths.list).toEqual([
     { ip: FOUR, mtu: 1350 },
     { ip: SIX, mtu: 1330 },
   ]);
+  outer.set(FOUR, 1390);
+  expect([paths.look(1450, both), paths.mtuOf(FOUR)]).toEqual([true, 1340]);
   outer.set(FOUR, 1500);
   outer.delete(SIX);
-  expect([paths.lookAgain(1450, new Set([FOUR, SIX])), paths.list, paths.lookAgain(1450, new Set([]))]).toEqual([
-    true,
-    [],
-    false,
-  ]);
+  expect([paths.look(1450, both), paths.list, paths.look(1450, both)]).toEqual([true, [], false]);
 });
 
 test('no way is so narrow that TCP could not go on', () => {
   const paths = new Paths(() => 68);
-  expect([paths.look(FOUR, 1450), paths.mtuOf(FOUR)]).toEqual([true, 576]);
+  expect([paths.look(1450, new Set([FOUR])), paths.mtuOf(FOUR)]).toEqual([true, 576]);
 });
 
 test('a way to nobody of ours is forgotten', () => {
   const paths = new Paths(() => 1000);
-  paths.look(FOUR, 1450);
-  expect([paths.lookAgain(1450, new Set([FOUR])), paths.lookAgain(1450, new Set([SIX])), paths.list]).toEqual([
-    false,
-    true,
-    [],
-  ]);
+  paths.look(1450, new Set([FOUR]));
+  expect([paths.look(900, new Set([SIX])), paths.list]).toEqual([true, []]);
 });
 
 function synOf(mss: number): Frame {

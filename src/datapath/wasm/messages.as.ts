@@ -7,7 +7,8 @@ export const PEERS_MAX: u32 = 4096;
 /** sockaddr_in or sockaddr_in6, its length at +28, and at +30 the longest IP packet that its way passes, 0 if any */
 export const PEER_SIZE: u32 = 32;
 export const MESSAGES: u32 = PEERS + PEERS_MAX * PEER_SIZE;
-export const MESSAGES_MAX: u32 = 1024;
+/** more than the packets of one frame: where the kernel does not cut, each is a message */
+export const MESSAGES_MAX: u32 = 2056;
 /** struct mmsghdr */
 export const MESSAGE_SIZE: u32 = 64;
 const CONTROLS: u32 = MESSAGES + MESSAGES_MAX * MESSAGE_SIZE;
@@ -159,11 +160,6 @@ function writeName(message: u32, peer: u32): void {
   const name = PEERS + peer * PEER_SIZE;
   store<u64>(message, base + name);
   store<u32>(message + 8, load<u16>(name + 28));
-}
-
-/** Whom a message goes to. */
-export function peerOf(index: u32): u32 {
-  return (<u32>(load<u64>(MESSAGES + index * MESSAGE_SIZE) - base) - PEERS) / PEER_SIZE;
 }
 
 /** The longest IP packet of the network that gets to a peer. */

@@ -28,7 +28,6 @@ export {
   messageCount,
   MESSAGES,
   PEER_SIZE,
-  peerOf,
   PEERS,
   PEERS_MAX,
   repeat,

@@ -50,8 +50,8 @@ export class Site {
   readonly counters = { out: new Counters(), in: new Counters() };
   readonly underlay: { readonly out: MemoryUnderlay; readonly in: MemoryUnderlay };
   readonly taps = new Map<number, { readonly out: MemoryTap; readonly in: MemoryTap }>();
-  /** numbers of the peers that messages were too big for */
-  readonly tooBigFor: number[] = [];
+  /** how often a message was too big for its way */
+  tooBig = 0;
   /** the MTU of narrow ways, by address */
   readonly paths = new Map<string, number>();
   readonly #book = new AddressBook();
@@ -90,7 +90,7 @@ export class Site {
     const tap = this.#tap(number).out;
     tap.waiting.push(...frames);
     const network = this.out(number);
-    const onTooBig = (number_: number): void => void this.tooBigFor.push(number_);
+    const onTooBig = (): void => void (this.tooBig += 1);
     const egress = new Egress(this.segmenter, this.underlay.out, this.counters.out, onTooBig);
     while (tap.waiting.length > 0) egress.carry(network);
   }
