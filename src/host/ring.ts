@@ -1,11 +1,9 @@
-import { createRequire } from 'node:module';
-import type { CallBatch } from './call-batch.ts';
 import { ERRNO } from '../datapath/ports.ts';
+import type { CallBatch } from './call-batch.ts';
+import { type Mapped, type RingCalls, ringCalls } from './ring-calls.ts';
 
-/** linux/io_uring.h, linux/fs.h, asm-generic/unistd.h; system calls from 424 on have one number everywhere */
+/** linux/io_uring.h, linux/fs.h */
 const URING = {
-  SETUP: 425,
-  ENTER: 426,
   SETUP_SINGLE_ISSUER: 1 << 12,
   SETUP_DEFER_TASKRUN: 1 << 13,
   OFF_RING: 0,
@@ -15,10 +13,8 @@ const URING = {
   ENTER_GETEVENTS: 1,
   RWF_NOWAIT: 8,
 } as const;
+/** After so many refusals for want of memory in a row, the process had better start anew. */
 const REFUSALS_MAX = 1000;
-const MAP_FAILED = 2 ** 64;
-const PROT_READ_WRITE = 3;
-const MAP_SHARED_POPULATE = 0x8001;
 
 /** struct io_uring_params: flags at 8, then the offsets of both rings */
 const PARAMS = { size: 120, flags: 8, submission: 40, completion: 80 } as const;
@@ -34,7 +30,7 @@ const CQE = { words: 4, userData: 0, result: 2 } as const;
 export class Ring implements CallBatch {
   readonly kind = 'io_uring';
   readonly size: number;
-  readonly #native: Native;
+  readonly #calls: RingCalls;
   readonly #descriptor: number;
   readonly #mapped: readonly Mapped[];
   readonly #entries: Int32Array;
@@ -51,24 +47,24 @@ export class Ring implements CallBatch {
 
   /** A ring for batches of `size`, a power of two; undefined where the kernel has none like it (before 6.1), or forbids it. */
   static open(size: number): Ring | undefined {
-    const native = load();
+    const calls = ringCalls();
     const params = Buffer.alloc(PARAMS.size);
     params.writeUInt32LE(URING.SETUP_SINGLE_ISSUER | URING.SETUP_DEFER_TASKRUN, PARAMS.flags);
-    const descriptor = native.setup(size, params);
-    return descriptor < 0 ? undefined : new Ring(size, native, descriptor, params);
+    const descriptor = calls.setup(size, params);
+    return descriptor < 0 ? undefined : new Ring(size, calls, descriptor, params);
   }
 
-  private constructor(size: number, native: Native, descriptor: number, params: Buffer) {
+  private constructor(size: number, calls: RingCalls, descriptor: number, params: Buffer) {
     this.size = size;
-    this.#native = native;
+    this.#calls = calls;
     this.#descriptor = descriptor;
     const submission = (field: number): number => params.readUInt32LE(PARAMS.submission + field * 4);
     const completion = (field: number): number => params.readUInt32LE(PARAMS.completion + field * 4);
     const completions = params.readUInt32LE(4);
     // Both rings lie in one mapping (IORING_FEAT_SINGLE_MMAP, Linux 5.4).
     const ringBytes = Math.max(submission(6) + size * 4, completion(5) + completions * CQE.words * 4);
-    const ring = native.map(descriptor, ringBytes, URING.OFF_RING);
-    const entries = native.map(descriptor, size * SQE.words * 4, URING.OFF_SQES);
+    const ring = calls.map(descriptor, ringBytes, URING.OFF_RING);
+    const entries = calls.map(descriptor, size * SQE.words * 4, URING.OFF_SQES);
     this.#mapped = [ring, entries];
     this.#words = new Int32Array(ring.buffer);
     this.#entries = new Int32Array(entries.buffer);
@@ -95,7 +91,7 @@ export class Ring implements CallBatch {
     let left = this.#count;
     let refused = 0;
     for (let unseen = left; unseen > 0; unseen -= this.#reap()) {
-      const submitted = this.#native.enter(this.#descriptor, left, unseen, URING.ENTER_GETEVENTS);
+      const submitted = this.#calls.enter(this.#descriptor, left, unseen, URING.ENTER_GETEVENTS);
       if (submitted >= 0) left -= submitted;
       // EAGAIN: no memory for it just now.
       else if (submitted === -ERRNO.EAGAIN && refused < REFUSALS_MAX) refused += 1;
@@ -106,8 +102,8 @@ export class Ring implements CallBatch {
   }
 
   close(): void {
-    this.#native.close(this.#descriptor);
-    for (const mapped of this.#mapped) this.#native.unmap(mapped);
+    this.#calls.close(this.#descriptor);
+    for (const mapped of this.#mapped) this.#calls.unmap(mapped);
   }
 
   #prepare(opcode: number, descriptor: number, address: number, length: number): void {
@@ -139,43 +135,4 @@ export class Ring implements CallBatch {
     this.#words[this.#completionHead] = tail;
     return count;
   }
-}
-
-type Mapped = { readonly address: number; readonly buffer: ArrayBuffer };
-
-type Native = {
-  /** A descriptor, or the error, negated. */
-  setup(entries: number, params: Buffer): number;
-  /** The number of calls submitted, or the error, negated. */
-  enter(descriptor: number, submit: number, complete: number, flags: number): number;
-  map(descriptor: number, length: number, offset: number): Mapped;
-  unmap(mapped: Mapped): void;
-  close(descriptor: number): void;
-};
-
-function load(): Native {
-  const koffi = createRequire(import.meta.url)('koffi') as typeof import('koffi');
-  const library = koffi.load('libc.so.6');
-  const setup = library.func('long syscall(long number, unsigned int entries, _Inout_ uint8_t *params)');
-  const enter = library.func(
-    'long syscall(long number, int fd, unsigned int submit, unsigned int complete, unsigned int flags, uintptr_t mask, size_t size)',
-  ) as (...args: readonly number[]) => number;
-  const mmap = library.func(
-    'uintptr_t mmap(uintptr_t at, size_t length, int protection, int flags, int fd, long offset)',
-  );
-  const munmap = library.func('int munmap(uintptr_t at, size_t length)');
-  const close = library.func('int close(int fd)');
-  const orError = (result: number): number => (result < 0 ? -koffi.errno() : result);
-  return {
-    setup: (entries, params) => orError(setup(URING.SETUP, entries, params) as number),
-    enter: (descriptor, submit, complete, flags) =>
-      orError(enter(URING.ENTER, descriptor, submit, complete, flags, 0, 0)),
-    map: (descriptor, length, offset) => {
-      const address = mmap(0, length, PROT_READ_WRITE, MAP_SHARED_POPULATE, descriptor, offset) as number | bigint;
-      if (Number(address) === MAP_FAILED) throw new Error(`io_uring: mmap: error ${koffi.errno()}`);
-      return { address: Number(address), buffer: koffi.view(BigInt(address), length) };
-    },
-    unmap: ({ address, buffer }) => void munmap(address, buffer.byteLength),
-    close: (descriptor) => void close(descriptor),
-  };
 }

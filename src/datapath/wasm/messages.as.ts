@@ -1,5 +1,6 @@
 // What sendmmsg(2) takes. A message's packets lie one behind the other, so that one iovec names them all: with one for
 // each header and each payload, pointing into the TAP's frames, the kernel took a tenth longer for each byte of TCP.
+import { addressOf, IOVEC_SIZE, locate, writeIovec } from './iovec.as';
 
 // ---- the memory's map; TypeScript reads these as exported globals
 export const PEERS: u32 = 0x1000;
@@ -14,7 +15,6 @@ export const MESSAGE_SIZE: u32 = 64;
 const CONTROLS: u32 = MESSAGES + MESSAGES_MAX * MESSAGE_SIZE;
 const CONTROL_SIZE: u32 = 32;
 const IOVECS: u32 = CONTROLS + MESSAGES_MAX * CONTROL_SIZE;
-const IOVEC_SIZE: u32 = 16;
 /** by message: which socket of the pool */
 export const SOCKETS: u32 = IOVECS + MESSAGES_MAX * IOVEC_SIZE;
 /** by message: how many packets it holds, each a frame of the network */
@@ -30,7 +30,6 @@ const PAYLOAD_MAX: u32 = 65507;
 const SOL_UDP: i32 = 17;
 const UDP_SEGMENT: i32 = 103;
 
-let base: u64 = 0;
 /** packets in a message at most */
 let segmentsMax: u32 = SEGMENTS_MAX;
 let socketMask: u32 = 0;
@@ -54,7 +53,7 @@ let countOfFrame: u32 = 0;
  * @param sockets in the pool, a power of two
  */
 export function prepare(address: u64, sockets: u32): void {
-  base = address;
+  locate(address);
   socketMask = sockets - 1;
   reset();
 }
@@ -116,7 +115,7 @@ export function addPacket(peer: u32, flow: u32, bytes: u32): void {
   openBytes += bytes;
   next += bytes;
   const index = messages - 1;
-  store<u64>(IOVECS + index * IOVEC_SIZE + 8, openBytes);
+  writeIovec(IOVECS + index * IOVEC_SIZE, next - openBytes, openBytes);
   store<u32>(COUNTS + index * 4, openPackets);
   if (openPackets == 2) addControl(index);
   if (bytes < openSize) open = false;
@@ -128,12 +127,11 @@ function openMessage(peer: u32, socket: u32, size: u32): void {
   const message = MESSAGES + messages * MESSAGE_SIZE;
   const iovec = IOVECS + messages * IOVEC_SIZE;
   writeName(message, peer);
-  store<u64>(message + 16, base + iovec);
+  store<u64>(message + 16, addressOf(iovec));
   store<u64>(message + 24, 1);
   store<u64>(message + 32, 0);
   store<u64>(message + 40, 0);
   store<u32>(message + 48, 0);
-  store<u64>(iovec, base + next);
   store<u32>(SOCKETS + messages * 4, socket);
   messages++;
   open = true;
@@ -152,13 +150,13 @@ function addControl(index: u32): void {
   store<i32>(control + 8, SOL_UDP);
   store<i32>(control + 12, UDP_SEGMENT);
   store<u16>(control + 16, <u16>openSize);
-  store<u64>(message + 32, base + control);
+  store<u64>(message + 32, addressOf(control));
   store<u64>(message + 40, 24);
 }
 
 function writeName(message: u32, peer: u32): void {
   const name = PEERS + peer * PEER_SIZE;
-  store<u64>(message, base + name);
+  store<u64>(message, addressOf(name));
   store<u32>(message + 8, load<u16>(name + 28));
 }
 
@@ -190,8 +188,8 @@ function copyMessage(from: u32, to: u32, peer: u32): void {
   memory.copy(message, MESSAGES + from * MESSAGE_SIZE, MESSAGE_SIZE);
   memory.copy(control, CONTROLS + from * CONTROL_SIZE, CONTROL_SIZE);
   memory.copy(iovec, IOVECS + from * IOVEC_SIZE, IOVEC_SIZE);
-  store<u64>(message + 16, base + iovec);
-  if (load<u64>(message + 32) != 0) store<u64>(message + 32, base + control);
+  store<u64>(message + 16, addressOf(iovec));
+  if (load<u64>(message + 32) != 0) store<u64>(message + 32, addressOf(control));
   writeName(message, peer);
   store<u32>(SOCKETS + to * 4, load<u32>(SOCKETS + from * 4));
   store<u32>(COUNTS + to * 4, load<u32>(COUNTS + from * 4));
