@@ -15,15 +15,15 @@ export function buildState(resolved: Resolved): DesiredState {
   };
 }
 
-type Common = Pick<Network, 'name' | 'subnets' | 'range' | 'gateway' | 'mtu'>;
+type Common = Pick<Network, 'name' | 'subnets' | 'range' | 'gateways' | 'mtu'>;
 
 function buildNetwork(network: ResolvedNetwork, resolved: Resolved): Network[] {
   const { raw } = network;
   const common: Common = {
     name: network.name,
     subnets: network.subnets.map(({ value }) => value),
+    gateways: network.gateways.map(({ value }) => value),
     ...(network.range && { range: network.range.value }),
-    ...(network.gateway && { gateway: network.gateway.value }),
     ...(raw.mtu !== undefined && { mtu: raw.mtu }),
   };
   if (raw.driver === 'bridge') return [{ ...common, driver: 'bridge' }];

@@ -24,7 +24,7 @@ export type ResolvedNetwork = {
   readonly raw: RawNetwork;
   readonly subnets: readonly Located<IpPrefix>[];
   readonly range?: Located<IpPrefix>;
-  readonly gateway?: Located<string>;
+  readonly gateways: readonly Located<string>[];
   /** two networks with the same segment are one layer-2 segment: the same uplink and VLAN */
   readonly segment: string;
 };
@@ -69,8 +69,13 @@ class Reader {
     const subnet = this.#read(`${path}/subnet`, raw.subnet, readSubnet, SUBNET);
     const subnet6 = this.#read(`${path}/subnet6`, raw.subnet6, readSubnet, SUBNET);
     const range = this.#read(`${path}/range`, raw.range, readPrefix, 'a prefix such as 10.110.0.128/25');
-    const given = this.#read(`${path}/gateway`, raw.gateway, parseIp, 'an address such as 10.110.0.1');
-    const gateway = given ?? (raw.driver === 'bridge' && subnet ? firstHost(subnet) : undefined);
+    const gateway = this.#read(`${path}/gateway`, raw.gateway, parseIp, 'an address such as 10.110.0.1');
+    const gateway6 = this.#read(`${path}/gateway6`, raw.gateway6, parseIp6, 'an address such as fd00:110::1');
+    if (gateway && gateway6 && familyOf(gateway.value) === 6) {
+      this.#refuse(gateway.path, 'must be IPv4 where gateway6 is given as well');
+    }
+    const subnets = [subnet, subnet6].filter((item) => item !== undefined);
+    const given = [gateway, gateway6].filter((item) => item !== undefined);
     if (subnet?.value.family === 6 && subnet6) this.#refuse(subnet.path, 'must be IPv4 where subnet6 is given as well');
     if (raw.driver === 'overlay') this.#overlay(path, raw.peers ?? [], raw.bum);
     return {
@@ -78,9 +83,9 @@ class Reader {
       path,
       raw,
       segment: segmentOf(name, raw),
-      subnets: [subnet, subnet6].filter((item) => item !== undefined),
+      subnets,
+      gateways: raw.driver === 'bridge' ? routersOf(subnets, given) : given,
       ...(range && { range }),
-      ...(gateway && { gateway }),
     };
   }
 
@@ -174,6 +179,11 @@ function readMulticast(text: string): string | undefined {
   return address !== undefined && isMulticast(address) ? address : undefined;
 }
 
+function parseIp6(text: string): string | undefined {
+  const address = parseIp(text);
+  return address?.includes(':') ? address : undefined;
+}
+
 function isMulticast(address: string): boolean {
   return MULTICAST.some((prefix) => contains(prefix, address));
 }
@@ -201,6 +211,14 @@ export function subnetFor(network: ResolvedNetwork, address: string): IpPrefix |
 }
 
 /** The bridge driver's router is the gateway itself: where none is named, the first address that a host may hold. */
+function routersOf(
+  subnets: readonly Located<IpPrefix>[],
+  given: readonly Located<string>[],
+): readonly Located<string>[] {
+  const named = new Set(given.map(({ value }) => familyOf(value)));
+  return [...given, ...subnets.filter(({ value }) => !named.has(value.family)).map((subnet) => firstHost(subnet))];
+}
+
 function firstHost(subnet: Located<IpPrefix>): Located<string> {
   const { first } = rangeOf(subnet.value);
   const { address, family } = subnet.value;

@@ -58,7 +58,7 @@ export function effective(
 function isHeld(lease: Lease, endpoints: readonly Endpoint[], network: Network | undefined): boolean {
   const { address } = lease;
   const given = endpoints.some((e) => e.network === lease.network && e.addresses.some((a) => a.address === address));
-  if (given || network?.gateway === address) return false;
+  if (given || network?.gateways.includes(address)) return false;
   const picks = endpoints.some(
     (endpoint) =>
       endpoint.workload === lease.workload && endpoint.network === lease.network && endpoint.addresses.length === 0,
@@ -76,9 +76,7 @@ function takenByNetwork(
   leases: readonly Lease[],
   remote: ReadonlyMap<string, ReadonlySet<string>>,
 ): Map<string, Set<string>> {
-  const taken = new Map(
-    [...networks].map(([name, network]) => [name, new Set(network.gateway ? [network.gateway] : [])]),
-  );
+  const taken = new Map([...networks].map(([name, network]) => [name, new Set(network.gateways)]));
   for (const [name, addresses] of remote) for (const address of addresses) taken.get(name)?.add(address);
   for (const lease of leases) taken.get(lease.network)?.add(lease.address);
   for (const endpoint of endpoints) {

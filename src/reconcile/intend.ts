@@ -5,7 +5,7 @@ import { endpointAlias, linkName } from '../drivers/naming.ts';
 import { specify } from '../drivers/registry.ts';
 import type { FdbRow } from '../host/fdb.ts';
 import type { HostRoute } from '../host/routes.ts';
-import { familyOf } from '../model/ip.ts';
+import { contains, familyOf } from '../model/ip.ts';
 import { parseMac } from '../model/mac.ts';
 import type { DesiredState, Endpoint, Network } from '../model/network.ts';
 import type { Remote, RemotesByVni } from '../model/peer.ts';
@@ -94,13 +94,17 @@ function nameTaken(network: Network, { links }: NetworkSpec, host: HostView): Pr
   return waitingFor(network, message, 'name_taken');
 }
 
+/** The first router of each family that the workload can reach: the kernel takes no default route by another. */
+function routersFor(endpoint: Endpoint, gateways: readonly string[]): readonly string[] {
+  const own = gateways.filter((router) => endpoint.addresses.some((address) => contains(address, router)));
+  return ([4, 6] as const).flatMap((family) => own.find((router) => familyOf(router) === family) ?? []);
+}
+
 function endpointSpec(endpoint: Endpoint, network: NetworkSpec, host: HostView): EndpointSpec {
   const key = `${endpoint.workload}/${endpoint.network}`;
   const { attachment } = network;
   const passthru = attachment.type === 'macvlan' && attachment.mode === 'passthru';
   const parent = passthru ? host.links.find((link) => link.name === attachment.parent) : undefined;
-  // The kernel takes no default route by a router of a family in which the interface has no address.
-  const families = new Set(endpoint.addresses.map((address) => address.family));
   return {
     endpoint,
     object: `endpoint/${key}`,
@@ -110,7 +114,7 @@ function endpointSpec(endpoint: Endpoint, network: NetworkSpec, host: HostView):
     mac: passthru ? undefined : endpoint.mac,
     seenMac: parseMac(parent?.mac ?? '') ?? endpoint.mac,
     mtu: network.mtu,
-    gateways: network.gateways.filter((router) => families.has(familyOf(router))),
+    gateways: routersFor(endpoint, network.gateways),
     temporary: linkName('lst', key),
     hostEnd: linkName('lsp', key),
   };
