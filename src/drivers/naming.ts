@@ -18,6 +18,11 @@ export function networkAlias(gateway: string, network: string, role: string): st
   return `${aliasPrefix(gateway)}network/${network}/${role}`;
 }
 
+/** The name of an endpoint's link in the host, until it is moved into its sandbox. */
+export function temporaryName({ workload, network }: { readonly workload: string; readonly network: string }): string {
+  return linkName('lst', `${workload}/${network}`);
+}
+
 export function endpointAlias(gateway: string, workload: string, network: string): string {
   return `${aliasPrefix(gateway)}endpoint/${workload}/${network}`;
 }

@@ -1,4 +1,5 @@
 import { namedSandboxes } from '../host/sandbox.ts';
+import { NO_WISHES } from '../model/docker.ts';
 import { NOTHING_DESIRED } from '../model/network.ts';
 import { messageOf } from '../service/errors.ts';
 import type { EndpointStore } from '../attach/attach.ts';
@@ -25,6 +26,7 @@ export async function cleanUp(
       document: NOTHING_DESIRED,
       lost: false,
       attachments: [],
+      docker: NO_WISHES,
       leases: NO_LEASES,
       remotes: new Map(),
       otherSandboxes: [...sandboxes, ...(await namedSandboxes())],
