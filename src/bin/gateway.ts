@@ -89,7 +89,7 @@ export class Gateway {
       wanted: () => this.#view?.desired.networks.some((network) => network.driver === 'overlay') ?? false,
       onChange: () => this.#loop.wake('host'),
     });
-    this.#docker = new DockerPlugin(this.#dockerContext(), this.#store.docker.addresses);
+    this.#docker = new DockerPlugin(bootstrap.docker, this.#dockerContext(), this.#store.docker.addresses);
   }
 
   /** Returns when the gateway stands as its stored document says and answers on its sockets; the broker may come later. */
@@ -118,7 +118,7 @@ export class Gateway {
         ]),
       ),
     );
-    await this.#docker.start(this.#bootstrap.docker.pluginSocket);
+    await this.#docker.start();
     this.#stops.push(() => this.#docker.stop());
     const watcher = watchHost(
       () => this.#loop.wake('host'),
@@ -243,6 +243,7 @@ export class Gateway {
       remoteAddresses: (network) => remoteAddresses(network, this.#remotes()),
       settled: () => this.#loop.settled(),
       wake: () => this.#loop.wake('peers'),
+      glance: () => this.#loop.wake('host'),
       log: (message) => this.#log.warn(message),
     };
   }
@@ -258,8 +259,9 @@ export class Gateway {
       underlay: this.#bootstrap.underlay,
       datapath: this.#bootstrap.datapath,
       document: this.#documents.desired,
+      endpoints: this.#docker.placed(this.#documents.desired.endpoints),
       lost: this.#documents.lost,
-      attachments: this.#store.attachments.list(),
+      attachments: this.#docker.placed(this.#store.attachments.list()),
       docker: wishesOf(this.#store.docker),
       leases: this.#store.leases,
       remotes: this.#remotes(),

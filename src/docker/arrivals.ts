@@ -7,8 +7,9 @@ import { specOf } from './endpoints.ts';
 
 /** Docker tells nobody when it has taken a link: a question to the kernel costs microseconds. */
 const POLL_MS = 10;
-/** A dockerd that has not taken the link by then is dead; one that comes back asks to join anew. */
-const GIVEN_UP_MS = 60_000;
+/** One that has not come by then waits for something slow, an image's store say. */
+const SOON_MS = 5000;
+const LATE_POLL_MS = 250;
 
 /** Waits for each link that was handed to Docker to appear in its sandbox, completes it there and remembers its name. */
 export class Arrivals {
@@ -42,13 +43,14 @@ export class Arrivals {
     const network = joined && networks.get(joined.network);
     if (joined === undefined || network === undefined) return;
     const spec = await specOf(this.#context, joined, network);
-    for (let waited = 0; waited < GIVEN_UP_MS; waited += POLL_MS) {
-      await sleep(POLL_MS, undefined, { signal: this.#stop.signal, ref: false });
+    for (let waited = 0; ; waited += POLL_MS) {
+      await sleep(waited < SOON_MS ? POLL_MS : LATE_POLL_MS, undefined, { signal: this.#stop.signal, ref: false });
       if (endpoints.get(id)?.sandbox !== joined.sandbox) return;
       if (hasInterface(spec.temporary)) continue;
       const name = await nameInSandbox(spec);
       if (name === undefined) continue;
-      endpoints.put({ ...joined, interface: name });
+      // The engine may have told the container's names meanwhile.
+      endpoints.put({ ...(endpoints.get(id) ?? joined), interface: name });
       await complete(spec, name, joined.foreign);
       this.#context.wake();
       return;

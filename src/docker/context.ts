@@ -18,6 +18,8 @@ export type DockerContext = {
   readonly settled: () => Promise<void>;
   /** something was written that the next cycle is to see */
   readonly wake: () => void;
+  /** containers came or went, which may be nothing to us: the host is looked at, once a second at most */
+  readonly glance: () => void;
   readonly log: (message: string) => void;
 };
 

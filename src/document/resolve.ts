@@ -89,7 +89,7 @@ class Reader {
     };
   }
 
-  /** `index` is the network's place among the workload's networks. */
+  /** `index` is the network's place among the workload's networks. In a container the names eth0, eth1, … are Docker's. */
   endpoint(
     place: Pick<ResolvedEndpoint, 'workload' | 'network' | 'sandbox'>,
     raw: RawEndpoint,
@@ -104,7 +104,8 @@ class Reader {
       this.#refuse(first.path, 'must be IPv4 where address6 is given as well');
     }
     const addresses = [first, second].filter((item) => item !== undefined);
-    return { ...place, path, raw, interface: raw.interface ?? `eth${index}`, addresses, ...(mac && { mac }) };
+    const name = raw.interface ?? `${place.sandbox.container === undefined ? 'eth' : 'net'}${index}`;
+    return { ...place, path, raw, interface: name, addresses, ...(mac && { mac }) };
   }
 
   #overlay(

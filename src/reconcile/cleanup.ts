@@ -24,6 +24,7 @@ export async function cleanUp(
       underlay: { address: '', port: 0 },
       datapath: { engine: 'auto', socket: datapathSocket },
       document: NOTHING_DESIRED,
+      endpoints: [],
       lost: false,
       attachments: [],
       docker: NO_WISHES,

@@ -18,6 +18,8 @@ export type CycleInput = {
   /** engine of networks that say auto, and the socket of linkspan-datapath (empty: there is none) */
   readonly datapath: { readonly engine: OverlayNetwork['engine']; readonly socket: string };
   readonly document: DesiredState;
+  /** the document's endpoints, those of containers with the sandbox that is theirs now */
+  readonly endpoints: readonly Endpoint[];
   /** the document is empty only because it was lost: what runs is kept until the next one comes */
   readonly lost: boolean;
   readonly attachments: readonly Endpoint[];
@@ -64,7 +66,7 @@ const LOST: readonly [string, Problem] = [
 export async function look(input: CycleInput, memory: FirewallMemory): Promise<CycleView> {
   const { leases, gateway } = input;
   const { docker } = input;
-  const document = { ...input.document, networks: [...input.document.networks, ...docker.networks] };
+  const document = { networks: [...input.document.networks, ...docker.networks], endpoints: input.endpoints };
   const attachments = [...input.attachments, ...docker.endpoints];
   const taken = new Map(document.networks.map((network) => [network.name, remoteAddresses(network, input.remotes)]));
   const wanted = effective(document, attachments, leases.list(), taken, gateway);
