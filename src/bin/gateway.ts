@@ -262,7 +262,7 @@ export class Gateway {
       endpoints: this.#docker.placed(this.#documents.desired.endpoints),
       lost: this.#documents.lost,
       attachments: this.#docker.placed(this.#store.attachments.list()),
-      docker: wishesOf(this.#store.docker),
+      docker: () => wishesOf(this.#store.docker),
       leases: this.#store.leases,
       remotes: this.#remotes(),
       otherSandboxes: this.#store.endpoints.list().map((row) => row.sandbox),

@@ -1,4 +1,4 @@
-import { existsSync } from 'node:fs';
+import { isNamespace } from '../host/sandbox.ts';
 import type { DockerEndpoint } from '../model/docker.ts';
 import type { Container } from './container.ts';
 import type { DockerContext } from './context.ts';
@@ -36,7 +36,7 @@ export class Collector {
   #isDead({ id, sandbox, interface: name }: DockerEndpoint, now: number): boolean {
     const since = this.#missed.get(id) ?? now;
     this.#missed.set(id, since);
-    return now - since >= MISSED_MS || (sandbox !== undefined && name !== undefined && !existsSync(sandbox));
+    return now - since >= MISSED_MS || (sandbox !== undefined && name !== undefined && !isNamespace(sandbox));
   }
 }
 

@@ -1,6 +1,6 @@
 import { handOver, takeBack } from '../attach/hand-over.ts';
 import type { EndpointSpec } from '../drivers/driver.ts';
-import { endpointAlias, temporaryName } from '../drivers/naming.ts';
+import { endpointAlias, linkNames } from '../drivers/naming.ts';
 import type { DockerEndpoint, DockerNetwork } from '../model/docker.ts';
 import { deriveMac } from '../model/mac.ts';
 import type { Network, PublishedPort } from '../model/network.ts';
@@ -175,7 +175,7 @@ export async function deleteEndpoint(context: DockerContext, endpoint: string): 
   if (network !== undefined && record.sandbox !== undefined) {
     const place = { workload: workloadName(record.id), network: networkName(network) };
     const alias = endpointAlias(context.gateway, place.workload, place.network);
-    await takeBack(record.sandbox, alias, temporaryName(place));
+    await takeBack(record.sandbox, alias, linkNames(place).temporary);
   }
   context.records.endpoints.remove(endpoint);
   context.wake();

@@ -27,7 +27,7 @@ export async function cleanUp(
       endpoints: [],
       lost: false,
       attachments: [],
-      docker: NO_WISHES,
+      docker: () => NO_WISHES,
       leases: NO_LEASES,
       remotes: new Map(),
       otherSandboxes: [...sandboxes, ...(await namedSandboxes())],

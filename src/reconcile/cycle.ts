@@ -1,5 +1,5 @@
 import type { DockerWishes } from '../model/docker.ts';
-import { type Endpoint, type Network, sandboxPath } from '../model/network.ts';
+import { type Endpoint, endpointKey, type Network, sandboxPath } from '../model/network.ts';
 import type { DesiredState, OverlayNetwork } from '../model/network.ts';
 import type { RemotesByVni } from '../model/peer.ts';
 import type { Problem } from '../model/problem.ts';
@@ -23,8 +23,8 @@ export type CycleInput = {
   /** the document is empty only because it was lost: what runs is kept until the next one comes */
   readonly lost: boolean;
   readonly attachments: readonly Endpoint[];
-  /** networks and endpoints that Docker's calls made, beside the document's */
-  readonly docker: DockerWishes;
+  /** networks and endpoints that Docker's calls made, beside the document's; they are made while a cycle runs, too */
+  readonly docker: () => DockerWishes;
   readonly leases: LeaseStore;
   readonly remotes: RemotesByVni;
   /** namespaces that may hold interfaces of ours beside the desired ones */
@@ -65,7 +65,7 @@ const LOST: readonly [string, Problem] = [
 /** Observes, works out what shall stand, and plans. Touches nothing but the leases of addresses picked now. */
 export async function look(input: CycleInput, memory: FirewallMemory): Promise<CycleView> {
   const { leases, gateway } = input;
-  const { docker } = input;
+  const docker = input.docker();
   const document = { networks: [...input.document.networks, ...docker.networks], endpoints: input.endpoints };
   const attachments = [...input.attachments, ...docker.endpoints];
   const taken = new Map(document.networks.map((network) => [network.name, remoteAddresses(network, input.remotes)]));
@@ -81,12 +81,21 @@ export async function look(input: CycleInput, memory: FirewallMemory): Promise<C
     overlays: wanted.desired.networks.some((network) => network.driver === 'overlay'),
   });
   const facts = factsOf(input, seen);
-  const intent = intend(wanted.desired, input.remotes, facts, seen.forwarding.host, docker.handed);
+  const intent = intend(wanted.desired, input.remotes, facts, seen.forwarding.host, onTheirWay(docker, input.docker()));
   const planned = plan(intent, seen, gateway, memory);
   const silent = datapathProblems(intent, seen, input.datapath.socket);
   const problems = new Map([...wanted.problems, ...planned.waiting, ...silent, ...(input.lost ? [LOST] : [])]);
   const steps = input.lost ? [] : planned.steps;
   return { document: input.document, complete: false, desired: wanted.desired, intent, seen, steps, problems };
+}
+
+/**
+ * Endpoints whose links are not this cycle's to touch. Docker's calls write first and make the link then, so whatever
+ * the look at the kernel has found is written by now, though it may not have been when the cycle began.
+ */
+function onTheirWay(before: DockerWishes, now: DockerWishes): readonly Endpoint[] {
+  const known = new Set(before.endpoints.map((endpoint) => endpointKey(endpoint)));
+  return [...before.handed, ...now.handed, ...now.endpoints.filter((endpoint) => !known.has(endpointKey(endpoint)))];
 }
 
 function factsOf({ gateway, underlay, datapath }: CycleInput, seen: Observation): HostFacts {

@@ -1,7 +1,7 @@
 import type { DatapathState } from '../datapath/state.ts';
 import { type EndpointSpec, type HostView, type LinkSpec, type NetworkSpec, waitingFor } from '../drivers/driver.ts';
 import type { EngineHost } from '../drivers/engine.ts';
-import { endpointAlias, linkName, temporaryName } from '../drivers/naming.ts';
+import { endpointAlias, linkNames } from '../drivers/naming.ts';
 import { specify } from '../drivers/registry.ts';
 import type { FdbRow } from '../host/fdb.ts';
 import type { HostRoute } from '../host/routes.ts';
@@ -17,7 +17,7 @@ export type Intent = {
   readonly links: readonly LinkSpec[];
   readonly endpoints: readonly EndpointSpec[];
   /** of networks that wait, and those whose links are Docker's to move: they keep what they have */
-  readonly pending: readonly { readonly endpoint: Endpoint; readonly alias: string }[];
+  readonly pending: readonly Pick<EndpointSpec, 'endpoint' | 'alias' | 'temporary' | 'hostEnd'>[];
   readonly fdb: ReadonlyMap<string, readonly FdbRow[]>;
   readonly routes: readonly HostRoute[];
   /** body of our nftables table; empty: no table */
@@ -67,8 +67,8 @@ export function intend(
       const spec = networks.get(endpoint.network);
       return spec === undefined ? [] : [specifyEndpoint(endpoint, spec, host)];
     }),
-    pending: [...desired.endpoints.filter((endpoint) => !networks.has(endpoint.network)), ...handed].map(
-      (endpoint) => ({ endpoint, alias: endpointAlias(host.gateway, endpoint.workload, endpoint.network) }),
+    pending: [...desired.endpoints.filter((endpoint) => !networks.has(endpoint.network)), ...handed].map((endpoint) =>
+      pendingOf(endpoint, host.gateway),
     ),
     fdb,
     routes: specs.flatMap((spec) => spec.routes),
@@ -78,6 +78,11 @@ export function intend(
     networks,
     waiting,
   };
+}
+
+function pendingOf(endpoint: Endpoint, gateway: string): Intent['pending'][number] {
+  const { temporary, hostEnd } = linkNames(endpoint);
+  return { endpoint, alias: endpointAlias(gateway, endpoint.workload, endpoint.network), temporary, hostEnd };
 }
 
 function datapathState(specs: readonly NetworkSpec[], { underlay, port }: HostView): DatapathState | undefined {
@@ -129,7 +134,6 @@ export function specifyEndpoint(
     seenMac: parseMac(parent?.mac ?? '') ?? endpoint.mac,
     mtu: network.mtu,
     gateways: routersFor(endpoint, network.gateways),
-    temporary: temporaryName(endpoint),
-    hostEnd: linkName('lsp', key),
+    ...linkNames(endpoint),
   };
 }

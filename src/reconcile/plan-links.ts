@@ -27,9 +27,14 @@ type LinksPlan = { readonly remove: readonly Step[]; readonly make: readonly Ste
 export function planLinks(intent: Intent, seen: Observation): LinksPlan {
   const remove: Step[] = [];
   const make: Step[] = [];
-  const kept = new Set([...intent.links.map((link) => link.name), ...intent.endpoints.map((spec) => spec.hostEnd)]);
+  const kept = new Set([
+    ...intent.links.map((link) => link.name),
+    ...intent.endpoints.map((spec) => spec.hostEnd),
+    // By name: one that Docker's call is making this moment has no alias yet.
+    ...intent.pending.flatMap(({ temporary, hostEnd }) => [temporary, hostEnd]),
+  ]);
   const unwanted = seen.links.filter(
-    (link) => isMadeHere(link) && !kept.has(link.name) && !belongsToWaiting(link, intent) && !isPending(link, intent),
+    (link) => isMadeHere(link) && !kept.has(link.name) && !belongsToWaiting(link, intent),
   );
   for (const link of unwanted) {
     remove.push({ kind: 'link.delete', object: objectOf(link), name: link.name, reason: 'no longer wanted' });
@@ -59,12 +64,6 @@ function belongsToWaiting(link: ObservedLink, intent: Intent): boolean {
   const { alias } = splitAlias(link.alias);
   const [kind, first = '', second = ''] = (alias.split(':')[2] ?? '').split('/');
   return intent.waiting.has(`network/${kind === 'endpoint' ? second : first}`);
-}
-
-/** A link on its way into a container, or the host's end of one that is there already. */
-function isPending(link: ObservedLink, intent: Intent): boolean {
-  const { alias } = splitAlias(link.alias);
-  return intent.pending.some((pending) => pending.alias === alias);
 }
 
 /** The object that a link of ours was made for, read from its alias `linkspan:<gateway>:network/<name>/…`. */
