@@ -100,9 +100,12 @@ export class DockerNode implements Place {
   }
 
   async #close(): Promise<void> {
-    await this.endAll();
-    for (const pid of this.#keepers.values()) kill9(pid);
-    await this.#keeper.kill9();
+    try {
+      await this.endAll();
+    } finally {
+      for (const pid of this.#keepers.values()) kill9(pid);
+      await this.#keeper.kill9();
+    }
   }
 }
 

@@ -58,9 +58,13 @@ export class Dockerd {
     return this.#dockerd?.log() ?? '';
   }
 
-  /** Starts it, with other options if there are any, ending the one that runs in order; resolves once it answers. */
+  /**
+   * Starts it, with other options if there are any (another engine: an upgrade), ending the one that runs in order;
+   * resolves once it answers.
+   */
   async restart(options: Partial<DockerdOptions> = {}): Promise<void> {
     await this.stop();
+    if (options.engine !== undefined && options.engine !== this.#options.engine) await this.#containerd?.stop();
     this.#options = { ...this.#options, ...options };
     await this.#startContainerd();
     const dockerd = await this.#launch(['dockerd', ...this.#arguments()]);
