@@ -120,7 +120,7 @@ export class Dockerd {
       '--host=unix:///run/docker.sock',
       '--containerd=/run/containerd/containerd.sock',
       `--data-root=${join(node.folder, 'docker')}`,
-      `--storage-driver=${node.storageDriver}`,
+      `--storage-driver=${node.storageDriver ?? 'vfs'}`,
       '--exec-opt=native.cgroupdriver=cgroupfs',
       `--cgroup-parent=/${node.cgroup}`,
       ...(this.#options.args ?? []),
@@ -134,7 +134,7 @@ export class Dockerd {
     const root = join(this.node.folder, 'containerd');
     const containerd = await this.#launch(['containerd', '--config', file, '--root', root]);
     this.#containerd = containerd;
-    await until('containerd to serve', () => !containerd.running || containerd.log().includes('serving...'));
+    await until('containerd to serve', () => !containerd.running || containerd.log().includes('serving...'), START_MS);
     if (!containerd.running) throw new Error(`containerd ended: ${containerd.log()}`);
   }
 }
