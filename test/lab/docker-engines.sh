@@ -57,8 +57,10 @@ private_apt() {
   fi
   shift 2
   DEBIAN_FRONTEND=noninteractive apt-get -qq -o Dir::State="$state" -o Dir::State::status="$state/status" \
-    -o Dir::Cache="$state/cache" -o Dir::Etc::sourcelist="$state/sources.list" -o Dir::Etc::sourceparts=/dev/null \
+    -o Dir::State::lists="$state/lists" -o Dir::Cache="$state/cache" -o Dir::Cache::archives="$state/cache/archives" \
+    -o Dir::Etc::sourcelist="$state/sources.list" -o Dir::Etc::sourceparts=/dev/null \
     -o Dir::Etc::preferences=/dev/null -o Dir::Etc::preferencesparts=/dev/null -o APT::Default-Release= \
+    -o APT::Update::Error-Mode=any \
     -o APT::Sandbox::User=root -o APT::Install-Recommends=false -o APT::Get::AllowUnauthenticated=false \
     -o Acquire::AllowInsecureRepositories=false -o Acquire::AllowWeakRepositories=false \
     -o Acquire::AllowDowngradeToInsecureRepositories=false "$@" >&2

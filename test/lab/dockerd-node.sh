@@ -22,8 +22,8 @@ mount --no-mtab --move run /run
 # What an engine mounts below /run, such as the network namespace of a container, is to be seen by all.
 mount --make-shared /run
 
-# An engine's view is this one, but for the programs and their settings. It takes a mount namespace: in a mere chroot,
-# `docker exec` would end up in this machine's root. Once /usr is another, this machine's programs are gone there.
+# An engine's view is this one, but for the programs and their settings. It takes a mount namespace of its own: out of a
+# mere chroot, `docker exec` would enter this machine's root instead of the container's. Once /usr is another, this machine's programs are gone there.
 for engine in bookworm newer; do
   cp -R "$engines/$engine/etc" "etc/$engine"
   unshare --mount --propagation unchanged sh -euc '

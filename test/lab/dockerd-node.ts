@@ -12,6 +12,7 @@ import { until } from './wait.ts';
 
 const SCRIPT = fileURLToPath(new URL('dockerd-node.sh', import.meta.url));
 
+const MOUNTS_MS = 30_000;
 const STORAGE = /^storage (\w+)$/m;
 const KEEPER = /^keeper (\w+) (\d+)$/gm;
 
@@ -28,20 +29,14 @@ export class DockerNode implements Place {
   readonly folder: string;
   /** a folder of the host that is `/run/docker/plugins` inside */
   readonly plugins: string;
-  /** what works on this machine */
-  readonly storageDriver: string;
   readonly #keeper: LabProcess;
-  /** per engine the process that keeps the mount namespace in which its programs are the installed ones */
-  readonly #keepers: ReadonlyMap<string, number>;
 
   private constructor(namespace: Namespace, engines: Engines, folder: string, keeper: LabProcess) {
     this.namespace = namespace;
     this.engines = engines;
     this.folder = folder;
     this.plugins = join(folder, 'plugins');
-    this.storageDriver = STORAGE.exec(keeper.log())?.[1] ?? 'vfs';
     this.#keeper = keeper;
-    this.#keepers = new Map([...keeper.log().matchAll(KEEPER)].map(([, engine = '', pid]) => [engine, Number(pid)]));
   }
 
   /** Makes it; at the lab's close everything in it is ended at once, containers too. */
@@ -52,11 +47,18 @@ export class DockerNode implements Place {
     await mkdir(join(folder, 'plugins'));
     const unshared = ['unshare', '--mount', '--propagation', 'slave', 'sh', SCRIPT, folder, engines.folder];
     const keeper = await LabProcess.start(namespace.inside(unshared));
-    await until('the mounts of a Docker node', () => !keeper.running || STORAGE.test(keeper.log()));
-    if (!keeper.running) throw new Error(`no mount namespace for Docker in ${namespace.name}: ${keeper.log()}`);
     const node = new DockerNode(namespace, engines, folder, keeper);
     lab.defer(() => node.#close());
-    return node;
+    await until('the mounts of a Docker node', () => !keeper.running || node.storageDriver !== undefined, MOUNTS_MS);
+    if (keeper.running) return node;
+    // Only then it has said all.
+    await keeper.exited;
+    throw new Error(`no mount namespace for Docker in ${namespace.name}: ${keeper.log()}`);
+  }
+
+  /** What works on this machine. */
+  get storageDriver(): string | undefined {
+    return STORAGE.exec(this.#keeper.log())?.[1];
   }
 
   /** The control group that holds its containers' groups. */
@@ -76,11 +78,16 @@ export class DockerNode implements Place {
 
   /** The command as it is run inside with an engine's programs as the installed ones, in the folder `cwd`. */
   withEngine(engine: EngineName, argv: readonly string[], cwd = '/'): readonly string[] {
-    const keeper = this.#keepers.get(engine);
+    const keeper = this.#keepers().get(engine);
     if (keeper === undefined) throw new Error(`no mount namespace for engine ${engine}: ${this.#keeper.log()}`);
     // Nothing of the caller's: its proxies, its settings of Docker and its programs are not meant.
     const environment = ['env', '-i', 'PATH=/usr/sbin:/usr/bin', `HOME=${this.folder}`, 'LC_ALL=C'];
     return [...environment, ...this.#entering(keeper, cwd, argv)];
+  }
+
+  /** Per engine the process that keeps the mount namespace in which its programs are the installed ones. */
+  #keepers(): ReadonlyMap<string, number> {
+    return new Map([...this.#keeper.log().matchAll(KEEPER)].map(([, engine = '', pid]) => [engine, Number(pid)]));
   }
 
   #entering(keeper: number, cwd: string, argv: readonly string[]): readonly string[] {
@@ -90,7 +97,7 @@ export class DockerNode implements Place {
 
   /** SIGKILL to every program inside and to every container, until none is left; mounts and network stay. */
   async endAll(): Promise<void> {
-    const keepers = [this.#keeper.pid, ...this.#keepers.values()];
+    const keepers = [this.#keeper.pid, ...this.#keepers().values()];
     await until(`what runs in ${this.namespace.name} to end`, async () => {
       const pids = (await processesBeside(keepers)).filter((pid) => !keepers.includes(pid));
       for (const pid of pids) kill9(pid);
@@ -100,9 +107,12 @@ export class DockerNode implements Place {
   }
 
   async #close(): Promise<void> {
-    await this.endAll();
-    for (const pid of this.#keepers.values()) kill9(pid);
-    await this.#keeper.kill9();
+    try {
+      await this.endAll();
+    } finally {
+      for (const pid of this.#keepers().values()) kill9(pid);
+      await this.#keeper.kill9();
+    }
   }
 }
 

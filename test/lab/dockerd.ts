@@ -58,9 +58,13 @@ export class Dockerd {
     return this.#dockerd?.log() ?? '';
   }
 
-  /** Starts it, with other options if there are any, ending the one that runs in order; resolves once it answers. */
+  /**
+   * Starts it, with other options if there are any (another engine: an upgrade), ending the one that runs in order;
+   * resolves once it answers.
+   */
   async restart(options: Partial<DockerdOptions> = {}): Promise<void> {
     await this.stop();
+    if (options.engine !== undefined && options.engine !== this.#options.engine) await this.#containerd?.stop();
     this.#options = { ...this.#options, ...options };
     await this.#startContainerd();
     const dockerd = await this.#launch(['dockerd', ...this.#arguments()]);
@@ -116,7 +120,7 @@ export class Dockerd {
       '--host=unix:///run/docker.sock',
       '--containerd=/run/containerd/containerd.sock',
       `--data-root=${join(node.folder, 'docker')}`,
-      `--storage-driver=${node.storageDriver}`,
+      `--storage-driver=${node.storageDriver ?? 'vfs'}`,
       '--exec-opt=native.cgroupdriver=cgroupfs',
       `--cgroup-parent=/${node.cgroup}`,
       ...(this.#options.args ?? []),
@@ -130,7 +134,7 @@ export class Dockerd {
     const root = join(this.node.folder, 'containerd');
     const containerd = await this.#launch(['containerd', '--config', file, '--root', root]);
     this.#containerd = containerd;
-    await until('containerd to serve', () => !containerd.running || containerd.log().includes('serving...'));
+    await until('containerd to serve', () => !containerd.running || containerd.log().includes('serving...'), START_MS);
     if (!containerd.running) throw new Error(`containerd ended: ${containerd.log()}`);
   }
 }
