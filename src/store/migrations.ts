@@ -56,4 +56,9 @@ export const MIGRATIONS: readonly string[] = [
      gw TEXT PRIMARY KEY,
      body TEXT NOT NULL CHECK (json_valid(body))
    ) STRICT, WITHOUT ROWID;`,
+
+  `CREATE TABLE dhcp_leases (
+     key TEXT PRIMARY KEY,
+     body TEXT NOT NULL CHECK (json_valid(body))
+   ) STRICT, WITHOUT ROWID;`,
 ];

@@ -1,6 +1,7 @@
 import { systemClock, type Clock } from '../service/clock.ts';
 import type { Log } from '../service/log.ts';
 import { attachmentRepository, type AttachmentRepository } from './attachments.ts';
+import { dhcpLeaseRepository, type DhcpLeaseRepository } from './dhcp-leases.ts';
 import { documentRepository, type DocumentRepository } from './documents.ts';
 import { endpointRepository, type EndpointRepository } from './endpoints.ts';
 import { epochRepository, type EpochRepository } from './epoch.ts';
@@ -16,6 +17,7 @@ export type Store = {
   readonly epoch: EpochRepository;
   readonly documents: DocumentRepository;
   readonly leases: LeaseRepository;
+  readonly dhcpLeases: DhcpLeaseRepository;
   readonly attachments: AttachmentRepository;
   readonly endpoints: EndpointRepository;
   readonly peers: PeerRepository;
@@ -53,6 +55,7 @@ function openLocked(path: string, unlock: () => void, log: Pick<Log, 'warn'>, cl
     epoch: epochRepository(database),
     documents: documentRepository(database, clock),
     leases: leaseRepository(database),
+    dhcpLeases: dhcpLeaseRepository(database),
     attachments: attachmentRepository(database),
     endpoints: endpointRepository(database),
     peers: peerRepository(database),

@@ -3,10 +3,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import Database from 'better-sqlite3';
 import { afterAll, afterEach, beforeEach, describe, expect, test } from '@jest/globals';
+import type { IpPrefix } from '../../src/model/ip.ts';
 import { deriveMac } from '../../src/model/mac.ts';
 import type { Endpoint } from '../../src/model/network.ts';
 import type { Alive, PeerRecord } from '../../src/model/peer.ts';
 import type { Vni } from '../../src/model/vni.ts';
+import { MIGRATIONS } from '../../src/store/migrations.ts';
 import { openStore, type Store } from '../../src/store/store.ts';
 
 const directory = mkdtempSync(join(tmpdir(), 'linkspan-store-'));
@@ -60,7 +62,7 @@ describe('opening', () => {
     expect(store.recovered).toBeNull();
     store.close();
     const plain = new Database(path, { readonly: true });
-    expect(plain.pragma('user_version', { simple: true })).toBe(1);
+    expect(plain.pragma('user_version', { simple: true })).toBe(MIGRATIONS.length);
     plain.close();
   });
 
@@ -191,6 +193,21 @@ describe('repositories', () => {
     store.leases.remove(six);
     store.leases.remove(six);
     expect(store.leases.list()).toEqual([four]);
+  });
+
+  test('a DHCP lease is kept by its key, replaced, and removed twice', () => {
+    const path = freshPath();
+    const store = openStore(path, log);
+    const given = { address: endpoint.addresses[0] as IpPrefix, dns: [], server: '10.0.0.1', lease_s: 60, ignored: [] };
+    store.dhcpLeases.put('w/n', { ...given, obtainedAt: 1 });
+    store.dhcpLeases.put('w/n', { ...given, obtainedAt: 2 });
+    store.dhcpLeases.put('x/n', { ...given, obtainedAt: 3 });
+    store.dhcpLeases.remove('x/n');
+    store.dhcpLeases.remove('x/n');
+    store.close();
+    const again = openStore(path, log);
+    expect(again.dhcpLeases.list()).toEqual([{ key: 'w/n', lease: { ...given, obtainedAt: 2 } }]);
+    again.close();
   });
 
   test('peers come back as they were', () => {
