@@ -40,6 +40,7 @@ export class DhcpHold {
   #client: Udhcpc | undefined;
   #inode: number | undefined;
   #bound = false;
+  #refused = false;
   #failures = 0;
   #due = 0;
 
@@ -102,9 +103,20 @@ export class DhcpHold {
     const { news } = this.#options;
     if (name === 'bound' || name === 'renew') this.#read(variables);
     if (name === 'leasefail') news.trouble(`no DHCP server answers on ${this.place.interface}`);
-    if (name === 'nak') news.trouble(`the DHCP server refused, saying "${visible(variables['message'] ?? '')}"`);
-    // A client also says so when it starts, having nothing yet.
-    if (name === 'deconfig' && this.#bound) news.revoked();
+    if (name === 'nak') this.#nak(visible(variables['message'] ?? ''));
+    if (name === 'deconfig') this.#deconfig();
+  }
+
+  #nak(message: string): void {
+    this.#refused = true;
+    this.#options.news.trouble(`the DHCP server refused, saying "${message}"`);
+  }
+
+  /** Said at a client's start, after a refusal, and up to 30 s before a lease's end, when nobody has renewed it. */
+  #deconfig(): void {
+    if (this.#bound && this.#refused) this.#options.news.revoked();
+    this.#bound = false;
+    this.#refused = false;
   }
 
   #read(variables: DhcpVariables): void {

@@ -197,14 +197,14 @@ describe('repositories', () => {
 
   test('a DHCP lease is kept by its key, replaced, and removed twice', () => {
     const path = freshPath();
-    const store = openStore(path, log);
+    const first = openStore(path, log);
     const given = { address: endpoint.addresses[0] as IpPrefix, dns: [], server: '10.0.0.1', lease_s: 60, ignored: [] };
-    store.dhcpLeases.put('w/n', { ...given, obtainedAt: 1 });
-    store.dhcpLeases.put('w/n', { ...given, obtainedAt: 2 });
-    store.dhcpLeases.put('x/n', { ...given, obtainedAt: 3 });
-    store.dhcpLeases.remove('x/n');
-    store.dhcpLeases.remove('x/n');
-    store.close();
+    first.dhcpLeases.put('w/n', { ...given, obtainedAt: 1 });
+    first.dhcpLeases.put('w/n', { ...given, obtainedAt: 2 });
+    first.dhcpLeases.put('x/n', { ...given, obtainedAt: 3 });
+    first.dhcpLeases.remove('x/n');
+    first.dhcpLeases.remove('x/n');
+    first.close();
     const again = openStore(path, log);
     expect(again.dhcpLeases.list()).toEqual([{ key: 'w/n', lease: { ...given, obtainedAt: 2 } }]);
     again.close();
