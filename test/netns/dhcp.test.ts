@@ -143,6 +143,20 @@ describe('with a DHCP server in the plant', () => {
     expect(stdout.trim().split('\n')).toHaveLength(1);
   });
 
+  test('the client has of root’s powers packet sockets and its port, and none of the service’s environment', async () => {
+    await attached(server);
+    const [pid = ''] = await clientsIn(w1);
+    const status = await readFile(`/proc/${pid}/status`, 'utf8');
+    const powers = [...status.matchAll(/^Cap(?:Prm|Eff|Bnd):\t0*(\w+)$/gm)].map((match) => match[1]);
+    // CAP_NET_BIND_SERVICE is bit 10, CAP_NET_RAW bit 13.
+    expect(powers).toEqual(['2400', '2400', '2400']);
+    expect(status).toMatch(/^NoNewPrivs:\t1$/m);
+    const environment = (await readFile(`/proc/${pid}/environ`, 'utf8'))
+      .split('\0')
+      .map((entry) => entry.split('=')[0]);
+    expect(environment.filter((name) => name !== '')).toEqual(['PATH', 'LC_ALL']);
+  });
+
   test('given back: the server hears it from inside, and the client is gone', async () => {
     const lease = await attached(server);
     await service.release(KEY);

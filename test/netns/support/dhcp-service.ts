@@ -1,5 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import type { DhcpPlace } from '../../../src/host/dhcp-hold.ts';
@@ -20,9 +21,20 @@ export type Answer =
   | { readonly id: number; readonly error: { readonly code: string; readonly message: string } }
   | { readonly key: string; readonly state: LeaseState | null };
 
+const UNIT = fileURLToPath(new URL('../../../systemd/linkspan.service', import.meta.url));
 const CHILD = fileURLToPath(new URL('dhcp-service.child.ts', import.meta.url));
 
-/** DhcpClients in a process of its own inside a gateway's namespace, as in linkspand, so that it can be killed. */
+/** Confined as the unit confines linkspand; it may read a checkout in somebody's home beside that. */
+function confined(argv: readonly string[]): readonly string[] {
+  const set = /^CapabilityBoundingSet=(.+)$/m.exec(readFileSync(UNIT, 'utf8'))?.[1] ?? '';
+  const kept = set.split(' ').map((name) => `+${name.toLowerCase().replace(/^cap_/, '')}`);
+  return ['setpriv', '--nnp', '--inh-caps=-all', `--bounding-set=-all,+dac_read_search,${kept.join(',')}`, ...argv];
+}
+
+/**
+ * DhcpClients in a process of its own inside a gateway's namespace, with root's powers as far as linkspand has them,
+ * so that it can be killed.
+ */
 export class DhcpService {
   /** every change that was told, in order */
   readonly told: { readonly key: string; readonly state: LeaseState | null }[] = [];
@@ -32,7 +44,7 @@ export class DhcpService {
 
   /** @param state path of its state file; @param timeout milliseconds to wait for a lease */
   constructor(lab: Lab, gateway: Namespace, state: string, timeout = 5000) {
-    const [program = '', ...args] = gateway.inside([process.execPath, CHILD, state, String(timeout)]);
+    const [program = '', ...args] = gateway.inside(confined([process.execPath, CHILD, state, String(timeout)]));
     this.#child = spawn(program, args, { stdio: ['pipe', 'pipe', 'inherit'] });
     this.#child.stdin?.on('error', () => {});
     if (this.#child.stdout)
