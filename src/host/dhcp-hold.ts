@@ -2,7 +2,7 @@ import { statSync } from 'node:fs';
 import type { DhcpEvent, DhcpVariables } from '../ipam/dhcp-event.ts';
 import type { DhcpIdentity } from '../ipam/dhcp-identity.ts';
 import { parseLease } from '../ipam/dhcp-lease.ts';
-import type { DhcpLease } from '../model/dhcp.ts';
+import type { DhcpNews } from '../ipam/lease-book.ts';
 import { visible } from '../model/text.ts';
 import type { Clock } from '../service/clock.ts';
 import { Udhcpc } from './udhcpc.ts';
@@ -17,13 +17,6 @@ export type DhcpPlace = {
   readonly interface: string;
   readonly identity: DhcpIdentity;
 };
-
-/** What is heard of a lease; `trouble` says in words why none comes. */
-export interface DhcpNews {
-  granted(lease: DhcpLease): void;
-  revoked(): void;
-  trouble(message: string): void;
-}
 
 export type DhcpHoldOptions = {
   readonly hook: string;

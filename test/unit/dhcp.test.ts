@@ -4,6 +4,7 @@ import { DhcpEventReader } from '../../src/ipam/dhcp-event.ts';
 import { dhcpIdentity } from '../../src/ipam/dhcp-identity.ts';
 import { parseLease } from '../../src/ipam/dhcp-lease.ts';
 import { leaseState } from '../../src/ipam/dhcp-state.ts';
+import { LeaseBook } from '../../src/ipam/lease-book.ts';
 import type { DhcpLease } from '../../src/model/dhcp.ts';
 import { contains, isHostAddress, parseIp } from '../../src/model/ip.ts';
 
@@ -237,5 +238,71 @@ describe('leaseState', () => {
       phase: 'none',
       problem: 'x',
     });
+  });
+});
+
+describe('LeaseBook', () => {
+  const rows = new Map<string, DhcpLease>();
+  const store = {
+    list: () => [...rows].map(([key, kept]) => ({ key, lease: kept })),
+    put: (key: string, given: DhcpLease) => void rows.set(key, given),
+    remove: (key: string) => void rows.delete(key),
+  };
+  let now = NOW;
+  /** The wall clock may jump; the other one never does. */
+  let jump = 0;
+  const clock = { now: () => now + jump, monotonic: () => now - NOW };
+  const granted = (variables: Record<string, string> = {}): DhcpLease => ({
+    ...lease(variables),
+    obtainedAt: clock.now(),
+  });
+
+  function open(): { book: LeaseBook; told: () => readonly string[] } {
+    const book = new LeaseBook(store, clock);
+    const heard: string[] = [];
+    book.onChange((key, state) => heard.push(`${key} ${state?.phase ?? 'gone'}`));
+    return { book, told: () => heard.splice(0) };
+  }
+
+  test('tells what changes, a mere renewal not, and keeps each renewal', () => {
+    const { book, told } = open();
+    const news = book.newsOf('w/n');
+    news.trouble('no DHCP server answers');
+    news.granted(granted());
+    expect(told()).toEqual(['w/n none', 'w/n valid']);
+    now += 1_800_000;
+    news.granted(granted());
+    book.tick();
+    expect(told()).toEqual([]);
+    expect(rows.get('w/n')?.obtainedAt).toBe(now);
+    news.granted(granted({ router: '10.77.0.1' }));
+    news.revoked();
+    news.granted(granted({ ip: '10.77.0.9' }));
+    expect(told()).toEqual(['w/n valid', 'w/n ended', 'w/n valid']);
+    expect(book.address('w/n')).toBe('10.77.0.9');
+    now += 3_200_000;
+    book.tick();
+    now += 400_000;
+    book.tick();
+    book.tick();
+    expect(told()).toEqual(['w/n late', 'w/n ended']);
+    book.remove('w/n');
+    book.remove('w/n');
+    expect(told()).toEqual(['w/n gone']);
+    expect([book.states().size, rows.size]).toEqual([0, 0]);
+  });
+
+  test.each([
+    [600_000, 0, 'valid'],
+    [3_200_000, 0, 'late'],
+    [3_700_000, 0, 'ended'],
+    // A gateway without a battery starts in 1970; what it knows then says nothing against the lease.
+    [600_000, -NOW, 'valid'],
+  ])('after %i ms without the service, and a clock off by %i ms, a lease of an hour is %s', (away, off, phase) => {
+    open().book.newsOf('w/n').granted(granted());
+    now += away;
+    jump = off;
+    expect(open().book.states().get('w/n')?.phase).toBe(phase);
+    jump = 0;
   });
 });
