@@ -15,7 +15,7 @@ export type DhcpClientsOptions = {
   readonly hook: string;
   readonly store: DhcpLeaseStore;
   readonly clock?: Clock;
-  /** milliseconds that `acquire` waits for a lease; default 5000 */
+  /** milliseconds that `acquire` waits for a lease once its client asks, and twice this in all; default 5000 */
   readonly timeout?: number;
 };
 
@@ -43,7 +43,7 @@ export class DhcpClients {
   }
 
   /**
-   * Asks for a lease for an endpoint that has no interface yet, within 5 s; the address it had before is asked for
+   * Asks for a lease for an endpoint that has no interface yet and waits 5 s for it; the address it had before is asked for
    * where none is named. A client that still holds the key is ended first.
    * @throws LinkspanError and others, see `requestLease`
    */

@@ -27,7 +27,7 @@ export type DhcpRequestPlace = {
   /** of an interface there */
   readonly name: string;
   readonly hook: string;
-  /** milliseconds to wait for a lease */
+  /** milliseconds to wait for a lease once the client asks */
   readonly timeout: number;
   /** milliseconds since 1970 */
   readonly now: () => number;
@@ -65,7 +65,11 @@ async function bringUp(name: string, namespace: string): Promise<void> {
 async function firstLease(request: DhcpRequest, place: DhcpRequestPlace, signal: AbortSignal): Promise<DhcpLease> {
   const { promise, resolve, reject } = Promise.withResolvers<DhcpLease>();
   let refusal: string | undefined;
+  // Many clients at once on a small gateway start slowly; the server's time counts from the first question on.
+  const slow = (): void => reject(failed(request, 'it did not start in time'));
+  const timers = [setTimeout(slow, 2 * place.timeout)];
   const receive = ({ name, variables }: DhcpEvent): void => {
+    if (name === 'deconfig') timers.push(setTimeout(() => reject(noLease(request, place, refusal)), place.timeout));
     if (name === 'nak') refusal = visible(variables['message'] ?? '').slice(0, 100);
     if (name !== 'bound') return;
     const read = parseLease(variables, place.now());
@@ -75,14 +79,14 @@ async function firstLease(request: DhcpRequest, place: DhcpRequestPlace, signal:
   const { identity, requested } = request;
   const { namespace, name, hook } = place;
   const client = new Udhcpc({ namespace, interface: name, identity, requested, once: true, hook }, receive);
-  const stop = AbortSignal.any([signal, AbortSignal.timeout(place.timeout)]);
-  stop.addEventListener('abort', () => {
-    reject(signal.aborted ? (signal.reason as Error) : noLease(request, place, refusal));
-  });
+  const giveUp = (): void => reject(signal.reason as Error);
+  signal.addEventListener('abort', giveUp);
   void client.exited.then((words) => reject(failed(request, words)));
   try {
     return await promise;
   } finally {
+    timers.forEach(clearTimeout);
+    signal.removeEventListener('abort', giveUp);
     await client.end();
   }
 }

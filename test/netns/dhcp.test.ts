@@ -271,7 +271,7 @@ describe('with a DHCP server in the plant', () => {
     expect(new Set(leases.map((lease) => lease.address.address)).size).toBe(50);
     await Promise.all(leases.map((lease, index) => attach(w1, `m${index}`, lease, `e${index}`)));
     await Promise.all(workloads.map((name, index) => service.hold(`${name}/plant`, placeOf(name, w1, `e${index}`))));
-    await until('all to be bound inside', () => acks(server) >= 100, 20_000);
+    await until('all to be bound inside', () => acks(server) >= 100, 60_000);
     const clients = await clientsIn(w1);
     expect(clients).toHaveLength(50);
     const memory = await Promise.all(clients.map((pid) => readFile(`/proc/${pid}/smaps_rollup`, 'utf8')));
@@ -281,7 +281,7 @@ describe('with a DHCP server in the plant', () => {
     await Promise.all(workloads.map((name) => service.release(`${name}/plant`)));
     expect(await clientsIn(w1)).toEqual([]);
     await until('the server to have all back', async () => (await server.leases()).length === 0);
-  });
+  }, 180_000);
 });
 
 test('no server: an error in time that says where to look; the kernel spoke on nothing meanwhile', async () => {
@@ -299,12 +299,20 @@ test('no server: an error in time that says where to look; the kernel spoke on n
       /^DHCP on lan0: no DHCP server gave \S+ an address within 5 s; check that a DHCP server/,
     ),
   });
+  // Five seconds after the client's first word; never ten after its start.
   expect(took).toBeGreaterThan(4900);
-  expect(took).toBeLessThan(6500);
+  expect(took).toBeLessThan(11_000);
   const sent = (await capture.stop()).split('\n').filter((line) => line.includes('ethertype'));
   expect(sent.length).toBeGreaterThan(2);
   expect(sent.filter((line) => !line.includes('BOOTP/DHCP, Request'))).toEqual([]);
   // The MAC is free for the next attempt.
+  await attach(w1, 'w1', { address: { family: 4, address: '10.77.0.99', length: 24 } } as DhcpLease);
+});
+
+test('a request that is given up ends at once and leaves nothing', async () => {
+  const started = performance.now();
+  await expect(service.acquire(KEY, requestOf('w1'), 1000)).rejects.toThrow(/aborted/);
+  expect(performance.now() - started).toBeLessThan(4500);
   await attach(w1, 'w1', { address: { family: 4, address: '10.77.0.99', length: 24 } } as DhcpLease);
 });
 

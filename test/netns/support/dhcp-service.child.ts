@@ -11,7 +11,6 @@ const hook = fileURLToPath(new URL('../../../src/host/udhcpc-hook', import.meta.
 const store = openStore(path, { warn: () => undefined });
 const clients = new DhcpClients({ hook, store: store.dhcpLeases, timeout: Number(timeout) });
 const say = (words: Answer): void => void process.stdout.write(`${JSON.stringify(words)}\n`);
-const { signal } = new AbortController();
 
 async function answer({ id, ask }: Question): Promise<void> {
   try {
@@ -23,7 +22,7 @@ async function answer({ id, ask }: Question): Promise<void> {
 }
 
 async function act(ask: Question['ask']): Promise<unknown> {
-  if (ask.call === 'acquire') return clients.acquire(ask.key, ask.request, signal);
+  if (ask.call === 'acquire') return clients.acquire(ask.key, ask.request, AbortSignal.timeout(ask.abortAfter));
   if (ask.call === 'hold') return clients.hold(ask.key, ask.place);
   if (ask.call === 'release') return clients.release(ask.key);
   if (ask.call === 'leases') return Object.fromEntries(clients.leases());

@@ -11,7 +11,7 @@ import type { Lab } from '../../lab/lab.ts';
 import type { Namespace } from '../../lab/namespace.ts';
 
 type Ask =
-  | { readonly call: 'acquire'; readonly key: string; readonly request: DhcpRequest }
+  | { readonly call: 'acquire'; readonly key: string; readonly request: DhcpRequest; readonly abortAfter: number }
   | { readonly call: 'hold'; readonly key: string; readonly place: DhcpPlace }
   | { readonly call: 'release'; readonly key: string }
   | { readonly call: 'leases' | 'close' };
@@ -56,8 +56,9 @@ export class DhcpService {
     return this.#child.pid ?? 0;
   }
 
-  acquire(key: string, request: DhcpRequest): Promise<DhcpLease> {
-    return this.#ask({ call: 'acquire', key, request }) as Promise<DhcpLease>;
+  /** @param abortAfter milliseconds until it is given up */
+  acquire(key: string, request: DhcpRequest, abortAfter = 60_000): Promise<DhcpLease> {
+    return this.#ask({ call: 'acquire', key, request, abortAfter }) as Promise<DhcpLease>;
   }
 
   async hold(key: string, place: DhcpPlace): Promise<void> {
