@@ -52,7 +52,7 @@ function holderOf(
   others: readonly Endpoint[],
   running: readonly EndpointStatus[],
 ): string | undefined {
-  if (network.gateway === address) return "the router's";
+  if (network.gateways.includes(address)) return "the router's";
   const has = (text: string): boolean => text.split('/')[0] === address;
   const given = others.find((o) => o.network === network.name && o.addresses.some((a) => a.address === address));
   const holder = given ?? running.find((other) => other.network === network.name && other.addresses.some(has));

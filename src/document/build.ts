@@ -15,15 +15,15 @@ export function buildState(resolved: Resolved): DesiredState {
   };
 }
 
-type Common = Pick<Network, 'name' | 'subnets' | 'range' | 'gateway' | 'mtu'>;
+type Common = Pick<Network, 'name' | 'subnets' | 'range' | 'gateways' | 'mtu'>;
 
 function buildNetwork(network: ResolvedNetwork, resolved: Resolved): Network[] {
   const { raw } = network;
   const common: Common = {
     name: network.name,
     subnets: network.subnets.map(({ value }) => value),
+    gateways: network.gateways.map(({ value }) => value),
     ...(network.range && { range: network.range.value }),
-    ...(network.gateway && { gateway: network.gateway.value }),
     ...(raw.mtu !== undefined && { mtu: raw.mtu }),
   };
   if (raw.driver === 'bridge') return [{ ...common, driver: 'bridge' }];
@@ -74,7 +74,8 @@ function buildEndpoint(endpoint: ResolvedEndpoint, { networks }: Resolved): Endp
   }));
 }
 
-function buildSandbox({ netns, pid }: RawSandbox): Sandbox[] {
+function buildSandbox({ netns, pid, container }: RawSandbox): Sandbox[] {
   if (netns !== undefined) return [{ kind: 'netns', name: netns }];
+  if (container !== undefined) return [{ kind: 'container', name: container }];
   return pid === undefined ? [] : [{ kind: 'pid', pid }];
 }

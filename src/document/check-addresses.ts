@@ -86,10 +86,11 @@ function isWithin(inner: IpPrefix, outer: IpPrefix): boolean {
 }
 
 function gatewayInside({ networks }: Resolved): Problem[] {
-  return [...networks.values()].flatMap(({ gateway, subnets }) => {
-    if (!gateway || subnets.some(({ value }) => isHostAddress(value, gateway.value))) return [];
-    return [outside(gateway.path, gateway.value, subnets)];
-  });
+  return [...networks.values()].flatMap(({ gateways, subnets }) =>
+    gateways
+      .filter((gateway) => !subnets.some(({ value }) => isHostAddress(value, gateway.value)))
+      .map((gateway) => outside(gateway.path, gateway.value, subnets)),
+  );
 }
 
 function outside(path: string, what: string, subnets: readonly Located<IpPrefix>[]): Problem {
@@ -123,8 +124,8 @@ function misplaced(network: ResolvedNetwork, { path, value }: Located<WantedAddr
 /** An address may be held once on a segment; the routers' addresses are held from the start. */
 function duplicateAddress({ networks, endpoints }: Resolved): Problem[] {
   const holders = new Map<string, string>();
-  for (const { segment, gateway, name } of networks.values()) {
-    if (gateway) holders.set(`${segment} ${gateway.value}`, `the gateway of network ${name}`);
+  for (const { segment, gateways, name } of networks.values()) {
+    for (const gateway of gateways) holders.set(`${segment} ${gateway.value}`, `the gateway of network ${name}`);
   }
   return endpoints.flatMap((endpoint) => {
     const segment = networks.get(endpoint.network)?.segment;

@@ -20,6 +20,7 @@ type Addressing = {
   readonly subnet6?: string;
   readonly range?: string;
   readonly gateway?: string;
+  readonly gateway6?: string;
   readonly mtu?: number;
 };
 

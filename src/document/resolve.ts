@@ -24,7 +24,7 @@ export type ResolvedNetwork = {
   readonly raw: RawNetwork;
   readonly subnets: readonly Located<IpPrefix>[];
   readonly range?: Located<IpPrefix>;
-  readonly gateway?: Located<string>;
+  readonly gateways: readonly Located<string>[];
   /** two networks with the same segment are one layer-2 segment: the same uplink and VLAN */
   readonly segment: string;
 };
@@ -69,8 +69,13 @@ class Reader {
     const subnet = this.#read(`${path}/subnet`, raw.subnet, readSubnet, SUBNET);
     const subnet6 = this.#read(`${path}/subnet6`, raw.subnet6, readSubnet, SUBNET);
     const range = this.#read(`${path}/range`, raw.range, readPrefix, 'a prefix such as 10.110.0.128/25');
-    const given = this.#read(`${path}/gateway`, raw.gateway, parseIp, 'an address such as 10.110.0.1');
-    const gateway = given ?? (raw.driver === 'bridge' && subnet ? firstHost(subnet) : undefined);
+    const gateway = this.#read(`${path}/gateway`, raw.gateway, parseIp, 'an address such as 10.110.0.1');
+    const gateway6 = this.#read(`${path}/gateway6`, raw.gateway6, parseIp6, 'an address such as fd00:110::1');
+    if (gateway && gateway6 && familyOf(gateway.value) === 6) {
+      this.#refuse(gateway.path, 'must be IPv4 where gateway6 is given as well');
+    }
+    const subnets = [subnet, subnet6].filter((item) => item !== undefined);
+    const given = [gateway, gateway6].filter((item) => item !== undefined);
     if (subnet?.value.family === 6 && subnet6) this.#refuse(subnet.path, 'must be IPv4 where subnet6 is given as well');
     if (raw.driver === 'overlay') this.#overlay(path, raw.peers ?? [], raw.bum);
     return {
@@ -78,13 +83,13 @@ class Reader {
       path,
       raw,
       segment: segmentOf(name, raw),
-      subnets: [subnet, subnet6].filter((item) => item !== undefined),
+      subnets,
+      gateways: raw.driver === 'bridge' ? routersOf(subnets, given) : given,
       ...(range && { range }),
-      ...(gateway && { gateway }),
     };
   }
 
-  /** `index` is the network's place among the workload's networks. */
+  /** `index` is the network's place among the workload's networks. In a container the names eth0, eth1, … are Docker's. */
   endpoint(
     place: Pick<ResolvedEndpoint, 'workload' | 'network' | 'sandbox'>,
     raw: RawEndpoint,
@@ -99,7 +104,8 @@ class Reader {
       this.#refuse(first.path, 'must be IPv4 where address6 is given as well');
     }
     const addresses = [first, second].filter((item) => item !== undefined);
-    return { ...place, path, raw, interface: raw.interface ?? `eth${index}`, addresses, ...(mac && { mac }) };
+    const name = raw.interface ?? `${place.sandbox.container === undefined ? 'eth' : 'net'}${index}`;
+    return { ...place, path, raw, interface: name, addresses, ...(mac && { mac }) };
   }
 
   #overlay(
@@ -174,6 +180,11 @@ function readMulticast(text: string): string | undefined {
   return address !== undefined && isMulticast(address) ? address : undefined;
 }
 
+function parseIp6(text: string): string | undefined {
+  const address = parseIp(text);
+  return address?.includes(':') ? address : undefined;
+}
+
 function isMulticast(address: string): boolean {
   return MULTICAST.some((prefix) => contains(prefix, address));
 }
@@ -201,6 +212,14 @@ export function subnetFor(network: ResolvedNetwork, address: string): IpPrefix |
 }
 
 /** The bridge driver's router is the gateway itself: where none is named, the first address that a host may hold. */
+function routersOf(
+  subnets: readonly Located<IpPrefix>[],
+  given: readonly Located<string>[],
+): readonly Located<string>[] {
+  const named = new Set(given.map(({ value }) => familyOf(value)));
+  return [...given, ...subnets.filter(({ value }) => !named.has(value.family)).map((subnet) => firstHost(subnet))];
+}
+
 function firstHost(subnet: Located<IpPrefix>): Located<string> {
   const { first } = rangeOf(subnet.value);
   const { address, family } = subnet.value;

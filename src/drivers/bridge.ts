@@ -1,5 +1,5 @@
 import type { ObservedLink } from '../host/links.ts';
-import { contains, formatIpPrefix, overlaps, parseIpPrefix } from '../model/ip.ts';
+import { contains, formatIpPrefix, type IpPrefix, overlaps, parseIpPrefix } from '../model/ip.ts';
 import type { BridgeNetwork } from '../model/network.ts';
 import type { Problem } from '../model/problem.ts';
 import { type NetworkDriver, type NetworkSpec, waitingFor } from './driver.ts';
@@ -14,9 +14,9 @@ export const bridge: NetworkDriver<BridgeNetwork> = {
     const clash = overlapping(network, host.links);
     if (clash !== undefined) return waitingFor(network, clash, 'subnet_overlap');
     const mtu = network.mtu ?? host.underlay?.mtu ?? DEFAULT_MTU;
-    const { gateway, subnets } = network;
-    const subnet = subnets.find((prefix) => gateway !== undefined && contains(prefix, gateway));
-    const router = subnet && gateway !== undefined ? formatIpPrefix({ ...subnet, address: gateway }) : undefined;
+    const { gateways, subnets } = network;
+    const routed = subnets.filter((subnet) => gateways.some((router) => contains(subnet, router)));
+    const masqueraded = routed.find((subnet) => subnet.family === 4);
     return {
       links: [
         {
@@ -25,21 +25,26 @@ export const bridge: NetworkDriver<BridgeNetwork> = {
           object: `network/${network.name}`,
           kind: { type: 'bridge' },
           mtu,
-          addresses: router === undefined ? [] : [router],
+          addresses: routed.flatMap((subnet) => routersIn(subnet, gateways)),
         },
       ],
       attachment: { type: 'veth', bridge: name },
       mtu,
-      gateways: gateway === undefined ? [] : [gateway],
+      gateways,
       fdb: [],
       routes: [],
-      nat: subnet?.family === 4 ? { bridge: name, subnet } : undefined,
+      nat: masqueraded && { bridge: name, subnet: masqueraded },
       engine: undefined,
       datapath: undefined,
       shim: name,
     };
   },
 };
+
+/** The network's routers inside the subnet, with its length. */
+function routersIn(subnet: IpPrefix, gateways: readonly string[]): readonly string[] {
+  return gateways.filter((router) => contains(subnet, router)).map((address) => formatIpPrefix({ ...subnet, address }));
+}
 
 /** The bridge's route would take the host's own way into that subnet: to its peers, its broker, its operator. */
 function overlapping(network: BridgeNetwork, links: readonly ObservedLink[]): string | undefined {

@@ -18,7 +18,7 @@ export const macvlan: NetworkDriver<MacvlanNetwork> = {
       links: shim.links,
       attachment: { type: 'macvlan', parent: parent.name, mode: network.mode },
       mtu,
-      gateways: network.gateway === undefined ? [] : [network.gateway],
+      gateways: network.gateways,
       fdb: [],
       routes: shim.routes,
       nat: undefined,

@@ -25,7 +25,7 @@ export const overlay: NetworkDriver<OverlayNetwork> = {
     return {
       ...spec,
       mtu,
-      gateways: network.gateway === undefined ? [] : [network.gateway],
+      gateways: network.gateways,
       routes: [],
       nat: undefined,
       engine,

@@ -10,8 +10,11 @@ type Common = {
   readonly subnets: readonly IpPrefix[];
   /** Set aside inside a subnet for addresses that Linkspan picks; undefined: the whole subnet where that is safe. */
   readonly range?: IpPrefix;
-  readonly gateway?: string;
+  /** routers, in the order of preference; a workload takes the first of each family that is in a subnet of its own */
+  readonly gateways: readonly string[];
   readonly mtu?: number;
+  /** no way out: its workloads get no default route, and nothing of it is masqueraded or published */
+  readonly internal?: true;
 };
 
 export type MacvlanMode = 'bridge' | 'vepa' | 'private' | 'passthru';
@@ -22,6 +25,8 @@ export type MacvlanNetwork = Common & {
   readonly mode: MacvlanMode;
   /** Whether the host itself reaches the network's workloads (a macvlan child of the same parent in the host). */
   readonly shim: boolean;
+  /** the plant's DHCP server gives each workload its address, unless one is named */
+  readonly dhcp?: true;
 };
 
 export type Bum = { readonly kind: 'replicate' } | { readonly kind: 'multicast'; readonly group: string };
@@ -38,14 +43,36 @@ export type OverlayNetwork = Common & {
   readonly bum: Bum;
 };
 
-export type BridgeNetwork = Common & { readonly driver: 'bridge' };
+export type BridgeNetwork = Common & {
+  readonly driver: 'bridge';
+  /** whether its workloads reach each other; absent: they do */
+  readonly icc?: false;
+  /** whether what leaves bears the gateway's own address; absent: it does */
+  readonly masquerade?: false;
+};
 
 export type Network = MacvlanNetwork | OverlayNetwork | BridgeNetwork;
 
-/** Where a workload's interfaces live: a network namespace, by name or by one of its processes. */
+/**
+ * Where a workload's interfaces live: a network namespace, by name, by one of its processes or by the container it is
+ * made for; `path` is the one of a container that Docker's plugin call named (`/run/docker/netns/…`).
+ */
 export type Sandbox =
   | { readonly kind: 'netns'; readonly name: string }
-  | { readonly kind: 'pid'; readonly pid: number };
+  | { readonly kind: 'pid'; readonly pid: number }
+  | { readonly kind: 'container'; readonly name: string }
+  | { readonly kind: 'path'; readonly path: string };
+
+export type Protocol = 'tcp' | 'udp' | 'sctp';
+
+/** A port of the gateway that leads to a port of the workload. */
+export type PublishedPort = {
+  readonly protocol: Protocol;
+  /** of the gateway, canonical; absent: all of its addresses */
+  readonly hostAddress?: string;
+  readonly hostPort: number;
+  readonly port: number;
+};
 
 /** A workload's interface on a network, as wanted. `addresses` is empty where Linkspan is to pick one. */
 export type Endpoint = {
@@ -55,6 +82,11 @@ export type Endpoint = {
   readonly interface: string;
   readonly mac: Mac;
   readonly addresses: readonly IpPrefix[];
+  /** where the addresses come from that are not named here: the plant's DHCP server, or nowhere; absent: Linkspan picks */
+  readonly addressing?: 'dhcp' | 'none';
+  /** DNS names beside the workload's own */
+  readonly aliases?: readonly string[];
+  readonly publish?: readonly PublishedPort[];
 };
 
 /** Everything an operator wants of this gateway: a valid document, parsed. */
@@ -67,7 +99,9 @@ export const NOTHING_DESIRED: DesiredState = { networks: [], endpoints: [] };
 
 /** The file that names the sandbox's network namespace. */
 export function sandboxPath(sandbox: Sandbox): string {
-  return sandbox.kind === 'netns' ? `/run/netns/${sandbox.name}` : `/proc/${sandbox.pid}/ns/net`;
+  if (sandbox.kind === 'netns') return `/run/netns/${sandbox.name}`;
+  if (sandbox.kind === 'path') return sandbox.path;
+  return sandbox.kind === 'pid' ? `/proc/${sandbox.pid}/ns/net` : `container/${sandbox.name}`;
 }
 
 export function endpointKey(endpoint: Pick<Endpoint, 'workload' | 'network'>): string {

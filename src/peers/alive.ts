@@ -1,8 +1,8 @@
 import type { Alive, AliveState } from '../model/peer.ts';
 import { isVni } from '../model/vni.ts';
 import { EPOCH_MAX } from './order.ts';
-import { asFields, asList, asNameOf, asNumber, asText, asVteps, parseWith, refuse } from './parse.ts';
-import type { Fields, Parsed } from './parse.ts';
+import { asFields, asList, asNumber, asText, refuse, type Fields } from '../model/fields.ts';
+import { asNameOf, asVteps, parseWith, type Parsed } from './parse.ts';
 
 const MAX_VNIS = 4096;
 const DIGEST = /^[0-9a-f]{16}$/;

@@ -1,4 +1,4 @@
-import { parseIp } from '../model/ip.ts';
+import { asFields, asIp, asList, asNumber, asText, type Fields, refuse } from '../model/fields.ts';
 import type { Vtep } from '../model/peer.ts';
 import { LinkspanError } from '../service/errors.ts';
 
@@ -12,14 +12,6 @@ const NO_VTEP = /^(0\.|127\.|169\.254\.|22[4-9]\.|23\d\.|24\d\.|25[0-5]\.|ff|fe[
 
 export type Parsed<T> = { readonly ok: true; readonly value: T } | { readonly ok: false; readonly reason: string };
 
-/** Fields of a JSON object that nobody has checked yet. */
-export type Fields = Readonly<Record<string, unknown>>;
-
-/** Leaves the parser that runs; `parseWith` makes a reason of it. */
-export function refuse(field: string, want: string): never {
-  throw new LinkspanError({ code: 'invalid', object: field, reason: 'is not valid', remedy: `it must be ${want}` });
-}
-
 /** Runs `read` over the JSON object in `payload` (UTF-8, at most 64 KiB); any refusal becomes a reason. */
 export function parseWith<T>(payload: Uint8Array, read: (fields: Fields) => T): Parsed<T> {
   if (payload.length > MAX_PAYLOAD) return { ok: false, reason: `larger than ${MAX_PAYLOAD} bytes` };
@@ -32,38 +24,11 @@ export function parseWith<T>(payload: Uint8Array, read: (fields: Fields) => T): 
   }
 }
 
-export function asFields(field: string, value: unknown): Fields {
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) refuse(field, 'a JSON object');
-  return value as Fields;
-}
-
-export function asList(field: string, value: unknown, max: number): readonly unknown[] {
-  if (!Array.isArray(value) || value.length > max) refuse(field, `a list of at most ${max}`);
-  return value as unknown[];
-}
-
-export function asNumber(field: string, value: unknown, min: number, max: number): number {
-  if (typeof value !== 'number' || !Number.isSafeInteger(value) || value < min || value > max) {
-    refuse(field, `a whole number from ${min} to ${max}`);
-  }
-  return value;
-}
-
-export function asText(field: string, value: unknown, pattern: RegExp): string {
-  if (typeof value !== 'string' || !pattern.test(value)) refuse(field, `text that matches ${pattern.source}`);
-  return value;
-}
-
 /** A gateway's or fleet's name, which must be the one the topic names. */
 export function asNameOf(field: string, value: unknown, topic: string): string {
   const name = asText(field, value, NAME);
   if (name !== topic) refuse(field, `"${topic}" as in the topic`);
   return name;
-}
-
-export function asIp(field: string, value: unknown): string {
-  const ip = typeof value === 'string' && value.length <= 64 ? parseIp(value) : undefined;
-  return ip ?? refuse(field, 'an IPv4 or IPv6 address');
 }
 
 /** Tunnel endpoints: at most 8, each a unicast address and a UDP port. */

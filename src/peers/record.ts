@@ -3,8 +3,8 @@ import { parseMac, type Mac } from '../model/mac.ts';
 import type { MacEntry, PeerRecord } from '../model/peer.ts';
 import { isVni, type Vni } from '../model/vni.ts';
 import { EPOCH_MAX } from './order.ts';
-import { asFields, asIp, asList, asNameOf, asNumber, asText, asVteps, parseWith, refuse } from './parse.ts';
-import type { Fields, Parsed } from './parse.ts';
+import { asFields, asIp, asList, asNumber, asText, refuse, type Fields } from '../model/fields.ts';
+import { asNameOf, asVteps, parseWith, type Parsed } from './parse.ts';
 
 /** What the topic of a record says about it; the body must say the same. */
 export type RecordAddress = { readonly fleet: string; readonly vni: Vni; readonly gw: string };

@@ -1,11 +1,11 @@
 import type { DatapathState } from '../datapath/state.ts';
 import { type EndpointSpec, type HostView, type LinkSpec, type NetworkSpec, waitingFor } from '../drivers/driver.ts';
 import type { EngineHost } from '../drivers/engine.ts';
-import { endpointAlias, linkName } from '../drivers/naming.ts';
+import { endpointAlias, linkNames } from '../drivers/naming.ts';
 import { specify } from '../drivers/registry.ts';
 import type { FdbRow } from '../host/fdb.ts';
 import type { HostRoute } from '../host/routes.ts';
-import { familyOf } from '../model/ip.ts';
+import { contains, familyOf } from '../model/ip.ts';
 import { parseMac } from '../model/mac.ts';
 import type { DesiredState, Endpoint, Network } from '../model/network.ts';
 import type { Remote, RemotesByVni } from '../model/peer.ts';
@@ -16,8 +16,8 @@ import { natRules } from './nat.ts';
 export type Intent = {
   readonly links: readonly LinkSpec[];
   readonly endpoints: readonly EndpointSpec[];
-  /** of networks that wait: they keep what they have */
-  readonly pending: readonly { readonly endpoint: Endpoint; readonly alias: string }[];
+  /** of networks that wait, and those whose links are Docker's to move: they keep what they have */
+  readonly pending: readonly Pick<EndpointSpec, 'endpoint' | 'alias' | 'temporary' | 'hostEnd'>[];
   readonly fdb: ReadonlyMap<string, readonly FdbRow[]>;
   readonly routes: readonly HostRoute[];
   /** body of our nftables table; empty: no table */
@@ -34,8 +34,17 @@ export type Intent = {
 /** A host as observed; what the networks want of it is added here. */
 export type HostFacts = Omit<HostView, 'engines'> & { readonly engines: Omit<EngineHost, 'networks'> };
 
-/** Asks each network's driver, and collects the answers. Pure. */
-export function intend(desired: DesiredState, remotes: RemotesByVni, facts: HostFacts, hostForwards: boolean): Intent {
+/**
+ * Asks each network's driver, and collects the answers. Pure.
+ * @param handed endpoints whose links are Docker's to move into their sandboxes
+ */
+export function intend(
+  desired: DesiredState,
+  remotes: RemotesByVni,
+  facts: HostFacts,
+  hostForwards: boolean,
+  handed: readonly Endpoint[] = [],
+): Intent {
   const overlays = desired.networks.flatMap((network) => (network.driver === 'overlay' ? [network] : []));
   const host: HostView = { ...facts, engines: { ...facts.engines, networks: overlays } };
   const networks = new Map<string, NetworkSpec>();
@@ -56,11 +65,11 @@ export function intend(desired: DesiredState, remotes: RemotesByVni, facts: Host
     links: specs.flatMap((spec) => spec.links),
     endpoints: desired.endpoints.flatMap((endpoint) => {
       const spec = networks.get(endpoint.network);
-      return spec === undefined ? [] : [endpointSpec(endpoint, spec, host)];
+      return spec === undefined ? [] : [specifyEndpoint(endpoint, spec, host)];
     }),
-    pending: desired.endpoints
-      .filter((endpoint) => !networks.has(endpoint.network))
-      .map((endpoint) => ({ endpoint, alias: endpointAlias(host.gateway, endpoint.workload, endpoint.network) })),
+    pending: [...desired.endpoints.filter((endpoint) => !networks.has(endpoint.network)), ...handed].map((endpoint) =>
+      pendingOf(endpoint, host.gateway),
+    ),
     fdb,
     routes: specs.flatMap((spec) => spec.routes),
     firewall: natRules(nats, !hostForwards),
@@ -69,6 +78,11 @@ export function intend(desired: DesiredState, remotes: RemotesByVni, facts: Host
     networks,
     waiting,
   };
+}
+
+function pendingOf(endpoint: Endpoint, gateway: string): Intent['pending'][number] {
+  const { temporary, hostEnd } = linkNames(endpoint);
+  return { endpoint, alias: endpointAlias(gateway, endpoint.workload, endpoint.network), temporary, hostEnd };
 }
 
 function datapathState(specs: readonly NetworkSpec[], { underlay, port }: HostView): DatapathState | undefined {
@@ -94,13 +108,22 @@ function nameTaken(network: Network, { links }: NetworkSpec, host: HostView): Pr
   return waitingFor(network, message, 'name_taken');
 }
 
-function endpointSpec(endpoint: Endpoint, network: NetworkSpec, host: HostView): EndpointSpec {
+/** The first router of each family that the workload can reach: the kernel takes no default route by another. */
+function routersFor(endpoint: Endpoint, gateways: readonly string[]): readonly string[] {
+  const own = gateways.filter((router) => endpoint.addresses.some((address) => contains(address, router)));
+  return ([4, 6] as const).flatMap((family) => own.find((router) => familyOf(router) === family) ?? []);
+}
+
+/** The workload's interface on a network that stands as `network` says. Pure. */
+export function specifyEndpoint(
+  endpoint: Endpoint,
+  network: NetworkSpec,
+  host: Pick<HostView, 'gateway' | 'links'>,
+): EndpointSpec {
   const key = `${endpoint.workload}/${endpoint.network}`;
   const { attachment } = network;
   const passthru = attachment.type === 'macvlan' && attachment.mode === 'passthru';
   const parent = passthru ? host.links.find((link) => link.name === attachment.parent) : undefined;
-  // The kernel takes no default route by a router of a family in which the interface has no address.
-  const families = new Set(endpoint.addresses.map((address) => address.family));
   return {
     endpoint,
     object: `endpoint/${key}`,
@@ -110,8 +133,7 @@ function endpointSpec(endpoint: Endpoint, network: NetworkSpec, host: HostView):
     mac: passthru ? undefined : endpoint.mac,
     seenMac: parseMac(parent?.mac ?? '') ?? endpoint.mac,
     mtu: network.mtu,
-    gateways: network.gateways.filter((router) => families.has(familyOf(router))),
-    temporary: linkName('lst', key),
-    hostEnd: linkName('lsp', key),
+    gateways: routersFor(endpoint, network.gateways),
+    ...linkNames(endpoint),
   };
 }

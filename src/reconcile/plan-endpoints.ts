@@ -1,7 +1,7 @@
 import type { EndpointSpec } from '../drivers/driver.ts';
 import { aliasPrefix, splitAlias } from '../drivers/naming.ts';
 import type { ObservedLink } from '../host/links.ts';
-import { sandboxPath } from '../model/network.ts';
+import { type Sandbox, sandboxPath } from '../model/network.ts';
 import type { Problem } from '../model/problem.ts';
 import { drift, type Host, hostEndDrift, incompatible, moveOf } from './endpoint-drift.ts';
 import type { Intent } from './intend.ts';
@@ -103,11 +103,20 @@ function unwanted(intent: Intent, seen: Observation, gateway: string): readonly 
 
 function noSandbox(spec: EndpointSpec): Problem {
   const { sandbox, workload } = spec.endpoint;
-  const message =
-    sandbox.kind === 'netns'
-      ? `workload ${workload}: network namespace ${sandbox.name} does not exist; start the workload, or make it with "ip netns add ${sandbox.name}"`
-      : `workload ${workload}: there is no process ${sandbox.pid}; attach it again with its new pid`;
-  return { path: `/spec/workloads/${workload}/sandbox`, code: 'waiting', message };
+  return {
+    path: `/spec/workloads/${workload}/sandbox`,
+    code: 'waiting',
+    message: `workload ${workload}: ${missing(sandbox)}`,
+  };
+}
+
+function missing(sandbox: Sandbox): string {
+  if (sandbox.kind === 'pid') return `there is no process ${sandbox.pid}; attach it again with its new pid`;
+  if (sandbox.kind === 'path') return `its network namespace ${sandbox.path} is gone; start the container again`;
+  const { name } = sandbox;
+  return sandbox.kind === 'netns'
+    ? `network namespace ${name} does not exist; start the workload, or make it with "ip netns add ${name}"`
+    : `container ${name} does not run; start it with "docker start ${name}"`;
 }
 
 function interfaceTaken(spec: EndpointSpec, owner: string): Problem {

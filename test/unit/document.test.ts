@@ -51,6 +51,7 @@ describe('a valid document', () => {
         driver: 'overlay',
         vni: 10110,
         subnets: [{ family: 4, address: '10.110.0.0', length: 24 }],
+        gateways: [],
         mtu: 1400,
         engine: 'auto',
         peers: ['203.0.113.9'],
@@ -61,7 +62,7 @@ describe('a valid document', () => {
         driver: 'macvlan',
         subnets: [{ family: 4, address: '10.20.0.0', length: 16 }],
         range: { family: 4, address: '10.20.8.0', length: 24 },
-        gateway: '10.20.0.1',
+        gateways: ['10.20.0.1'],
         uplink: { name: 'lan', interface: 'eth0' },
         mode: 'bridge',
         shim: true,
@@ -73,7 +74,7 @@ describe('a valid document', () => {
           { family: 4, address: '172.30.0.0', length: 24 },
           { family: 6, address: 'fd00:30::', length: 64 },
         ],
-        gateway: '172.30.0.1',
+        gateways: ['172.30.0.1', 'fd00:30::1'],
       },
     ]);
     const sandbox = { kind: 'netns', name: 'w1' };

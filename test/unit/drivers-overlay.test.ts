@@ -22,6 +22,7 @@ const network: OverlayNetwork = {
   vni,
   engine: 'auto',
   subnets: [],
+  gateways: [],
   peers: [OWN, '203.0.113.9'],
   bum: { kind: 'replicate' },
 };

@@ -43,9 +43,9 @@ describe('an intent', () => {
     const cell = bridge('172.30.0.0/24', { subnet6: 'fd00:30::/64' });
     const gatewaysOf = (at: object): unknown =>
       intentOf(newHost(), desired({ cell }, { w: workload({ cell: at }) }), new Map()).endpoints[0]?.gateways;
-    expect(gatewaysOf({ address6: 'fd00:30::21' })).toEqual([]);
+    expect(gatewaysOf({ address6: 'fd00:30::21' })).toEqual(['fd00:30::1']);
     expect(gatewaysOf({ address: '172.30.0.21' })).toEqual(['172.30.0.1']);
-    expect(gatewaysOf({})).toEqual(['172.30.0.1']);
+    expect(gatewaysOf({})).toEqual(['172.30.0.1', 'fd00:30::1']);
   });
 
   test('a network that waits takes its endpoints along, and nobody else’s', () => {
