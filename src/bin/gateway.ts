@@ -1,3 +1,4 @@
+import { fileURLToPath } from 'node:url';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { captureRoute, type CaptureSource } from '../control/capture.ts';
 import { createCommands } from '../control/commands.ts';
@@ -7,14 +8,16 @@ import { duplicateProblems, localState, ownMacs, remotesByVni } from '../control
 import { encodeReported } from '../control/reported.ts';
 import { writeRoutes } from '../control/writes.ts';
 import type { DockerContext } from '../docker/context.ts';
-import { wishesOf } from '../docker/records.ts';
+import { leaseKeys, wishesOf } from '../docker/records.ts';
 import { desiredSchema } from '../document/index.ts';
+import { DhcpClients } from '../host/dhcp-clients.ts';
 import { DatapathWatch } from '../host/datapath-watch.ts';
 import { watchHost } from '../host/link-events.ts';
 import type { Endpoint } from '../model/network.ts';
 import { PeerDirectory } from '../peers/directory.ts';
 import { Publisher } from '../peers/publisher.ts';
 import { type CycleInput, type CycleView, remoteAddresses } from '../reconcile/cycle.ts';
+import { LeaseKeeper } from '../reconcile/lease-keeper.ts';
 import { ReconcileLoop } from '../reconcile/loop.ts';
 import type { Bootstrap } from '../service/bootstrap.ts';
 import { messageOf } from '../service/errors.ts';
@@ -29,6 +32,8 @@ import { endpointStatuses, fdbEntries } from '../status/snapshot.ts';
 import { openStore, type Store } from '../store/store.ts';
 import { DockerPlugin } from './docker-plugin.ts';
 
+/** Beside the programs, in the sources as in the package. */
+const DHCP_HOOK = fileURLToPath(new URL('../host/udhcpc-hook', import.meta.url));
 const YIELD_MS = 30_000;
 
 /** The service as a whole: built here, started in order, stopped in reverse. */
@@ -43,6 +48,7 @@ export class Gateway {
   readonly #loop: ReconcileLoop;
   readonly #datapath: DatapathWatch;
   readonly #docker: DockerPlugin;
+  readonly #leases: LeaseKeeper;
   readonly #started = systemClock.monotonic();
   readonly #stops: (() => Promise<void> | void)[] = [];
   #epoch: number;
@@ -77,9 +83,12 @@ export class Gateway {
       onAccepted: () => this.#loop.wake('input'),
       onStatus: () => this.#report(),
     });
+    const clients = new DhcpClients({ hook: DHCP_HOOK, store: this.#store.dhcpLeases });
+    this.#leases = new LeaseKeeper({ gateway, clients, clock: systemClock, onChange: () => this.#loop.wake('peers') });
     this.#loop = new ReconcileLoop({
       input: () => this.#input(),
       endpoints: this.#store.endpoints,
+      releaseLease: (key) => this.#leases.release(key),
       clock: systemClock,
       log,
       onCycle: (view) => this.#cycled(view),
@@ -106,6 +115,7 @@ export class Gateway {
       events: this.#events,
       desiredSchema,
     });
+    this.#stops.push(() => this.#leases.stop());
     this.#stops.push(() => this.#loop.stop());
     await this.#loop.settled();
     this.#stops.push(closing(await listenTcp(status.listen, read)));
@@ -244,6 +254,8 @@ export class Gateway {
       settled: () => this.#loop.settled(),
       wake: () => this.#loop.wake('peers'),
       glance: () => this.#loop.wake('host'),
+      lease: (endpoint, parent, signal) => this.#leases.acquire(endpoint, parent, signal),
+      releaseLease: (key) => this.#leases.release(key),
       log: (message) => this.#log.warn(message),
     };
   }
@@ -264,6 +276,7 @@ export class Gateway {
       attachments: this.#docker.placed(this.#store.attachments.list()),
       docker: () => wishesOf(this.#store.docker),
       leases: this.#store.leases,
+      plantLeases: this.#leases.leases,
       remotes: this.#remotes(),
       otherSandboxes: this.#store.endpoints.list().map((row) => row.sandbox),
     };
@@ -271,8 +284,9 @@ export class Gateway {
 
   #cycled(cycle: CycleView): void {
     this.#directory.setOwnMacs(ownMacs(cycle));
-    const duplicates = duplicateProblems(cycle, this.#directory);
-    const view = { ...cycle, problems: new Map([...duplicates, ...cycle.problems]) };
+    const told = [...duplicateProblems(cycle, this.#directory), ...this.#leases.problems(cycle)];
+    const view = { ...cycle, problems: new Map([...told, ...cycle.problems]) };
+    this.#leases.sync(view, leaseKeys(this.#store.docker));
     for (const { message } of newFailures(this.#view?.problems, view.problems))
       this.#event('endpoint.failed', 'error', message);
     this.#view = view;

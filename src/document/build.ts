@@ -36,7 +36,8 @@ function buildMacvlan(common: Common, raw: RawMacvlan, { document }: Resolved): 
   const link = new Map(Object.entries(document.spec.uplinks ?? {})).get(raw.uplink)?.interface;
   if (link === undefined) return [];
   const uplink: Uplink = { name: raw.uplink, interface: link };
-  return [{ ...common, driver: 'macvlan', uplink, mode, shim: raw.shim ?? mode === 'bridge' }];
+  const shim = raw.shim ?? mode === 'bridge';
+  return [{ ...common, driver: 'macvlan', uplink, mode, shim, ...(raw.address === 'dhcp' && { dhcp: true }) }];
 }
 
 function buildOverlay(common: Common, raw: RawOverlay): Network {
@@ -60,7 +61,9 @@ function canonicalIp(text: string): string {
 
 function buildEndpoint(endpoint: ResolvedEndpoint, { networks }: Resolved): Endpoint[] {
   const network = networks.get(endpoint.network);
-  return buildSandbox(endpoint.sandbox).map((sandbox) => ({
+  const [sandbox] = buildSandbox(endpoint.sandbox);
+  if (sandbox === undefined) return [];
+  const built: Endpoint = {
     workload: endpoint.workload,
     network: endpoint.network,
     sandbox,
@@ -71,7 +74,14 @@ function buildEndpoint(endpoint: ResolvedEndpoint, { networks }: Resolved): Endp
       const subnet = network && subnetFor(network, address);
       return { family, address, length: length ?? subnet?.length ?? (family === 4 ? 32 : 128) };
     }),
-  }));
+    ...(network && isLeased(endpoint, network) && { addressing: 'dhcp' }),
+  };
+  return [built];
+}
+
+/** Whether the plant's DHCP server is to say the address. */
+function isLeased({ raw }: ResolvedEndpoint, { raw: network }: ResolvedNetwork): boolean {
+  return raw.address === 'dhcp' || (raw.address === undefined && raw.address6 === undefined && 'address' in network);
 }
 
 function buildSandbox({ netns, pid, container }: RawSandbox): Sandbox[] {

@@ -13,6 +13,7 @@ export const addressChecks: readonly ((resolved: Resolved) => Problem[])[] = [
   addressInside,
   duplicateAddress,
   addressRequired,
+  leaseOnWire,
 ];
 
 function problem(path: string, code: ProblemCode, reason: string): Problem {
@@ -152,6 +153,19 @@ function addressRequired({ networks, endpoints }: Resolved): Problem[] {
     const reason = `needs an address: which of ${network.name}'s are free only the plant knows; add "address", or a "range" to the network`;
     return [problem(endpoint.path, 'address_required', reason)];
   });
+}
+
+/** A DHCP server is the plant's: it stands on the wire of a macvlan network, and no guard lets its answers cross sites. */
+function leaseOnWire({ networks, endpoints }: Resolved): Problem[] {
+  return endpoints
+    .filter(({ raw, network }) => raw.address === 'dhcp' && networks.get(network)?.raw.driver !== 'macvlan')
+    .map(({ path, network }) =>
+      problem(
+        `${path}/address`,
+        'address_required',
+        `cannot be dhcp: network ${network} is no macvlan network; write the address or leave it off`,
+      ),
+    );
 }
 
 function isPlantSubnet({ raw, subnets, range }: ResolvedNetwork): boolean {

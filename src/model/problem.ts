@@ -34,4 +34,5 @@ export type ProblemCode =
   | 'engine_unavailable'
   | 'path_mtu'
   | 'pool_exhausted'
+  | 'no_lease'
   | 'failed';

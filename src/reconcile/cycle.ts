@@ -3,7 +3,7 @@ import { type Endpoint, endpointKey, type Network, sandboxPath } from '../model/
 import type { DesiredState, OverlayNetwork } from '../model/network.ts';
 import type { RemotesByVni } from '../model/peer.ts';
 import type { Problem } from '../model/problem.ts';
-import type { Lease } from './effective.ts';
+import type { Lease, PlantLeases } from './effective.ts';
 import { effective } from './effective.ts';
 import { type HostFacts, type Intent, intend } from './intend.ts';
 import { observe, type Observation } from './observe.ts';
@@ -26,6 +26,7 @@ export type CycleInput = {
   /** networks and endpoints that Docker's calls made, beside the document's; they are made while a cycle runs, too */
   readonly docker: () => DockerWishes;
   readonly leases: LeaseStore;
+  readonly plantLeases: PlantLeases;
   readonly remotes: RemotesByVni;
   /** namespaces that may hold interfaces of ours beside the desired ones */
   readonly otherSandboxes: Iterable<string>;
@@ -69,7 +70,7 @@ export async function look(input: CycleInput, memory: FirewallMemory): Promise<C
   const document = { networks: [...input.document.networks, ...docker.networks], endpoints: input.endpoints };
   const attachments = [...input.attachments, ...docker.endpoints];
   const taken = new Map(document.networks.map((network) => [network.name, remoteAddresses(network, input.remotes)]));
-  const wanted = effective(document, attachments, leases.list(), taken, gateway);
+  const wanted = effective(document, attachments, leases.list(), taken, gateway, input.plantLeases);
   for (const lease of wanted.staleLeases) leases.remove(lease);
   for (const lease of wanted.newLeases) leases.put(lease);
   const sandboxes = [...wanted.desired.endpoints, ...docker.handed].map((endpoint) => sandboxPath(endpoint.sandbox));

@@ -133,7 +133,7 @@ export function specifyEndpoint(
     mac: passthru ? undefined : endpoint.mac,
     seenMac: parseMac(parent?.mac ?? '') ?? endpoint.mac,
     mtu: network.mtu,
-    gateways: routersFor(endpoint, network.gateways),
+    gateways: routersFor(endpoint, [...(endpoint.router === undefined ? [] : [endpoint.router]), ...network.gateways]),
     ...linkNames(endpoint),
   };
 }

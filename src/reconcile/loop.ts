@@ -18,6 +18,7 @@ const PASSES = 6;
 export type LoopOptions = {
   readonly input: () => CycleInput;
   readonly endpoints: StepContext['endpoints'];
+  readonly releaseLease: StepContext['releaseLease'];
   readonly clock: Clock;
   readonly log: Log;
   /** after each cycle, with the kernel as it then was */
@@ -150,6 +151,7 @@ export class ReconcileLoop {
         endpoints,
         datapathSocket: this.#options.input().datapath.socket,
         rememberFirewall: (memory) => (this.#firewall = memory),
+        releaseLease: this.#options.releaseLease,
       });
       log.info(`${step.object}: ${what}`);
     } catch (error) {

@@ -14,6 +14,8 @@ export type StepContext = {
   readonly endpoints: EndpointStore;
   readonly datapathSocket: string;
   readonly rememberFirewall: (memory: FirewallMemory) => void;
+  /** gives an endpoint's lease back to the plant's DHCP server; none is no error */
+  readonly releaseLease: (key: string) => Promise<void>;
 };
 
 type Executors = {
@@ -22,7 +24,10 @@ type Executors = {
 
 /** The one place where a plan becomes changes of the host. Every executor may be run again after a crash half-way. */
 const executors: Executors = {
-  'endpoint.detach': (step, { endpoints }) => detach(step.sandbox, step.name, step.object, endpoints),
+  'endpoint.detach': async (step, { endpoints, releaseLease }) => {
+    await releaseLease(step.object.replace('endpoint/', ''));
+    await detach(step.sandbox, step.name, step.object, endpoints);
+  },
   'endpoint.attach': (step, { endpoints }) => attach(step.spec, endpoints),
   'endpoint.move': (step) => move(step.spec, step.to, step.from),
   'link.delete': (step) => deleteLink(step.name, step.sandbox),

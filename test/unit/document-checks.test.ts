@@ -202,6 +202,15 @@ describe('a gateway has one engine', () => {
   });
 });
 
+test('an address from DHCP is for macvlan alone', () => {
+  const asking = { w: workload({ n: { address: 'dhcp' } }) };
+  expect(problemsOf(parse(document({ n: overlay(1, { subnet: '10.0.0.0/24' }) }, asking)))).toEqual([
+    'address_required /spec/workloads/w/networks/n/address',
+  ]);
+  expect(problemsOf(parse(document({ n: macvlan({ subnet: '10.0.0.0/24' }) }, asking)))).toEqual([]);
+  expect(problemsOf(parse(document({ n: macvlan({ address: 'dhcp' }) }, { w: workload({ n: {} }) })))).toEqual([]);
+});
+
 describe('what this version does not do yet is refused, never ignored', () => {
   test.each<[string, Json]>([
     ['/spec/networks/n/driver', document({ n: { driver: 'ipvlan', uplink: 'lan' } })],
@@ -209,14 +218,6 @@ describe('what this version does not do yet is refused, never ignored', () => {
     ['/spec/networks/n/stretch', document({ n: overlay(1, { stretch: { uplink: 'lan', vlan: 1 } }) })],
     ['/spec/networks/n/guards', document({ n: overlay(1, { guards: { dhcp: 'block' } }) })],
     ['/spec/networks/n/icc', document({ n: bridge('10.0.0.0/24', { icc: false }) })],
-    [
-      '/spec/networks/n/address',
-      document({ n: macvlan({ address: 'dhcp', subnet: '10.0.0.0/24' }) }, { w: workload({ n: {} }) }),
-    ],
-    [
-      '/spec/workloads/w/networks/n/address',
-      document({ n: macvlan({ subnet: '10.0.0.0/24' }) }, { w: workload({ n: { address: 'dhcp' } }) }),
-    ],
     [
       '/spec/workloads/w/networks/n/publish',
       document({ n: overlay(1) }, { w: workload({ n: { publish: ['8080:80/tcp'] } }) }),
