@@ -3,7 +3,7 @@ import type { IpPrefix } from '../model/ip.ts';
 import { deriveMac } from '../model/mac.ts';
 import type { Bum, DesiredState, Endpoint, Network, Sandbox, Uplink } from '../model/network.ts';
 import type { Vni } from '../model/vni.ts';
-import type { RawMacvlan, RawOverlay, RawSandbox } from './raw.ts';
+import type { RawBridge, RawMacvlan, RawOverlay, RawSandbox } from './raw.ts';
 import { subnetFor } from './resolve.ts';
 import type { Resolved, ResolvedEndpoint, ResolvedNetwork } from './resolve.ts';
 
@@ -15,7 +15,7 @@ export function buildState(resolved: Resolved): DesiredState {
   };
 }
 
-type Common = Pick<Network, 'name' | 'subnets' | 'range' | 'gateways' | 'mtu'>;
+type Common = Pick<Network, 'name' | 'subnets' | 'range' | 'gateways' | 'mtu' | 'internal'>;
 
 function buildNetwork(network: ResolvedNetwork, resolved: Resolved): Network[] {
   const { raw } = network;
@@ -25,10 +25,20 @@ function buildNetwork(network: ResolvedNetwork, resolved: Resolved): Network[] {
     gateways: network.gateways.map(({ value }) => value),
     ...(network.range && { range: network.range.value }),
     ...(raw.mtu !== undefined && { mtu: raw.mtu }),
+    ...(raw.internal === true && { internal: true }),
   };
-  if (raw.driver === 'bridge') return [{ ...common, driver: 'bridge' }];
+  if (raw.driver === 'bridge') return [buildBridge(common, raw)];
   if (raw.driver === 'overlay') return [buildOverlay(common, raw)];
   return raw.driver === 'macvlan' ? buildMacvlan(common, raw, resolved) : [];
+}
+
+function buildBridge(common: Common, { icc, masquerade }: RawBridge): Network {
+  return {
+    ...common,
+    driver: 'bridge',
+    ...(icc === false && { icc }),
+    ...(masquerade === false && { masquerade }),
+  };
 }
 
 function buildMacvlan(common: Common, raw: RawMacvlan, { document }: Resolved): Network[] {
@@ -60,6 +70,7 @@ function canonicalIp(text: string): string {
 
 function buildEndpoint(endpoint: ResolvedEndpoint, { networks }: Resolved): Endpoint[] {
   const network = networks.get(endpoint.network);
+  const publish = endpoint.publish.flatMap(({ value }) => value);
   return buildSandbox(endpoint.sandbox).map((sandbox) => ({
     workload: endpoint.workload,
     network: endpoint.network,
@@ -71,6 +82,7 @@ function buildEndpoint(endpoint: ResolvedEndpoint, { networks }: Resolved): Endp
       const subnet = network && subnetFor(network, address);
       return { family, address, length: length ?? subnet?.length ?? (family === 4 ? 32 : 128) };
     }),
+    ...(publish.length > 0 && { publish }),
   }));
 }
 

@@ -70,14 +70,21 @@ export async function look(input: CycleInput, memory: FirewallMemory): Promise<C
     sandboxPaths: paths,
     datapathSocket: input.datapath.socket,
     overlays: wanted.desired.networks.some((network) => network.driver === 'overlay'),
+    bridges: wanted.desired.networks.some((network) => network.driver === 'bridge'),
+    ports: portsOf(wanted.desired.endpoints),
   });
-  const intent = intend(wanted.desired, input.remotes, factsOf(input, seen), seen.forwarding.host);
+  const intent = intend(wanted.desired, input.remotes, factsOf(input, seen), seen);
   const planned = plan(intent, seen, gateway, memory);
   const silent = datapathProblems(intent, seen, input.datapath.socket);
   const problems = new Map([...wanted.problems, ...planned.waiting, ...silent, ...(input.lost ? [LOST] : [])]);
   const { document } = input;
   const steps = input.lost ? [] : planned.steps;
   return { document, complete: false, desired: wanted.desired, intent, seen, steps, problems };
+}
+
+function portsOf(endpoints: readonly Endpoint[]): ReadonlySet<string> {
+  const ports = endpoints.flatMap(({ publish = [] }) => publish);
+  return new Set(ports.map(({ protocol, hostPort }) => `${protocol} ${hostPort}`));
 }
 
 function factsOf({ gateway, underlay, datapath }: CycleInput, seen: Observation): HostFacts {

@@ -10,7 +10,7 @@ import { parseMac } from '../model/mac.ts';
 import type { DesiredState, Endpoint, Network } from '../model/network.ts';
 import type { Remote, RemotesByVni } from '../model/peer.ts';
 import type { Problem } from '../model/problem.ts';
-import { natRules } from './nat.ts';
+import { intendNat, type NatFacts, type NatIntent, portOf } from './nat/intent.ts';
 
 /** What shall stand on this host: the desired state worked out against what the host is. */
 export type Intent = {
@@ -20,14 +20,11 @@ export type Intent = {
   readonly pending: readonly { readonly endpoint: Endpoint; readonly alias: string }[];
   readonly fdb: ReadonlyMap<string, readonly FdbRow[]>;
   readonly routes: readonly HostRoute[];
-  /** body of our nftables table; empty: no table */
-  readonly firewall: string;
-  /** interfaces that must forward where the host as a whole does not: a NAT network's packets, and their answers */
-  readonly forwarding: readonly string[];
+  readonly nat: NatIntent;
   /** what linkspan-datapath shall carry; undefined where no network is for it */
   readonly datapath: DatapathState | undefined;
   readonly networks: ReadonlyMap<string, NetworkSpec>;
-  /** by object: what each network waits for */
+  /** by object: what each network waits for, and which of a workload's ports are not published */
   readonly waiting: ReadonlyMap<string, Problem>;
 };
 
@@ -35,7 +32,7 @@ export type Intent = {
 export type HostFacts = Omit<HostView, 'engines'> & { readonly engines: Omit<EngineHost, 'networks'> };
 
 /** Asks each network's driver, and collects the answers. Pure. */
-export function intend(desired: DesiredState, remotes: RemotesByVni, facts: HostFacts, hostForwards: boolean): Intent {
+export function intend(desired: DesiredState, remotes: RemotesByVni, facts: HostFacts, seen: NatFacts): Intent {
   const overlays = desired.networks.flatMap((network) => (network.driver === 'overlay' ? [network] : []));
   const host: HostView = { ...facts, engines: { ...facts.engines, networks: overlays } };
   const networks = new Map<string, NetworkSpec>();
@@ -49,25 +46,25 @@ export function intend(desired: DesiredState, remotes: RemotesByVni, facts: Host
     else networks.set(network.name, spec);
   }
   const specs = [...networks.values()];
-  const nats = specs.flatMap((spec) => spec.nat ?? []);
   const fdb = new Map<string, readonly FdbRow[]>();
   for (const { device, row } of specs.flatMap((spec) => spec.fdb)) fdb.set(device, [...(fdb.get(device) ?? []), row]);
+  const wanted = desired.endpoints.flatMap((endpoint) => {
+    const spec = networks.get(endpoint.network);
+    return spec === undefined ? [] : [endpointSpec(endpoint, spec, host, seen)];
+  });
+  const nat = intendNat(networks, wanted, seen);
   return {
     links: specs.flatMap((spec) => spec.links),
-    endpoints: desired.endpoints.flatMap((endpoint) => {
-      const spec = networks.get(endpoint.network);
-      return spec === undefined ? [] : [endpointSpec(endpoint, spec, host)];
-    }),
+    endpoints: wanted,
     pending: desired.endpoints
       .filter((endpoint) => !networks.has(endpoint.network))
       .map((endpoint) => ({ endpoint, alias: endpointAlias(host.gateway, endpoint.workload, endpoint.network) })),
     fdb,
     routes: specs.flatMap((spec) => spec.routes),
-    firewall: natRules(nats, !hostForwards),
-    forwarding: nats.length === 0 ? [] : [...new Set([...nats.map((nat) => nat.bridge), ...routed(host)])],
+    nat,
     datapath: datapathState(specs, host),
     networks,
-    waiting,
+    waiting: new Map([...waiting, ...nat.problems]),
   };
 }
 
@@ -75,13 +72,6 @@ function datapathState(specs: readonly NetworkSpec[], { underlay, port }: HostVi
   const networks = specs.flatMap((spec) => spec.datapath ?? []);
   if (underlay === undefined || networks.length === 0) return undefined;
   return { v: 1, vtep: { ip: underlay.address, port, ifindex: underlay.index }, networks };
-}
-
-/** Where an answer to a masqueraded packet may come in: wherever this host has an IPv4 address. */
-function routed(host: HostView): readonly string[] {
-  return host.links.flatMap(({ name, addresses }) =>
-    name !== 'lo' && addresses.some((address) => !address.includes(':')) ? [name] : [],
-  );
 }
 
 /** A name that is a foreign link's: nothing of the network may stand then, or its table and rules would meet that link. */
@@ -100,11 +90,12 @@ function routersFor(endpoint: Endpoint, gateways: readonly string[]): readonly s
   return ([4, 6] as const).flatMap((family) => own.find((router) => familyOf(router) === family) ?? []);
 }
 
-function endpointSpec(endpoint: Endpoint, network: NetworkSpec, host: HostView): EndpointSpec {
+function endpointSpec(endpoint: Endpoint, network: NetworkSpec, host: HostView, seen: NatFacts): EndpointSpec {
   const key = `${endpoint.workload}/${endpoint.network}`;
   const { attachment } = network;
   const passthru = attachment.type === 'macvlan' && attachment.mode === 'passthru';
   const parent = passthru ? host.links.find((link) => link.name === attachment.parent) : undefined;
+  const hostEnd = linkName('lsp', key);
   return {
     endpoint,
     object: `endpoint/${key}`,
@@ -116,6 +107,7 @@ function endpointSpec(endpoint: Endpoint, network: NetworkSpec, host: HostView):
     mtu: network.mtu,
     gateways: routersFor(endpoint, network.gateways),
     temporary: linkName('lst', key),
-    hostEnd: linkName('lsp', key),
+    hostEnd,
+    port: portOf({ endpoint, hostEnd }, network.nat, seen),
   };
 }

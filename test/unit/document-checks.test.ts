@@ -208,7 +208,6 @@ describe('what this version does not do yet is refused, never ignored', () => {
     ['/spec/networks/n/vlan', document({ n: macvlan({ vlan: 110 }) })],
     ['/spec/networks/n/stretch', document({ n: overlay(1, { stretch: { uplink: 'lan', vlan: 1 } }) })],
     ['/spec/networks/n/guards', document({ n: overlay(1, { guards: { dhcp: 'block' } }) })],
-    ['/spec/networks/n/icc', document({ n: bridge('10.0.0.0/24', { icc: false }) })],
     [
       '/spec/networks/n/address',
       document({ n: macvlan({ address: 'dhcp', subnet: '10.0.0.0/24' }) }, { w: workload({ n: {} }) }),
@@ -216,10 +215,6 @@ describe('what this version does not do yet is refused, never ignored', () => {
     [
       '/spec/workloads/w/networks/n/address',
       document({ n: macvlan({ subnet: '10.0.0.0/24' }) }, { w: workload({ n: { address: 'dhcp' } }) }),
-    ],
-    [
-      '/spec/workloads/w/networks/n/publish',
-      document({ n: overlay(1) }, { w: workload({ n: { publish: ['8080:80/tcp'] } }) }),
     ],
     ['/spec/workloads/w/networks/n/aliases', document({ n: overlay(1) }, { w: workload({ n: { aliases: ['db'] } }) })],
     ['/spec/workloads/w/sandbox/container', document({}, { w: { sandbox: { container: 'hmi' }, networks: {} } })],
