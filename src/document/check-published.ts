@@ -11,6 +11,7 @@ const PORTS_MAX = 8192;
 export const publishedChecks: readonly ((resolved: Resolved) => Problem[])[] = [
   tooManyPorts,
   unpublishable,
+  loopback6,
   duplicatePort,
 ];
 
@@ -40,6 +41,14 @@ function whyNot(network: ResolvedNetwork | undefined): string | undefined {
   return raw.internal === true
     ? `cannot publish on ${name}, which is internal; leave this off, or "internal" off the network`
     : undefined;
+}
+
+/** The kernel lets no packet from ::1 leave the host, not even into its own bridge. */
+function loopback6({ endpoints }: Resolved): Problem[] {
+  return endpoints
+    .flatMap(({ publish }) => publish)
+    .filter(({ value }) => value[0]?.hostAddress === '::1')
+    .map(({ path }) => problem(path, 'unpublishable', 'cannot be published at ::1; use 127.0.0.1'));
 }
 
 type Holder = { readonly hostAddress: string | undefined; readonly workload: string };

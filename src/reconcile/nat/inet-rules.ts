@@ -44,7 +44,8 @@ const pairs = (names: readonly string[]): string => names.map((name) => `"${name
 /**
  * A port of 127.0.0.1 leads to a workload only for the host itself, whose answers come in by the bridge: so the kernel
  * must let such addresses pass there (`route_localnet`), and nobody else's packet may bear one, on any interface. It is
- * dropped by what it bears on the wire, before it is counted as part of a connection.
+ * dropped by what it bears on the wire, before it is counted as part of a connection. IPv6 has no such switch: at ::1
+ * nothing is published, and who asks there is refused at once.
  */
 function translationChains(nats: readonly NatSpec[], translations: readonly Translation[]): string {
   const rules = translateRules(translations);
@@ -59,6 +60,7 @@ function translationChains(nats: readonly NatSpec[], translations: readonly Tran
 ${rules}  }
   chain output {
     type nat hook output priority -100; policy accept;
+    ip6 daddr ::1 accept
 ${rules}  }\n`;
 }
 
@@ -77,7 +79,6 @@ function postrouting(nats: readonly NatSpec[]): string {
   return `  chain postrouting {
     type nat hook postrouting priority srcnat; policy accept;
     ip saddr 127.0.0.0/8 oifname { ${quoted(nats)} } masquerade
-    ip6 saddr ::1 oifname { ${quoted(nats)} } masquerade
 ${rules.join('')}  }\n`;
 }
 
