@@ -1,74 +1,33 @@
 import { afterEach, beforeEach, expect, test } from '@jest/globals';
-import type { Gateway } from '../lab/gateway.ts';
-import { startGateway } from '../lab/gateway.ts';
-import { Lab } from '../lab/lab.ts';
 import type { Namespace } from '../lab/namespace.ts';
-import { type Site, twoSites } from '../lab/sites.ts';
-import { builtService } from './support/built.ts';
-import { apply, type Spec, workload } from './support/documents.ts';
-import { gatewayName } from './support/names.ts';
+import { until } from '../lab/wait.ts';
+import { type CellLab, cellLab, PLANT, PLC } from './support/cell-lab.ts';
+import { apply, workload } from './support/documents.ts';
 import { ask, serve } from './support/services.ts';
 
-const GW_A = gatewayName('a');
-const PLANT = { 4: '10.20.0.1', 6: 'fd00:20::1' } as const;
+const TRANSPORTS = ['tcp', 'udp'] as const;
 
-let lab: Lab;
-let site: Site;
-let gateway: Gateway;
+let cell: CellLab;
+let host: Namespace;
+let plc: Namespace;
 let w1: Namespace;
 let w2: Namespace;
 let w3: Namespace;
 
 beforeEach(async () => {
-  builtService();
-  lab = new Lab();
-  site = (await twoSites(lab)).a;
-  [w1, w2, w3] = [await site.workload('w1'), await site.workload('w2'), await site.workload('w3')];
-  await site.gateway.batch(['address add 10.20.0.1/24 dev lan0', 'address add fd00:20::1/64 dev lan0 nodad']);
-  await site.plc.ip('address', 'add', 'fd00:20::10/64', 'dev', 'eth0', 'nodad');
-  const config = {
-    gateway: GW_A,
-    underlay: { address: site.underlay },
-    mqtt: { url: 'mqtt://127.0.0.1:9' },
-    status: { listen: '127.0.0.1:0' },
-  };
-  gateway = await startGateway(lab, { namespace: site.gateway, config });
+  cell = await cellLab();
+  [w1, w2, w3] = cell.workloads;
+  ({ gateway: host, plc } = cell.site);
 });
-afterEach(() => lab.close());
-
-const CELL = { driver: 'bridge', subnet: '172.30.0.0/24', subnet6: 'fd00:30::/64' };
-const CELL2 = { driver: 'bridge', subnet: '172.31.0.0/24', subnet6: 'fd00:31::/64' };
-const AT = {
-  w1: { address: '172.30.0.31', address6: 'fd00:30::31' },
-  w2: { address: '172.30.0.32', address6: 'fd00:30::32' },
-  w3: { address: '172.31.0.33', address6: 'fd00:31::33' },
-} as const;
-
-function cells(publish: readonly string[], network: object = {}): Spec {
-  return {
-    networks: { cell: { ...CELL, ...network }, cell2: CELL2 },
-    workloads: {
-      w1: workload(w1, { cell: { ...AT.w1, publish } }),
-      w2: workload(w2, { cell: AT.w2 }),
-      w3: workload(w3, { cell2: AT.w3 }),
-    },
-  };
-}
-
-const bridgeNetfilter = (on: '0' | '1'): Promise<unknown> =>
-  site.gateway.exec(
-    'sh',
-    '-c',
-    `for f in iptables ip6tables; do echo ${on} >/proc/sys/net/bridge/bridge-nf-call-$f; done`,
-  );
+afterEach(() => cell.lab.close());
 
 /** Whoever can ask at a port of the gateway, where, and as whom w1 then sees them. */
 const everywhere = (): readonly (readonly [who: string, from: Namespace, at: string, as: string])[] => [
-  ['the plant', site.plc, PLANT[4], '10.20.0.10'],
-  ['the plant', site.plc, PLANT[6], 'fd00:20::10'],
-  ['the host', site.gateway, PLANT[4], PLANT[4]],
-  ['the host', site.gateway, PLANT[6], PLANT[6]],
-  ['the host', site.gateway, '127.0.0.1', '172.30.0.1'],
+  ['the plant', plc, PLANT[4], PLC[4]],
+  ['the plant', plc, PLANT[6], PLC[6]],
+  ['the host', host, PLANT[4], PLANT[4]],
+  ['the host', host, PLANT[6], PLANT[6]],
+  ['the host', host, '127.0.0.1', '172.30.0.1'],
   ['another network', w3, PLANT[4], '172.30.0.1'],
   ['another network', w3, PLANT[6], 'fd00:30::1'],
   ['another network', w3, '172.31.0.1', '172.30.0.1'],
@@ -79,17 +38,92 @@ const everywhere = (): readonly (readonly [who: string, from: Namespace, at: str
 ];
 
 test.each([
-  ['in an open network', '1', {}],
-  ['in an open network', '0', {}],
-  ['where workloads are kept apart', '1', { icc: false }],
-  ['where workloads are kept apart', '0', { icc: false }],
-] as const)('%s, with br_netfilter %s: a published port is reached from everywhere', async (_, filtered, network) => {
-  await bridgeNetfilter(filtered);
-  await serve(lab, w1, 'w1', 80);
-  await apply(gateway, 1, cells(['8080:80', '8080:80/udp'], network));
-  for (const transport of ['tcp', 'udp'] as const) {
-    const answers = await Promise.all(everywhere().map(([, from, at]) => ask(from, transport, at, 8080)));
-    const told = everywhere().map(([who, , at], n) => `${who} at ${at}: ${answers[n] ?? 'nothing'}`);
+  ['in an open network', 1, {}],
+  ['in an open network', 0, {}],
+  ['where workloads are kept apart', 1, { icc: false }],
+  ['where workloads are kept apart', 0, { icc: false }],
+])('%s, with br_netfilter %i: a published port is reached from everywhere', async (_, filtered, network) => {
+  for (const name of ['iptables', 'ip6tables']) await cell.sysctl(`bridge/bridge-nf-call-${name}`, filtered);
+  await serve(cell.lab, w1, 'w1', 80);
+  await apply(cell.gateway, 1, cell.cells(['8080:80', '8080:80/udp'], network));
+  for (const transport of TRANSPORTS) {
+    const told: string[] = [];
+    for (const [who, from, at] of everywhere()) {
+      told.push(`${who} at ${at}: ${(await ask(from, transport, at, 8080)) ?? 'nothing'}`);
+    }
     expect(told).toEqual(everywhere().map(([who, , at, as]) => `${who} at ${at}: w1 sees ${as}`));
   }
+});
+
+test('a range leads port for port, and a host address alone to where it says', async () => {
+  await Promise.all([8000, 8001].map((port) => serve(cell.lab, w1, `port ${port}`, port)));
+  const publish = ['9000-9001:8000-8001', '198.51.100.1:7000:8000', '[fd00:20::1]:7001:8001/udp', '127.0.0.1:7002:8000'];
+  await apply(cell.gateway, 1, cell.cells(publish));
+  const of = async (...from: Parameters<typeof ask>): Promise<string | undefined> =>
+    (await ask(...from))?.replace(/ sees .*/, '');
+  expect([await of(plc, 'tcp', PLANT[4], 9000), await of(plc, 'tcp', PLANT[6], 9001)]).toEqual(['port 8000', 'port 8001']);
+  expect(await of(plc, 'udp', PLANT[4], 9000)).toBeUndefined();
+  expect([await of(cell.wan, 'tcp', '198.51.100.1', 7000), await of(plc, 'tcp', PLANT[4], 7000)]).toEqual([
+    'port 8000',
+    undefined,
+  ]);
+  expect([await of(plc, 'udp', PLANT[6], 7001), await of(plc, 'udp', PLANT[4], 7001)]).toEqual(['port 8001', undefined]);
+  expect([await of(host, 'tcp', '127.0.0.1', 7002), await of(host, 'tcp', PLANT[4], 7002)]).toEqual([
+    'port 8000',
+    undefined,
+  ]);
+});
+
+test('a port follows its workload, a flow that never pauses too, and is free once nobody publishes it', async () => {
+  await Promise.all([serve(cell.lab, w1, 'w1', 80), serve(cell.lab, w2, 'w2', 80)]);
+  const steady = (): Promise<string | undefined> => ask(plc, 'udp', PLANT[4], 8080, { source: 5555, patience: 1000 });
+  await serve(cell.lab, host, 'the gateway', 8080, PLANT[4]).then((process) => {
+    cell.lab.defer(() => process.stop());
+    return steady().then((answer) => {
+      expect(answer).toBe(`the gateway sees ${PLC[4]}`);
+      return process.stop();
+    });
+  });
+  const { networks, workloads } = cell.cells(['8080:80', '8080:80/udp']);
+  await apply(cell.gateway, 1, { networks: networks ?? {}, workloads: workloads ?? {} });
+  expect([await steady(), await ask(plc, 'tcp', PLANT[4], 8080)]).toEqual(Array(2).fill(`w1 sees ${PLC[4]}`));
+  const moved = { w2: workload(w2, { cell: { address: '172.30.0.99', publish: ['8080:80', '8080:80/udp'] } }) };
+  await apply(cell.gateway, 2, { networks: networks ?? {}, workloads: moved });
+  expect([await steady(), await ask(plc, 'tcp', PLANT[4], 8080)]).toEqual(Array(2).fill(`w2 sees ${PLC[4]}`));
+  await apply(cell.gateway, 3, { networks: networks ?? {}, workloads: { w2: workload(w2, { cell: {} }) } });
+  expect([await steady(), await ask(plc, 'tcp', PLANT[4], 8080, { patience: 1000 })]).toEqual([undefined, undefined]);
+  await serve(cell.lab, host, 'the gateway', 8080, PLANT[4]);
+  expect([await steady(), await ask(plc, 'tcp', PLANT[4], 8080)]).toEqual(Array(2).fill(`the gateway sees ${PLC[4]}`));
+});
+
+test('a service of the gateway keeps its port, and the workload gets it once that has ended', async () => {
+  await serve(cell.lab, w1, 'w1', 80);
+  const ssh = await serve(cell.lab, host, 'ssh', 22);
+  await apply(cell.gateway, 1, cell.cells(['22:80', '23:80']));
+  const endpoint = async () => (await cell.gateway.status()).endpoints.find(({ workload: name }) => name === 'w1');
+  expect(await ask(plc, 'tcp', PLANT[4], 22)).toBe(`ssh sees ${PLC[4]}`);
+  expect(await endpoint()).toMatchObject({
+    state: 'attached',
+    published: ['23:80/tcp'],
+    problem: expect.stringContaining(`(${ssh.pid}) of this gateway listens on 0.0.0.0:22; use another port`),
+  });
+  await ssh.stop();
+  await until('the workload to have the port', async () => (await endpoint())?.published.length === 2, 10_000);
+  expect(await ask(plc, 'tcp', PLANT[4], 22)).toBe(`w1 sees ${PLC[4]}`);
+});
+
+test('a connection lives on while ports come and go around it', async () => {
+  await serve(cell.lab, w1, 'w1', 80);
+  const talk = `const s = require('node:net').connect(8080, '${PLANT[4]}', () => setInterval(() => s.write('x'), 200));
+    s.on('data', () => process.stdout.write('.')); s.on('close', () => process.exit(1)); s.on('error', () => {});`;
+  await apply(cell.gateway, 1, cell.cells(['8080:80']));
+  const client = await cell.lab.process(plc, [process.execPath, '-e', talk]);
+  await until('the connection', () => client.log().length > 2);
+  for (const [version, publish] of [[2, ['8080:80', '8081:80']], [3, ['8081:80']]] as const) {
+    await apply(cell.gateway, version, cell.cells(publish));
+    const before = client.log().length;
+    await until('answers after the change', () => client.log().length > before + 4);
+  }
+  expect(client.running).toBe(true);
+  expect(await ask(plc, 'tcp', PLANT[4], 8080, { patience: 1000 })).toBeUndefined();
 });
