@@ -71,10 +71,9 @@ function canonicalIp(text: string): string {
 function buildEndpoint(endpoint: ResolvedEndpoint, { networks }: Resolved): Endpoint[] {
   const network = networks.get(endpoint.network);
   const publish = endpoint.publish.flatMap(({ value }) => value);
-  return buildSandbox(endpoint.sandbox).map((sandbox) => ({
+  const common: Omit<Endpoint, 'sandbox'> = {
     workload: endpoint.workload,
     network: endpoint.network,
-    sandbox,
     interface: endpoint.interface,
     mac: endpoint.mac?.value ?? deriveMac(endpoint.network, endpoint.workload),
     addresses: endpoint.addresses.map(({ value: { address, length } }): IpPrefix => {
@@ -83,7 +82,8 @@ function buildEndpoint(endpoint: ResolvedEndpoint, { networks }: Resolved): Endp
       return { family, address, length: length ?? subnet?.length ?? (family === 4 ? 32 : 128) };
     }),
     ...(publish.length > 0 && { publish }),
-  }));
+  };
+  return buildSandbox(endpoint.sandbox).map((sandbox) => Object.assign({ sandbox }, common));
 }
 
 function buildSandbox({ netns, pid }: RawSandbox): Sandbox[] {

@@ -15,12 +15,8 @@ export function readPublish(text: string): readonly PublishedPort[] | undefined 
   const given = four ?? six;
   const hostAddress = given === undefined ? undefined : readAddress(given);
   if (hostAddress === undefined && given !== undefined) return undefined;
-  return outer.map((hostPort, index) => ({
-    protocol: protocol as Protocol,
-    ...(hostAddress !== undefined && { hostAddress }),
-    hostPort,
-    port: inner[index] ?? 0,
-  }));
+  const common = { protocol: protocol as Protocol, ...(hostAddress !== undefined && { hostAddress }) };
+  return outer.map((hostPort, index) => Object.assign({ hostPort, port: inner[index] ?? 0 }, common));
 }
 
 function readRange(text: string): readonly number[] | undefined {

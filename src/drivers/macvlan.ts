@@ -3,7 +3,14 @@ import type { HostRoute } from '../host/routes.ts';
 import { contains, familyOf, parseIpPrefix } from '../model/ip.ts';
 import type { Endpoint, MacvlanNetwork } from '../model/network.ts';
 import type { Problem } from '../model/problem.ts';
-import { defaultRouters, type HostView, type LinkSpec, type NetworkDriver, type NetworkSpec, waitingFor } from './driver.ts';
+import {
+  defaultRouters,
+  type HostView,
+  type LinkSpec,
+  type NetworkDriver,
+  type NetworkSpec,
+  waitingFor,
+} from './driver.ts';
 import { linkName, networkAlias } from './naming.ts';
 
 /** Workloads with a MAC of their own on the site's wire: macvlan children of the uplink. */

@@ -22,7 +22,7 @@ type Flow = Readonly<Record<'src' | 'dst' | 'sport' | 'dport' | 'replySrc' | 're
  */
 export async function forgetStaleFlows(targets: readonly FlowTarget[], local: ReadonlySet<string>): Promise<void> {
   const kinds = Map.groupBy(targets, ({ family, protocol }) => `${family} ${protocol}`);
-  for (const [first, ...more] of [...kinds.values()]) {
+  for (const [first, ...more] of kinds.values()) {
     if (first === undefined) continue;
     const flows = await listFlows(first);
     const stale = flows.filter((flow) => [first, ...more].some((target) => isStale(flow, target, local)));

@@ -49,13 +49,14 @@ export function parseListing(text: string): ObservedDocker | undefined {
  */
 export async function syncDockerUser(family: 4 | 6, add: readonly string[], remove: readonly string[]): Promise<void> {
   const command = [COMMANDS[family], '-w', '5'];
-  const words = (rule: string): readonly string[] => [...rule.split(' '), ...COMMENT, '-j', 'ACCEPT'];
   for (const rule of add) {
     const place = await placeForRule(command);
     await run([...command, '-I', CHAIN, String(place), ...words(rule)]);
   }
   for (const rule of remove) await run([...command, '-D', CHAIN, ...words(rule)]);
 }
+
+const words = (rule: string): readonly string[] => [...rule.split(' '), ...COMMENT, '-j', 'ACCEPT'];
 
 /** Before the RETURN that Docker ends the chain with in some of its versions. */
 async function placeForRule(command: readonly string[]): Promise<number> {

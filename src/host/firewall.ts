@@ -45,7 +45,9 @@ export async function readTable(family: FirewallFamily): Promise<ObservedTable |
 function elementsOf(set: RawSet | undefined): readonly (readonly [string, ReadonlyMap<string, string>])[] {
   if (set === undefined) return [];
   const pairs = (set.elem ?? []).map((element): readonly [string, string] =>
-    Array.isArray(element) ? [joined(element[0] as Value), joined(element[1] as Value)] : [joined(element as Value), ''],
+    Array.isArray(element)
+      ? [joined(element[0] as Value), joined(element[1] as Value)]
+      : [joined(element as Value), ''],
   );
   return [[set.name, new Map(pairs)]];
 }

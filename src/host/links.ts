@@ -11,8 +11,7 @@ export type PortFlags = { readonly isolated: boolean; readonly hairpin: boolean 
 
 /** The line of `ip -batch` that sets them. */
 export function setPort(name: string, { isolated, hairpin }: PortFlags): string {
-  const word = (on: boolean): string => (on ? 'on' : 'off');
-  return `link set dev ${name} type bridge_slave isolated ${word(isolated)} hairpin ${word(hairpin)}`;
+  return `link set dev ${name} type bridge_slave isolated ${isolated ? 'on' : 'off'} hairpin ${hairpin ? 'on' : 'off'}`;
 }
 
 /** A link as the kernel shows it (`ip -d -j address`). */

@@ -23,7 +23,7 @@ export async function readListeners(ports: ReadonlySet<string>): Promise<readonl
   const tables = await Promise.all([table('tcp', ''), table('tcp', '6'), table('udp', ''), table('udp', '6'), sctp()]);
   const taken = tables.flat().filter(({ protocol, port }) => ports.has(`${protocol} ${port}`));
   const owners = taken.length === 0 ? new Map<string, string>() : await ownersOf(taken);
-  return taken.map(({ inode, ...socket }) => ({ ...socket, process: owners.get(inode) }));
+  return taken.map(({ protocol, address, port, inode }) => ({ protocol, address, port, process: owners.get(inode) }));
 }
 
 async function rows(file: string): Promise<readonly (readonly string[])[]> {

@@ -59,14 +59,33 @@ test.each([1, 0])('with icc off and br_netfilter %i, neighbours do not see each 
   await apply(cell.gateway, 1, cell.cells([], { icc: false }));
   const apart = async (): Promise<void> => {
     const capture = await Capture.start(cell.lab, w2, 'eth0', 'ether', 'src', 'not', await macOf(w2));
-    expect(await open([[w1, AT.w2.address], [w1, AT.w2.address6], [w2, AT.w1.address]])).toEqual([]);
+    expect(
+      await open([
+        [w1, AT.w2.address],
+        [w1, AT.w2.address6],
+        [w2, AT.w1.address],
+      ]),
+    ).toEqual([]);
     expect(await capture.stop()).not.toContain(await macOf(w1));
   };
   await apart();
-  expect(await open([[w1, PLC[4]], [w1, '172.30.0.1'], [w2, PLC[6]], [host, AT.w2.address]])).toEqual([0, 1, 2, 3]);
+  expect(
+    await open([
+      [w1, PLC[4]],
+      [w1, '172.30.0.1'],
+      [w2, PLC[6]],
+      [host, AT.w2.address],
+    ]),
+  ).toEqual([0, 1, 2, 3]);
   // By way of their router neither.
   await w1.batch([`route add ${AT.w2.address} via 172.30.0.1`, `route add ${AT.w2.address6} via fd00:30::1`]);
-  expect(await open([[w1, AT.w2.address], [w1, AT.w2.address6]])).toEqual([]);
+  await w2.batch([`route add ${AT.w1.address} via 172.30.0.1`, `route add ${AT.w1.address6} via fd00:30::1`]);
+  expect(
+    await open([
+      [w1, AT.w2.address],
+      [w1, AT.w2.address6],
+    ]),
+  ).toEqual([]);
   // Somebody takes the rules away: the next look closes the ports, and puts the rules back.
   await host.exec('nft', 'delete', 'table', 'bridge', 'linkspan');
   await host.ip('link', 'set', 'lan0', 'txqueuelen', '997');
@@ -74,6 +93,7 @@ test.each([1, 0])('with icc off and br_netfilter %i, neighbours do not see each 
   await apart();
   await apply(cell.gateway, 2, cell.cells([]));
   await w1.ip('route', 'del', AT.w2.address);
+  await w2.ip('route', 'del', AT.w1.address);
   expect(await open([[w1, AT.w2.address]])).toEqual([0]);
 });
 
@@ -89,9 +109,21 @@ test('an internal network reaches its gateway and nothing else', async () => {
   expect((await w1.exec('ip', 'route', 'show', 'default')).stdout).toBe('');
   await w1.batch(['route add default via 172.30.0.1', 'route add default via fd00:30::1']);
   await routeThrough();
-  expect(await open([[w1, '172.30.0.1'], [w1, AT.w2.address6], [host, AT.w1.address]])).toEqual([0, 1, 2]);
   expect(
-    await open([[w1, PLC[4]], [w1, PLC[6]], [w1, AT.w3.address], [w3, AT.w1.address6], [plc, AT.w1.address]]),
+    await open([
+      [w1, '172.30.0.1'],
+      [w1, AT.w2.address6],
+      [host, AT.w1.address],
+    ]),
+  ).toEqual([0, 1, 2]);
+  expect(
+    await open([
+      [w1, PLC[4]],
+      [w1, PLC[6]],
+      [w1, AT.w3.address],
+      [w3, AT.w1.address6],
+      [plc, AT.w1.address],
+    ]),
   ).toEqual([]);
 });
 
@@ -100,7 +132,13 @@ test('without masquerade, the plant sees the workloads’ own addresses, and rea
   const capture = await Capture.start(cell.lab, plc, 'eth0', 'icmp');
   expect(await open([[w1, PLC[4]]])).toEqual([]);
   await routeThrough();
-  expect(await open([[w1, PLC[4]], [w1, PLC[6]], [plc, AT.w1.address]])).toEqual([0, 1]);
+  expect(
+    await open([
+      [w1, PLC[4]],
+      [w1, PLC[6]],
+      [plc, AT.w1.address],
+    ]),
+  ).toEqual([0, 1]);
   expect(capture.text()).toContain(`${AT.w1.address} > ${PLC[4]}: ICMP echo request`);
 });
 
@@ -111,7 +149,17 @@ test('a bridge of the gateway’s own goes on bridging, though br_netfilter show
   await cell.lab.bridge(host, 'br0', ['port1', 'port2']);
   await one.batch(['address add 10.77.0.1/24 dev eth0', 'address add fd00:77::1/64 dev eth0 nodad']);
   await two.batch(['address add 10.77.0.2/24 dev eth0', 'address add fd00:77::2/64 dev eth0 nodad']);
-  expect(await open([[one, '10.77.0.2'], [two, 'fd00:77::1']])).toEqual([0, 1]);
+  expect(
+    await open([
+      [one, '10.77.0.2'],
+      [two, 'fd00:77::1'],
+    ]),
+  ).toEqual([0, 1]);
   await apply(cell.gateway, 1, cell.cells([]));
-  expect(await open([[one, '10.77.0.2'], [two, 'fd00:77::1']])).toEqual([0, 1]);
+  expect(
+    await open([
+      [one, '10.77.0.2'],
+      [two, 'fd00:77::1'],
+    ]),
+  ).toEqual([0, 1]);
 });

@@ -40,7 +40,13 @@ async function send(from: Namespace, toDevice: string, datagram: Datagram): Prom
 
 test('from the wire nobody reaches a port published at 127.0.0.1, nor the gateway’s own services there', async () => {
   await apply(cell.gateway, 1, cell.cells(['127.0.0.1:7002:80/udp', '7003:81/udp']));
-  const [published, open, own] = [await listen(w1, 80, '0.0.0.0'), await listen(w1, 81, '0.0.0.0'), await listen(host, 99, '127.0.0.1')];
+  const [published, open, own] = [
+    await listen(w1, 80, '0.0.0.0'),
+    await listen(w1, 81, '0.0.0.0'),
+    await listen(host, 99, '127.0.0.1'),
+  ];
+  // Where the host takes packets that bear an address of its own, only our rules are left to stop them.
+  await cell.sysctl('ipv4/conf/all/accept_local', 1);
   const plc = { from: PLC[4], to: '127.0.0.1' };
   await send(cell.site.plc, 'lan0', { ...plc, port: 7002, text: 'to the published port, from the plant' });
   await send(cell.site.plc, 'lan0', { ...plc, port: 7003, text: 'to the open port at 127.0.0.1' });
@@ -52,5 +58,9 @@ test('from the wire nobody reaches a port published at 127.0.0.1, nor the gatewa
   await until('the last', () => open.log().includes('the right way'));
   await host.exec('sh', '-c', 'echo local | socat - UDP:127.0.0.1:99; echo local | socat - UDP:127.0.0.1:7002');
   await until('the host itself', () => own.log().includes('local') && published.log().includes('local'));
-  expect([published.log(), open.log(), own.log()]).toEqual(['ready\nlocal\n\n', 'ready\nthe right way\n', 'ready\nlocal\n\n']);
+  expect([published.log(), open.log(), own.log()]).toEqual([
+    'ready\nlocal\n\n',
+    'ready\nthe right way\n',
+    'ready\nlocal\n\n',
+  ]);
 });

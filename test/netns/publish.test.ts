@@ -55,20 +55,33 @@ test.each([
   }
 });
 
+/** The name of the service that answers. */
+const whoAt = async (...from: Parameters<typeof ask>): Promise<string | undefined> =>
+  (await ask(...from))?.replace(/ sees .*/, '');
+
 test('a range leads port for port, and a host address alone to where it says', async () => {
   await Promise.all([8000, 8001].map((port) => serve(cell.lab, w1, `port ${port}`, port)));
-  const publish = ['9000-9001:8000-8001', '198.51.100.1:7000:8000', '[fd00:20::1]:7001:8001/udp', '127.0.0.1:7002:8000'];
+  const publish = [
+    '9000-9001:8000-8001',
+    '198.51.100.1:7000:8000',
+    '[fd00:20::1]:7001:8001/udp',
+    '127.0.0.1:7002:8000',
+  ];
   await apply(cell.gateway, 1, cell.cells(publish));
-  const of = async (...from: Parameters<typeof ask>): Promise<string | undefined> =>
-    (await ask(...from))?.replace(/ sees .*/, '');
-  expect([await of(plc, 'tcp', PLANT[4], 9000), await of(plc, 'tcp', PLANT[6], 9001)]).toEqual(['port 8000', 'port 8001']);
-  expect(await of(plc, 'udp', PLANT[4], 9000)).toBeUndefined();
-  expect([await of(cell.wan, 'tcp', '198.51.100.1', 7000), await of(plc, 'tcp', PLANT[4], 7000)]).toEqual([
+  expect([await whoAt(plc, 'tcp', PLANT[4], 9000), await whoAt(plc, 'tcp', PLANT[6], 9001)]).toEqual([
+    'port 8000',
+    'port 8001',
+  ]);
+  expect(await whoAt(plc, 'udp', PLANT[4], 9000)).toBeUndefined();
+  expect([await whoAt(cell.wan, 'tcp', '198.51.100.1', 7000), await whoAt(plc, 'tcp', PLANT[4], 7000)]).toEqual([
     'port 8000',
     undefined,
   ]);
-  expect([await of(plc, 'udp', PLANT[6], 7001), await of(plc, 'udp', PLANT[4], 7001)]).toEqual(['port 8001', undefined]);
-  expect([await of(host, 'tcp', '127.0.0.1', 7002), await of(host, 'tcp', PLANT[4], 7002)]).toEqual([
+  expect([await whoAt(plc, 'udp', PLANT[6], 7001), await whoAt(plc, 'udp', PLANT[4], 7001)]).toEqual([
+    'port 8001',
+    undefined,
+  ]);
+  expect([await whoAt(host, 'tcp', '127.0.0.1', 7002), await whoAt(host, 'tcp', PLANT[4], 7002)]).toEqual([
     'port 8000',
     undefined,
   ]);
@@ -77,13 +90,9 @@ test('a range leads port for port, and a host address alone to where it says', a
 test('a port follows its workload, a flow that never pauses too, and is free once nobody publishes it', async () => {
   await Promise.all([serve(cell.lab, w1, 'w1', 80), serve(cell.lab, w2, 'w2', 80)]);
   const steady = (): Promise<string | undefined> => ask(plc, 'udp', PLANT[4], 8080, { source: 5555, patience: 1000 });
-  await serve(cell.lab, host, 'the gateway', 8080, PLANT[4]).then((process) => {
-    cell.lab.defer(() => process.stop());
-    return steady().then((answer) => {
-      expect(answer).toBe(`the gateway sees ${PLC[4]}`);
-      return process.stop();
-    });
-  });
+  const former = await serve(cell.lab, host, 'the gateway', 8080, PLANT[4]);
+  expect(await steady()).toBe(`the gateway sees ${PLC[4]}`);
+  await former.stop();
   const { networks, workloads } = cell.cells(['8080:80', '8080:80/udp']);
   await apply(cell.gateway, 1, { networks: networks ?? {}, workloads: workloads ?? {} });
   expect([await steady(), await ask(plc, 'tcp', PLANT[4], 8080)]).toEqual(Array(2).fill(`w1 sees ${PLC[4]}`));
@@ -119,7 +128,10 @@ test('a connection lives on while ports come and go around it', async () => {
   await apply(cell.gateway, 1, cell.cells(['8080:80']));
   const client = await cell.lab.process(plc, [process.execPath, '-e', talk]);
   await until('the connection', () => client.log().length > 2);
-  for (const [version, publish] of [[2, ['8080:80', '8081:80']], [3, ['8081:80']]] as const) {
+  for (const [version, publish] of [
+    [2, ['8080:80', '8081:80']],
+    [3, ['8081:80']],
+  ] as const) {
     await apply(cell.gateway, version, cell.cells(publish));
     const before = client.log().length;
     await until('answers after the change', () => client.log().length > before + 4);

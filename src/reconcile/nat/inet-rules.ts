@@ -108,8 +108,7 @@ ${closed.join('')}${within.join('')}    oifname { ${quoted(nats)} } ct state est
 
 /** What passes a bridge of the host's own may be seen here too, and is not routed at all. */
 function guard(nats: readonly NatSpec[], family: 4 | 6, foreignBridges: readonly string[]): string {
-  const bridged =
-    foreignBridges.length === 0 ? '' : `    iifname . oifname { ${pairs(foreignBridges)} } accept\n`;
+  const bridged = foreignBridges.length === 0 ? '' : `    iifname . oifname { ${pairs(foreignBridges)} } accept\n`;
   return `  chain ${GUARD_CHAINS[family]} {
     type filter hook forward priority filter; policy accept;
 ${bridged}    meta nfproto ipv${family} iifname != { ${quoted(nats)} } oifname != { ${quoted(nats)} } drop

@@ -37,7 +37,8 @@ export function intendNat(
   const guarded = (family: 4 | 6): boolean => !facts.forwarding[family].host && forwarding[family].length > 0;
   const foreignBridges = facts.links.filter((link) => link.kind === 'bridge' && !link.ours).map(({ name }) => name);
   const inet = inetRules(nats, { translations, guarded: { 4: guarded(4), 6: guarded(6) }, foreignBridges });
-  const devices = (family: 4 | 6): readonly string[] => addressed(facts.links, family).filter((name) => !isBridge(name));
+  const devices = (family: 4 | 6): readonly string[] =>
+    addressed(facts.links, family).filter((name) => !isBridge(name));
   const docker = (family: 4 | 6): readonly string[] =>
     nats.length === 0 ? [] : dockerRules(facts.dockers[family], devices(family));
   return {

@@ -38,7 +38,8 @@ function declareMap({ name, family, bound }: PortMap, entries: readonly Translat
   }\n`;
 }
 
-function keyOf({ hostAddress, protocol, hostPort }: Omit<Translation, 'address' | 'port' | 'bridge'>): string[] {
+/** Of one entry, as `nft` lists it. */
+function keyOf({ hostAddress, protocol, hostPort }: Omit<FlowTarget, 'target'>): readonly string[] {
   return [...(hostAddress === undefined ? [] : [hostAddress]), protocol, String(hostPort)];
 }
 
@@ -79,17 +80,23 @@ export function changedTargets(
   before: readonly FlowTarget[],
   translations: readonly Translation[],
 ): readonly FlowTarget[] {
-  const name = (target: FlowTarget): string => [target.family, ...keyOf(target)].join(' ');
-  const after = translations.map(
-    ({ address, port, bridge: _, ...key }): FlowTarget => ({ ...key, target: { address, port } }),
-  );
-  const old = new Map(before.map((target) => [name(target), target]));
-  const kept = new Set(after.map((target) => name(target)));
-  const gone = before.filter((target) => !kept.has(name(target))).map((one) => ({ ...one, target: undefined }));
+  const after = translations.map((one) => targetOf(one, { address: one.address, port: one.port }));
+  const old = new Map(before.map((one) => [nameOf(one), one.target]));
+  const kept = new Set(after.map((one) => nameOf(one)));
+  const gone = before.filter((one) => one.protocol === 'udp' && !kept.has(nameOf(one)));
   const changed = after.filter((one) => {
-    const previous = old.get(name(one))?.target;
+    const previous = old.get(nameOf(one));
     if (previous === undefined) return one.protocol === 'udp';
     return previous.address !== one.target?.address || previous.port !== one.target.port;
   });
-  return [...gone.filter(({ protocol }) => protocol === 'udp'), ...changed];
+  return [...gone.map((one) => targetOf(one, undefined)), ...changed];
+}
+
+const nameOf = (one: Omit<FlowTarget, 'target'>): string => [one.family, ...keyOf(one)].join(' ');
+
+function targetOf(
+  { family, protocol, hostAddress, hostPort }: Omit<FlowTarget, 'target'>,
+  target: FlowTarget['target'],
+): FlowTarget {
+  return { family, protocol, hostAddress, hostPort, target };
 }

@@ -27,12 +27,7 @@ export function planNat(nat: NatIntent, seen: Observation, memory: FirewallMemor
   ];
 }
 
-function table(
-  family: FirewallFamily,
-  nat: NatIntent,
-  seen: Observation,
-  memory: FirewallMemory,
-): readonly Step[] {
+function table(family: FirewallFamily, nat: NatIntent, seen: Observation, memory: FirewallMemory): readonly Step[] {
   const body = nat.tables[family];
   const have = seen.firewall[family];
   const asApplied = memory[family]?.body === body && memory[family].fingerprint === have?.fingerprint;

@@ -308,14 +308,7 @@ export class Kernel {
     if (!before.ours) throw new Error(`${name} is not Linkspan's`);
     if (changes.master !== undefined) this.#find(this.links, changes.master);
     if (changes.up) this.#bindsPort(before);
-    const {
-      alias = before.alias,
-      mtu = before.mtu,
-      up = before.up,
-      master = before.master,
-      port = before.port,
-      gro = before.gro,
-    } = changes;
+    const { alias, mtu, up, master, port, gro } = { ...before, ...changes };
     const kept = before.addresses.filter((address) => !changes.removeAddresses.includes(address));
     const [, , , local, learning] = changes.vxlan ?? [];
     const key = local?.includes(':') ? 'local6' : 'local';
