@@ -6,9 +6,10 @@ const SOURCE = join(import.meta.dirname, '..', 'src');
 
 /** Which folder of src/ may import which others. Everything may import model and service's log, errors and clock. */
 const ARROWS: Readonly<Record<string, readonly string[]>> = {
-  bin: ['datapath', 'cli', 'control', 'status', 'peers', 'reconcile', 'document', 'host', 'store', 'service'],
+  bin: ['datapath', 'cli', 'control', 'docker', 'status', 'peers', 'reconcile', 'document', 'host', 'store', 'service'],
   cli: [],
   control: ['status', 'reconcile', 'peers', 'document', 'host', 'packet'],
+  docker: ['reconcile', 'attach', 'drivers', 'ipam', 'host'],
   status: ['reconcile', 'peers', 'drivers', 'datapath', 'host', 'service'],
   peers: [],
   reconcile: ['attach', 'drivers', 'datapath', 'host', 'ipam'],

@@ -1,4 +1,4 @@
-import { type DesiredState, endpointKey, type OverlayNetwork } from '../model/network.ts';
+import { type DesiredState, endpointKey, type Network, type OverlayNetwork } from '../model/network.ts';
 import type { Problem } from '../model/problem.ts';
 import type { Mac } from '../model/mac.ts';
 import type { MacEntry, RemotesByVni } from '../model/peer.ts';
@@ -8,7 +8,7 @@ import type { LocalState } from '../peers/publisher.ts';
 import type { CycleView } from '../reconcile/cycle.ts';
 import { attachedLink } from '../status/snapshot.ts';
 
-function overlays(desired: DesiredState): readonly OverlayNetwork[] {
+function overlays(desired: Pick<DesiredState, 'networks'>): readonly OverlayNetwork[] {
   return desired.networks.flatMap((network) => (network.driver === 'overlay' ? [network] : []));
 }
 
@@ -56,6 +56,6 @@ export function duplicateProblems(view: CycleView, directory: PeerDirectory): Re
   return problems;
 }
 
-export function remotesByVni(desired: DesiredState, directory: PeerDirectory): RemotesByVni {
-  return new Map(overlays(desired).map((network) => [network.vni, directory.remotes(network.vni)]));
+export function remotesByVni(networks: readonly Network[], directory: PeerDirectory): RemotesByVni {
+  return new Map(overlays({ networks }).map((network) => [network.vni, directory.remotes(network.vni)]));
 }

@@ -86,7 +86,8 @@ function buildEndpoint(endpoint: ResolvedEndpoint, { networks }: Resolved): Endp
   return buildSandbox(endpoint.sandbox).map((sandbox) => Object.assign({ sandbox }, common));
 }
 
-function buildSandbox({ netns, pid }: RawSandbox): Sandbox[] {
+function buildSandbox({ netns, pid, container }: RawSandbox): Sandbox[] {
   if (netns !== undefined) return [{ kind: 'netns', name: netns }];
+  if (container !== undefined) return [{ kind: 'container', name: container }];
   return pid === undefined ? [] : [{ kind: 'pid', pid }];
 }

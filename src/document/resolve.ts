@@ -93,7 +93,7 @@ class Reader {
     };
   }
 
-  /** `index` is the network's place among the workload's networks. */
+  /** `index` is the network's place among the workload's networks. In a container the names eth0, eth1, … are Docker's. */
   endpoint(
     place: Pick<ResolvedEndpoint, 'workload' | 'network' | 'sandbox'>,
     raw: RawEndpoint,
@@ -111,7 +111,8 @@ class Reader {
     const publish = (raw.publish ?? []).flatMap(
       (item, at) => this.#read(`${path}/publish/${at}`, item, readPublish, PUBLISH_FORM) ?? [],
     );
-    return { ...place, path, raw, interface: raw.interface ?? `eth${index}`, addresses, publish, ...(mac && { mac }) };
+    const name = raw.interface ?? `${place.sandbox.container === undefined ? 'eth' : 'net'}${index}`;
+    return { ...place, path, raw, interface: name, addresses, publish, ...(mac && { mac }) };
   }
 
   #overlay(

@@ -17,7 +17,6 @@ const NOT_YET: readonly NotYet[] = [
   ['/spec/networks/*/address', 'dhcp', 'addresses from DHCP; give each workload an address or the network a range'],
   ['/spec/networks/*/stretch', undefined, 'stretching a VLAN over an overlay; leave this off'],
   ['/spec/networks/*/guards', undefined, 'guards on an overlay; leave this off'],
-  ['/spec/workloads/*/sandbox/container', undefined, 'sandboxes by container; use netns or pid'],
   ['/spec/workloads/*/networks/*/address', 'dhcp', 'addresses from DHCP; write the address'],
   ['/spec/workloads/*/networks/*/aliases', undefined, 'DNS aliases; leave this off'],
   ['/confirm', undefined, 'confirmed commit; leave this off'],

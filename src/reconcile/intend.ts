@@ -1,9 +1,10 @@
 import type { DatapathState } from '../datapath/state.ts';
 import { type EndpointSpec, type HostView, type LinkSpec, type NetworkSpec, waitingFor } from '../drivers/driver.ts';
 import type { EngineHost } from '../drivers/engine.ts';
-import { endpointAlias, linkName } from '../drivers/naming.ts';
+import { endpointAlias, linkNames } from '../drivers/naming.ts';
 import { specify } from '../drivers/registry.ts';
 import type { FdbRow } from '../host/fdb.ts';
+import type { ObservedTable } from '../host/firewall.ts';
 import type { HostRoute } from '../host/routes.ts';
 import { contains, familyOf } from '../model/ip.ts';
 import { parseMac } from '../model/mac.ts';
@@ -16,8 +17,8 @@ import { intendNat, type NatFacts, type NatIntent, portOf } from './nat/intent.t
 export type Intent = {
   readonly links: readonly LinkSpec[];
   readonly endpoints: readonly EndpointSpec[];
-  /** of networks that wait: they keep what they have */
-  readonly pending: readonly { readonly endpoint: Endpoint; readonly alias: string }[];
+  /** of networks that wait, and those whose links are Docker's to move: they keep what they have */
+  readonly pending: readonly Pick<EndpointSpec, 'endpoint' | 'alias' | 'temporary' | 'hostEnd'>[];
   readonly fdb: ReadonlyMap<string, readonly FdbRow[]>;
   readonly routes: readonly HostRoute[];
   readonly nat: NatIntent;
@@ -31,8 +32,17 @@ export type Intent = {
 /** A host as observed; what the networks want of it is added here. */
 export type HostFacts = Omit<HostView, 'engines'> & { readonly engines: Omit<EngineHost, 'networks'> };
 
-/** Asks each network's driver, and collects the answers. Pure. */
-export function intend(desired: DesiredState, remotes: RemotesByVni, facts: HostFacts, seen: NatFacts): Intent {
+/**
+ * Asks each network's driver, and collects the answers. Pure.
+ * @param handed endpoints whose links are Docker's to move into their sandboxes
+ */
+export function intend(
+  desired: DesiredState,
+  remotes: RemotesByVni,
+  facts: HostFacts,
+  seen: NatFacts,
+  handed: readonly Endpoint[] = [],
+): Intent {
   const overlays = desired.networks.flatMap((network) => (network.driver === 'overlay' ? [network] : []));
   const host: HostView = { ...facts, engines: { ...facts.engines, networks: overlays } };
   const networks = new Map<string, NetworkSpec>();
@@ -50,15 +60,15 @@ export function intend(desired: DesiredState, remotes: RemotesByVni, facts: Host
   for (const { device, row } of specs.flatMap((spec) => spec.fdb)) fdb.set(device, [...(fdb.get(device) ?? []), row]);
   const wanted = desired.endpoints.flatMap((endpoint) => {
     const spec = networks.get(endpoint.network);
-    return spec === undefined ? [] : [endpointSpec(endpoint, spec, host, seen)];
+    return spec === undefined ? [] : [specifyEndpoint(endpoint, spec, host, seen.firewall.bridge)];
   });
   const nat = intendNat(networks, wanted, seen);
   return {
     links: specs.flatMap((spec) => spec.links),
     endpoints: wanted,
-    pending: desired.endpoints
-      .filter((endpoint) => !networks.has(endpoint.network))
-      .map((endpoint) => ({ endpoint, alias: endpointAlias(host.gateway, endpoint.workload, endpoint.network) })),
+    pending: [...desired.endpoints.filter((endpoint) => !networks.has(endpoint.network)), ...handed].map((endpoint) =>
+      pendingOf(endpoint, host.gateway),
+    ),
     fdb,
     routes: specs.flatMap((spec) => spec.routes),
     nat,
@@ -66,6 +76,11 @@ export function intend(desired: DesiredState, remotes: RemotesByVni, facts: Host
     networks,
     waiting: new Map([...waiting, ...nat.problems]),
   };
+}
+
+function pendingOf(endpoint: Endpoint, gateway: string): Intent['pending'][number] {
+  const { temporary, hostEnd } = linkNames(endpoint);
+  return { endpoint, alias: endpointAlias(gateway, endpoint.workload, endpoint.network), temporary, hostEnd };
 }
 
 function datapathState(specs: readonly NetworkSpec[], { underlay, port }: HostView): DatapathState | undefined {
@@ -90,12 +105,21 @@ function routersFor(endpoint: Endpoint, gateways: readonly string[]): readonly s
   return ([4, 6] as const).flatMap((family) => own.find((router) => familyOf(router) === family) ?? []);
 }
 
-function endpointSpec(endpoint: Endpoint, network: NetworkSpec, host: HostView, seen: NatFacts): EndpointSpec {
+/**
+ * The workload's interface on a network that stands as `network` says. Pure.
+ * @param bridgeRules our rules for bridges as they stand; where they are not known, the interface is safe without
+ */
+export function specifyEndpoint(
+  endpoint: Endpoint,
+  network: NetworkSpec,
+  host: Pick<HostView, 'gateway' | 'links'>,
+  bridgeRules?: ObservedTable,
+): EndpointSpec {
   const key = `${endpoint.workload}/${endpoint.network}`;
   const { attachment } = network;
   const passthru = attachment.type === 'macvlan' && attachment.mode === 'passthru';
   const parent = passthru ? host.links.find((link) => link.name === attachment.parent) : undefined;
-  const hostEnd = linkName('lsp', key);
+  const names = linkNames(endpoint);
   return {
     endpoint,
     object: `endpoint/${key}`,
@@ -106,8 +130,7 @@ function endpointSpec(endpoint: Endpoint, network: NetworkSpec, host: HostView, 
     seenMac: parseMac(parent?.mac ?? '') ?? endpoint.mac,
     mtu: network.mtu,
     gateways: routersFor(endpoint, network.gateways),
-    temporary: linkName('lst', key),
-    hostEnd,
-    port: portOf({ endpoint, hostEnd }, network.nat, seen),
+    ...names,
+    port: portOf({ endpoint, ...names }, network.nat, bridgeRules),
   };
 }

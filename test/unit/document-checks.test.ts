@@ -217,7 +217,6 @@ describe('what this version does not do yet is refused, never ignored', () => {
       document({ n: macvlan({ subnet: '10.0.0.0/24' }) }, { w: workload({ n: { address: 'dhcp' } }) }),
     ],
     ['/spec/workloads/w/networks/n/aliases', document({ n: overlay(1) }, { w: workload({ n: { aliases: ['db'] } }) })],
-    ['/spec/workloads/w/sandbox/container', document({}, { w: { sandbox: { container: 'hmi' }, networks: {} } })],
     ['/spec/uplinks/lan/ssid', { v: 1, version: 1, spec: { uplinks: { lan: { interface: 'eth0', ssid: 'x' } } } }],
     [
       '/spec/uplinks/lan/pskFile',

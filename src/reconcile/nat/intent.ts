@@ -1,5 +1,5 @@
 import type { EndpointSpec, NatSpec, NetworkSpec } from '../../drivers/driver.ts';
-import type { FirewallFamily } from '../../host/firewall.ts';
+import type { FirewallFamily, ObservedTable } from '../../host/firewall.ts';
 import type { ObservedLink } from '../../host/links.ts';
 import { familyOf } from '../../model/ip.ts';
 import type { Observation } from '../observe.ts';
@@ -92,9 +92,9 @@ function roleOf(
 export function portOf(
   spec: Pick<EndpointSpec, 'endpoint' | 'hostEnd'>,
   nat: NatSpec | undefined,
-  facts: Pick<NatFacts, 'firewall'>,
+  table: ObservedTable | undefined,
 ): EndpointSpec['port'] {
-  return nat && portFlags(spec.hostEnd, roleOf(spec.endpoint, nat), facts.firewall.bridge);
+  return nat && portFlags(spec.hostEnd, roleOf(spec.endpoint, nat), table);
 }
 
 /** The networks' own bridges, and wherever an answer may come in: by each interface with an address of the family. */
