@@ -4,6 +4,7 @@ import { until } from '../lab/wait.ts';
 import { Capture } from './support/capture.ts';
 import { AT, type CellLab, cellLab, PLANT, PLC } from './support/cell-lab.ts';
 import { apply } from './support/documents.ts';
+import { macOf } from './support/frames.ts';
 
 let cell: CellLab;
 let host: Namespace;
@@ -58,7 +59,7 @@ test.each([1, 0])('with icc off and br_netfilter %i, neighbours do not see each 
   for (const name of ['iptables', 'ip6tables']) await cell.sysctl(`bridge/bridge-nf-call-${name}`, filtered);
   await apply(cell.gateway, 1, cell.cells([], { icc: false }));
   const apart = async (): Promise<void> => {
-    const capture = await Capture.start(cell.lab, w2, 'eth0', 'ether', 'src', 'not', await macOf(w2));
+    const capture = await Capture.start(cell.lab, w2, 'eth0', 'ether', 'src', 'not', await macOf(w2, 'eth0'));
     expect(
       await open([
         [w1, AT.w2.address],
@@ -66,7 +67,7 @@ test.each([1, 0])('with icc off and br_netfilter %i, neighbours do not see each 
         [w2, AT.w1.address],
       ]),
     ).toEqual([]);
-    expect(await capture.stop()).not.toContain(await macOf(w1));
+    expect(await capture.stop()).not.toContain(await macOf(w1, 'eth0'));
   };
   await apart();
   expect(
@@ -97,10 +98,16 @@ test.each([1, 0])('with icc off and br_netfilter %i, neighbours do not see each 
   expect(await open([[w1, AT.w2.address]])).toEqual([0]);
 });
 
-async function macOf(workload: Namespace): Promise<string> {
-  const [link] = await workload.ipJson<{ address: string }[]>('link', 'show', 'eth0');
-  return link?.address ?? '';
-}
+test('a workload that publishes a port does not have its own broadcasts back', async () => {
+  await apply(cell.gateway, 1, cell.cells(['8080:80']));
+  const { stdout } = await host.exec('bridge', '-d', 'link', 'show');
+  expect(stdout).toContain('hairpin on');
+  const heard = await Capture.start(cell.lab, w2, 'eth0', 'arp');
+  const back = await Capture.start(cell.lab, w1, 'eth0', '-Q', 'in', 'ether', 'src', await macOf(w1, 'eth0'));
+  await w1.attempt('ping', '-c', '1', '-W', '1', '172.30.0.99');
+  await until('the broadcast', () => heard.text().includes('who-has 172.30.0.99'));
+  expect(await back.stop()).not.toContain('who-has');
+});
 
 test('an internal network reaches its gateway and nothing else', async () => {
   await cell.sysctl('ipv4/ip_forward', 1);

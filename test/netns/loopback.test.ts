@@ -5,7 +5,7 @@ import type { LabProcess } from '../lab/process.ts';
 import { until } from '../lab/wait.ts';
 import { type CellLab, cellLab, PLC } from './support/cell-lab.ts';
 import { apply } from './support/documents.ts';
-import { type Datagram, mac, udpFrame } from './support/frames.ts';
+import { type Datagram, macOf, udpFrame } from './support/frames.ts';
 
 let cell: CellLab;
 let host: Namespace;
@@ -26,11 +26,6 @@ async function listen(at: Namespace, port: number, address: string): Promise<Lab
   const process_ = await cell.lab.process(at, [process.execPath, '-e', PRINT, String(port), address]);
   await until('the listener', () => process_.log().includes('ready'));
   return process_;
-}
-
-async function macOf(at: Namespace, device: string): Promise<ReturnType<typeof mac>> {
-  const [link] = await at.ipJson<{ address: string }[]>('link', 'show', device);
-  return mac(link?.address ?? '');
 }
 
 async function send(from: Namespace, toDevice: string, datagram: Datagram): Promise<void> {

@@ -1,8 +1,11 @@
 import { afterEach, beforeEach, expect, test } from '@jest/globals';
+import { sendFrames } from '../../src/host/packet-socket.ts';
 import type { Namespace } from '../lab/namespace.ts';
 import { until } from '../lab/wait.ts';
+import { Capture } from './support/capture.ts';
 import { type CellLab, cellLab, PLANT, PLC } from './support/cell-lab.ts';
 import { apply, workload } from './support/documents.ts';
+import { macOf, sctpFrame } from './support/frames.ts';
 import { ask, serve } from './support/services.ts';
 
 const TRANSPORTS = ['tcp', 'udp'] as const;
@@ -47,10 +50,8 @@ test.each([
   await serve(cell.lab, w1, 'w1', 80);
   await apply(cell.gateway, 1, cell.cells(['8080:80', '8080:80/udp'], network));
   for (const transport of TRANSPORTS) {
-    const told: string[] = [];
-    for (const [who, from, at] of everywhere()) {
-      told.push(`${who} at ${at}: ${(await ask(from, transport, at, 8080)) ?? 'nothing'}`);
-    }
+    const answers = await Promise.all(everywhere().map(([, from, at]) => ask(from, transport, at, 8080)));
+    const told = everywhere().map(([who, , at], n) => `${who} at ${at}: ${answers[n] ?? 'nothing'}`);
     expect(told).toEqual(everywhere().map(([who, , at, as]) => `${who} at ${at}: w1 sees ${as}`));
   }
 });
@@ -85,6 +86,20 @@ test('a range leads port for port, and a host address alone to where it says', a
     'port 8000',
     undefined,
   ]);
+});
+
+test('SCTP goes the same way', async () => {
+  await apply(cell.gateway, 1, cell.cells(['8080:80/sctp']));
+  // The packet is made by hand, without SCTP's checksum.
+  await cell.sysctl('netfilter/nf_conntrack_checksum', 0);
+  const capture = await Capture.start(cell.lab, w1, 'eth0', 'sctp');
+  const frame = sctpFrame(await macOf(plc, 'eth0'), await macOf(host, 'lan0'), {
+    from: PLC[4],
+    to: PLANT[4],
+    port: 8080,
+  });
+  sendFrames(plc.path, 'eth0', [frame]);
+  await until('the packet', () => capture.text().includes(`${PLC[4]}.40000 > 172.30.0.31.80: sctp`));
 });
 
 test('a port follows its workload, a flow that never pauses too, and is free once nobody publishes it', async () => {
