@@ -38,7 +38,14 @@ const PLANNERS = [
   'narrow-path',
   'intend',
   'effective',
-  'nat',
+  'difference',
+  'nat/intent',
+  'nat/translations',
+  'nat/maps',
+  'nat/inet-rules',
+  'nat/bridge-rules',
+  'nat/docker-rules',
+  'nat/plan-nat',
 ];
 const PURE_FILES = new Set(PLANNERS.map((name) => `reconcile/${name}.ts`));
 const PURE_NODE_MODULES = new Set(['node:crypto', 'node:net']);

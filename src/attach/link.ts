@@ -1,6 +1,6 @@
 import { type EndpointSpec, memoOf } from '../drivers/driver.ts';
 import { withMemo } from '../drivers/naming.ts';
-import { OUR_GROUP } from '../host/links.ts';
+import { OUR_GROUP, setPort } from '../host/links.ts';
 import { ipBatch } from '../host/run.ts';
 import { formatIpPrefix } from '../model/ip.ts';
 import { addMacvlan, limitSegments } from './macvlan.ts';
@@ -33,7 +33,10 @@ function linkLines(spec: EndpointSpec): readonly [string, ...string[]] {
     `link add ${common} type veth peer name ${hostEnd} mtu ${mtu} group ${OUR_GROUP}`,
     alias,
     `link set dev ${hostEnd} alias "${spec.alias}"`,
-    `link set dev ${hostEnd} master ${attachment.bridge} up`,
+    `link set dev ${hostEnd} master ${attachment.bridge}`,
+    // Before it is up: at no moment does a frame pass that shall not.
+    ...(spec.port === undefined ? [] : [setPort(hostEnd, spec.port)]),
+    `link set dev ${hostEnd} up`,
   ];
 }
 

@@ -3,7 +3,7 @@ import type { IpPrefix } from '../model/ip.ts';
 import { deriveMac } from '../model/mac.ts';
 import type { Bum, DesiredState, Endpoint, Network, Sandbox, Uplink } from '../model/network.ts';
 import type { Vni } from '../model/vni.ts';
-import type { RawMacvlan, RawOverlay, RawSandbox } from './raw.ts';
+import type { RawBridge, RawMacvlan, RawOverlay, RawSandbox } from './raw.ts';
 import { subnetFor } from './resolve.ts';
 import type { Resolved, ResolvedEndpoint, ResolvedNetwork } from './resolve.ts';
 
@@ -15,7 +15,7 @@ export function buildState(resolved: Resolved): DesiredState {
   };
 }
 
-type Common = Pick<Network, 'name' | 'subnets' | 'range' | 'gateways' | 'mtu'>;
+type Common = Pick<Network, 'name' | 'subnets' | 'range' | 'gateways' | 'mtu' | 'internal'>;
 
 function buildNetwork(network: ResolvedNetwork, resolved: Resolved): Network[] {
   const { raw } = network;
@@ -25,10 +25,20 @@ function buildNetwork(network: ResolvedNetwork, resolved: Resolved): Network[] {
     gateways: network.gateways.map(({ value }) => value),
     ...(network.range && { range: network.range.value }),
     ...(raw.mtu !== undefined && { mtu: raw.mtu }),
+    ...(raw.internal === true && { internal: true }),
   };
-  if (raw.driver === 'bridge') return [{ ...common, driver: 'bridge' }];
+  if (raw.driver === 'bridge') return [buildBridge(common, raw)];
   if (raw.driver === 'overlay') return [buildOverlay(common, raw)];
   return raw.driver === 'macvlan' ? buildMacvlan(common, raw, resolved) : [];
+}
+
+function buildBridge(common: Common, { icc, masquerade }: RawBridge): Network {
+  return {
+    ...common,
+    driver: 'bridge',
+    ...(icc === false && { icc }),
+    ...(masquerade === false && { masquerade }),
+  };
 }
 
 function buildMacvlan(common: Common, raw: RawMacvlan, { document }: Resolved): Network[] {
@@ -63,10 +73,10 @@ function buildEndpoint(endpoint: ResolvedEndpoint, { networks }: Resolved): Endp
   const network = networks.get(endpoint.network);
   const [sandbox] = buildSandbox(endpoint.sandbox);
   if (sandbox === undefined) return [];
+  const publish = endpoint.publish.flatMap(({ value }) => value);
   const built: Endpoint = {
     workload: endpoint.workload,
     network: endpoint.network,
-    sandbox,
     interface: endpoint.interface,
     mac: endpoint.mac?.value ?? deriveMac(endpoint.network, endpoint.workload),
     addresses: endpoint.addresses.map(({ value: { address, length } }): IpPrefix => {
@@ -74,6 +84,7 @@ function buildEndpoint(endpoint: ResolvedEndpoint, { networks }: Resolved): Endp
       const subnet = network && subnetFor(network, address);
       return { family, address, length: length ?? subnet?.length ?? (family === 4 ? 32 : 128) };
     }),
+    ...(publish.length > 0 && { publish }),
     ...(network && isLeased(endpoint, network) && { addressing: 'dhcp' }),
   };
   return [built];

@@ -1,7 +1,7 @@
 import { contains, formatIpPrefix, isHostAddress, overlaps, rangeOf } from '../model/ip.ts';
 import type { IpPrefix } from '../model/ip.ts';
-import type { Problem, ProblemCode } from '../model/problem.ts';
-import { spoken } from './pointer.ts';
+import type { Problem } from '../model/problem.ts';
+import { problem } from './pointer.ts';
 import { placeOf, subnetFor } from './resolve.ts';
 import type { Located, Resolved, ResolvedEndpoint, ResolvedNetwork, WantedAddress } from './resolve.ts';
 
@@ -15,10 +15,6 @@ export const addressChecks: readonly ((resolved: Resolved) => Problem[])[] = [
   addressRequired,
   leaseOnWire,
 ];
-
-function problem(path: string, code: ProblemCode, reason: string): Problem {
-  return { path, code, message: `${spoken(path)} ${reason}` };
-}
 
 type Placed = {
   readonly network: ResolvedNetwork;

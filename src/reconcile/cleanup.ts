@@ -33,7 +33,7 @@ export async function cleanUp(
       remotes: new Map(),
       otherSandboxes: [...sandboxes, ...(await namedSandboxes())],
     },
-    undefined,
+    {},
   );
   const removed: string[] = [];
   const failed: string[] = [];

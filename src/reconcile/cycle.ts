@@ -80,9 +80,11 @@ export async function look(input: CycleInput, memory: FirewallMemory): Promise<C
     sandboxPaths: paths,
     datapathSocket: input.datapath.socket,
     overlays: wanted.desired.networks.some((network) => network.driver === 'overlay'),
+    bridges: wanted.desired.networks.some((network) => network.driver === 'bridge'),
+    ports: portsOf(wanted.desired.endpoints),
   });
   const facts = factsOf(input, seen);
-  const intent = intend(wanted.desired, input.remotes, facts, seen.forwarding.host, onTheirWay(docker, input.docker()));
+  const intent = intend(wanted.desired, input.remotes, facts, seen, onTheirWay(docker, input.docker()));
   const planned = plan(intent, seen, gateway, memory);
   const silent = datapathProblems(intent, seen, input.datapath.socket);
   const problems = new Map([...wanted.problems, ...planned.waiting, ...silent, ...(input.lost ? [LOST] : [])]);
@@ -97,6 +99,11 @@ export async function look(input: CycleInput, memory: FirewallMemory): Promise<C
 function onTheirWay(before: DockerWishes, now: DockerWishes): readonly Endpoint[] {
   const known = new Set(before.endpoints.map((endpoint) => endpointKey(endpoint)));
   return [...before.handed, ...now.handed, ...now.endpoints.filter((endpoint) => !known.has(endpointKey(endpoint)))];
+}
+
+function portsOf(endpoints: readonly Endpoint[]): ReadonlySet<string> {
+  const ports = endpoints.flatMap(({ publish = [] }) => publish);
+  return new Set(ports.map(({ protocol, hostPort }) => `${protocol} ${hostPort}`));
 }
 
 function factsOf({ gateway, underlay, datapath }: CycleInput, seen: Observation): HostFacts {

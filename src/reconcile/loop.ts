@@ -45,7 +45,7 @@ export class ReconcileLoop {
   #due = Number.POSITIVE_INFINITY;
   #hostChanged = false;
   #stopped = false;
-  #firewall: FirewallMemory;
+  #firewall: FirewallMemory = {};
   #lastGood: number | undefined;
   readonly #waiters: (() => void)[] = [];
 
@@ -150,7 +150,10 @@ export class ReconcileLoop {
       await execute(step, {
         endpoints,
         datapathSocket: this.#options.input().datapath.socket,
-        rememberFirewall: (memory) => (this.#firewall = memory),
+        rememberFirewall: (family, applied) => {
+          const { [family]: _, ...others } = this.#firewall;
+          this.#firewall = applied === undefined ? others : { ...others, [family]: applied };
+        },
         releaseLease: this.#options.releaseLease,
       });
       log.info(`${step.object}: ${what}`);

@@ -217,11 +217,6 @@ describe('what this version does not do yet is refused, never ignored', () => {
     ['/spec/networks/n/vlan', document({ n: macvlan({ vlan: 110 }) })],
     ['/spec/networks/n/stretch', document({ n: overlay(1, { stretch: { uplink: 'lan', vlan: 1 } }) })],
     ['/spec/networks/n/guards', document({ n: overlay(1, { guards: { dhcp: 'block' } }) })],
-    ['/spec/networks/n/icc', document({ n: bridge('10.0.0.0/24', { icc: false }) })],
-    [
-      '/spec/workloads/w/networks/n/publish',
-      document({ n: overlay(1) }, { w: workload({ n: { publish: ['8080:80/tcp'] } }) }),
-    ],
     ['/spec/workloads/w/networks/n/aliases', document({ n: overlay(1) }, { w: workload({ n: { aliases: ['db'] } }) })],
     ['/spec/uplinks/lan/ssid', { v: 1, version: 1, spec: { uplinks: { lan: { interface: 'eth0', ssid: 'x' } } } }],
     [
