@@ -25,6 +25,7 @@ import { readRoutes } from '../status/read-routes.ts';
 import { type Listener, listenTcp, listenUnix } from '../status/server.ts';
 import { endpointStatuses, fdbEntries } from '../status/snapshot.ts';
 import { openStore, type Store } from '../store/store.ts';
+import { GatewayNames } from './gateway-names.ts';
 
 const YIELD_MS = 30_000;
 
@@ -39,6 +40,7 @@ export class Gateway {
   readonly #documents: Documents;
   readonly #loop: ReconcileLoop;
   readonly #datapath: DatapathWatch;
+  readonly #names: GatewayNames;
   readonly #started = systemClock.monotonic();
   readonly #stops: (() => Promise<void> | void)[] = [];
   #epoch: number;
@@ -80,6 +82,7 @@ export class Gateway {
       log,
       onCycle: (view) => this.#cycled(view),
     });
+    this.#names = new GatewayNames(() => this.#loop.wake('host'));
     this.#datapath = new DatapathWatch({
       socket: bootstrap.datapath.socket,
       wanted: () => this.#view?.desired.networks.some((network) => network.driver === 'overlay') ?? false,
@@ -101,6 +104,7 @@ export class Gateway {
       events: this.#events,
       desiredSchema,
     });
+    this.#stops.push(() => this.#names.close());
     this.#stops.push(() => this.#loop.stop());
     await this.#loop.settled();
     this.#stops.push(closing(await listenTcp(status.listen, read)));
@@ -152,7 +156,7 @@ export class Gateway {
       epoch: this.#epoch,
       clock: systemClock,
       onTruncated: (vni, kept, of) => {
-        const message = `VNI ${vni}: only ${kept} of ${of} workloads fit into the record; frames to the others are flooded`;
+        const message = `VNI ${vni}: only ${kept} of ${of} workloads fit into the record; frames to the others are flooded, and elsewhere their names do not resolve`;
         this.#event('record_truncated', 'warning', message);
       },
     });
@@ -248,7 +252,8 @@ export class Gateway {
   #cycled(cycle: CycleView): void {
     this.#directory.setOwnMacs(ownMacs(cycle));
     const duplicates = duplicateProblems(cycle, this.#directory);
-    const view = { ...cycle, problems: new Map([...duplicates, ...cycle.problems]) };
+    const unnamed = this.#names.cycled(cycle, this.#remotes());
+    const view = { ...cycle, problems: new Map([...unnamed, ...duplicates, ...cycle.problems]) };
     for (const { message } of newFailures(this.#view?.problems, view.problems))
       this.#event('endpoint.failed', 'error', message);
     this.#view = view;

@@ -60,18 +60,25 @@ function canonicalIp(text: string): string {
 
 function buildEndpoint(endpoint: ResolvedEndpoint, { networks }: Resolved): Endpoint[] {
   const network = networks.get(endpoint.network);
-  return buildSandbox(endpoint.sandbox).map((sandbox) => ({
-    workload: endpoint.workload,
-    network: endpoint.network,
-    sandbox,
-    interface: endpoint.interface,
-    mac: endpoint.mac?.value ?? deriveMac(endpoint.network, endpoint.workload),
-    addresses: endpoint.addresses.map(({ value: { address, length } }): IpPrefix => {
-      const family = familyOf(address);
-      const subnet = network && subnetFor(network, address);
-      return { family, address, length: length ?? subnet?.length ?? (family === 4 ? 32 : 128) };
-    }),
-  }));
+  const [sandbox] = buildSandbox(endpoint.sandbox);
+  if (sandbox === undefined) return [];
+  const { workload, aliases } = endpoint;
+  const addresses = endpoint.addresses.map(({ value: { address, length } }): IpPrefix => {
+    const family = familyOf(address);
+    const subnet = network && subnetFor(network, address);
+    return { family, address, length: length ?? subnet?.length ?? (family === 4 ? 32 : 128) };
+  });
+  return [
+    {
+      workload,
+      network: endpoint.network,
+      sandbox,
+      interface: endpoint.interface,
+      mac: endpoint.mac?.value ?? deriveMac(endpoint.network, workload),
+      addresses,
+      ...(aliases.length > 0 && { aliases }),
+    },
+  ];
 }
 
 function buildSandbox({ netns, pid }: RawSandbox): Sandbox[] {

@@ -1,3 +1,4 @@
+import { dnsName } from '../model/dns-name.ts';
 import {
   contains,
   familyOf,
@@ -41,6 +42,8 @@ export type ResolvedEndpoint = {
   readonly interface: string;
   readonly mac?: Located<Mac>;
   readonly addresses: readonly Located<WantedAddress>[];
+  /** in lower case; workloads may share one, and then each is an answer */
+  readonly aliases: readonly string[];
 };
 
 /** A document whose addresses are values instead of text. */
@@ -104,7 +107,10 @@ class Reader {
       this.#refuse(first.path, 'must be IPv4 where address6 is given as well');
     }
     const addresses = [first, second].filter((item) => item !== undefined);
-    return { ...place, path, raw, interface: raw.interface ?? `eth${index}`, addresses, ...(mac && { mac }) };
+    const aliases = (raw.aliases ?? []).flatMap(
+      (alias, at) => this.#read(`${path}/aliases/${at}`, alias, dnsName, 'a DNS name such as db')?.value ?? [],
+    );
+    return { ...place, path, raw, interface: raw.interface ?? `eth${index}`, addresses, aliases, ...(mac && { mac }) };
   }
 
   #overlay(

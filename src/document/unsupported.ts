@@ -20,7 +20,6 @@ const NOT_YET: readonly NotYet[] = [
   ['/spec/networks/*/guards', undefined, 'guards on an overlay; leave this off'],
   ['/spec/workloads/*/sandbox/container', undefined, 'sandboxes by container; use netns or pid'],
   ['/spec/workloads/*/networks/*/address', 'dhcp', 'addresses from DHCP; write the address'],
-  ['/spec/workloads/*/networks/*/aliases', undefined, 'DNS aliases; leave this off'],
   ['/spec/workloads/*/networks/*/publish', undefined, 'published ports; leave this off'],
   ['/confirm', undefined, 'confirmed commit; leave this off'],
 ];

@@ -33,5 +33,6 @@ export type ProblemCode =
   | 'parent_busy'
   | 'engine_unavailable'
   | 'path_mtu'
+  | 'names_unavailable'
   | 'pool_exhausted'
   | 'failed';

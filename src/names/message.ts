@@ -101,13 +101,12 @@ const EDNS: OptAnswer = {
 
 function answersOf({ name, type, class: asked }: Question, found: Found, turn: number): NonNullable<Packet['answers']> {
   if (asked !== 'IN' && asked !== 'ANY') return [];
-  const common = { name, ttl: TTL_S } as const;
-  if (found.kind === 'pointer') return asks(type, 'PTR') ? [{ ...common, type: 'PTR', data: found.name }] : [];
+  if (found.kind === 'pointer') return asks(type, 'PTR') ? [{ name, ttl: TTL_S, type: 'PTR', data: found.name }] : [];
   const fitting = found.addresses.filter((address) => asks(type, familyOf(address) === 4 ? 'A' : 'AAAA'));
   const from = fitting.length === 0 ? 0 : turn % fitting.length;
   return [...fitting.slice(from), ...fitting.slice(0, from)]
     .slice(0, MAX_ADDRESSES)
-    .map((data) => ({ ...common, type: familyOf(data) === 4 ? 'A' : 'AAAA', data }));
+    .map((data) => ({ name, ttl: TTL_S, type: familyOf(data) === 4 ? 'A' : 'AAAA', data }));
 }
 
 function asks(type: string, has: string): boolean {
@@ -145,7 +144,7 @@ const LABEL_MAX = 63;
 const TYPE_AND_CLASS = 4;
 
 /** Whether a message answers this query: same id, same question. Everything else at its port is stray or forged. */
-export function answers(query: Buffer, message: Buffer): boolean {
+export function isAnswerTo(query: Buffer, message: Buffer): boolean {
   if (message.length < HEADER_LENGTH || (message.readUInt16BE(2) & RESPONSE) === 0) return false;
   if (message.readUInt16BE(0) !== query.readUInt16BE(0)) return false;
   const [asked, answered] = [questionOf(query), questionOf(message)];

@@ -49,9 +49,10 @@ export function message(type: number, flags: number, sequence: number, ...payloa
 /** What the kernel's answers say of the messages sent: an errno each, 0 for one that was done. */
 export function readAcknowledgements(answers: Buffer): readonly number[] {
   const results: number[] = [];
-  for (let at = 0; at + HEADER_LENGTH + 4 <= answers.length; ) {
+  for (let at = 0; at + HEADER_LENGTH + 4 <= answers.length;) {
     const length = answers.readUInt32LE(at);
-    if (answers.readUInt16LE(at + 4) === ERROR) results.push(Math.min(-answers.readInt32LE(at + HEADER_LENGTH), MAX_ERRNO));
+    if (answers.readUInt16LE(at + 4) === ERROR)
+      results.push(Math.min(-answers.readInt32LE(at + HEADER_LENGTH), MAX_ERRNO));
     at += Math.max(Math.ceil(length / 4) * 4, HEADER_LENGTH);
   }
   return results;

@@ -1,7 +1,7 @@
 import { randomInt } from 'node:crypto';
 import type { Socket as UdpSocket } from 'node:dgram';
 import type { Socket as TcpSocket } from 'node:net';
-import { answers, withId } from '../names/message.ts';
+import { isAnswerTo, withId } from '../names/message.ts';
 import { framed, MessageStream } from './stream.ts';
 
 /** Fresh sockets to one server, connected or connecting: each query gets a port of its own. */
@@ -21,22 +21,32 @@ export async function exchange(server: Server, query: Buffer, stream: boolean, t
 }
 
 function overUdp(socket: UdpSocket, query: Buffer, timeoutMs: number): Promise<Buffer> {
-  return settling(socket, timeoutMs, () => socket.close(), (resolve, reject) => {
-    socket.once('connect', () => socket.send(query, (error) => error && reject(error)));
-    socket.on('message', (message) => answers(query, message) && resolve(message));
-  });
+  return settling(
+    socket,
+    timeoutMs,
+    () => socket.close(),
+    (resolve, reject) => {
+      socket.once('connect', () => socket.send(query, (error) => error && reject(error)));
+      socket.on('message', (message) => isAnswerTo(query, message) && resolve(message));
+    },
+  );
 }
 
 function overTcp(socket: TcpSocket, query: Buffer, timeoutMs: number): Promise<Buffer> {
-  return settling(socket, timeoutMs, () => socket.destroy(), (resolve, reject) => {
-    const incoming = new MessageStream();
-    socket.on('data', (chunk) => {
-      const found = incoming.push(chunk).find((message) => answers(query, message));
-      if (found) resolve(found);
-    });
-    socket.once('end', () => reject(new Error('the server closed the connection')));
-    socket.write(framed(query));
-  });
+  return settling(
+    socket,
+    timeoutMs,
+    () => socket.destroy(),
+    (resolve, reject) => {
+      const incoming = new MessageStream();
+      socket.on('data', (chunk) => {
+        const found = incoming.push(chunk).find((message) => isAnswerTo(query, message));
+        if (found) resolve(found);
+      });
+      socket.once('end', () => reject(new Error('the server closed the connection')));
+      socket.write(framed(query));
+    },
+  );
 }
 
 type Listen = (resolve: (answer: Buffer) => void, reject: (error: Error) => void) => void;

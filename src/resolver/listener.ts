@@ -9,6 +9,8 @@ export type Answer = (message: Buffer, stream: boolean) => Promise<Buffer | unde
 
 const MAX_CONNECTIONS = 64;
 const IDLE_MS = 10_000;
+/** What one connection's asker may leave unread. */
+const MAX_UNREAD = 64 * 1024;
 
 /**
  * The resolver's two sockets inside the namespace at `path`, at 127.0.0.11.
@@ -73,7 +75,7 @@ export class Listener {
 
   async #answerStream(socket: net.Socket, message: Buffer): Promise<void> {
     const answer = await this.#answer(message, true);
-    if (answer === undefined) socket.destroy();
+    if (answer === undefined || socket.writableLength > MAX_UNREAD) socket.destroy();
     else if (socket.writable) socket.write(framed(answer));
   }
 }
