@@ -82,7 +82,7 @@ export class Gateway {
       log,
       onCycle: (view) => this.#cycled(view),
     });
-    this.#names = new GatewayNames(() => this.#loop.wake('host'));
+    this.#names = new GatewayNames(bootstrap.names.resolvConf, () => this.#loop.wake('host'));
     this.#datapath = new DatapathWatch({
       socket: bootstrap.datapath.socket,
       wanted: () => this.#view?.desired.networks.some((network) => network.driver === 'overlay') ?? false,
@@ -123,7 +123,7 @@ export class Gateway {
     );
     this.#stops.push(() => watcher.close());
     this.#stops.push(this.#datapath.start());
-    this.#stops.push(this.#directory.onChange(() => this.#loop.wake('peers')));
+    this.#stops.push(this.#directory.onChange(() => this.#peersChanged()));
     if (this.#brokerUrl === '') await this.#embedBroker();
     this.#stops.push(() => this.#session?.stop());
     this.#connect();
@@ -249,10 +249,16 @@ export class Gateway {
     };
   }
 
+  /** Names need no look at the host, so they do not wait for one. */
+  #peersChanged(): void {
+    if (this.#view) this.#names.update(this.#view, this.#remotes());
+    this.#loop.wake('peers');
+  }
+
   #cycled(cycle: CycleView): void {
     this.#directory.setOwnMacs(ownMacs(cycle));
     const duplicates = duplicateProblems(cycle, this.#directory);
-    const unnamed = this.#names.cycled(cycle, this.#remotes());
+    const unnamed = this.#names.update(cycle, this.#remotes());
     const view = { ...cycle, problems: new Map([...unnamed, ...duplicates, ...cycle.problems]) };
     for (const { message } of newFailures(this.#view?.problems, view.problems))
       this.#event('endpoint.failed', 'error', message);

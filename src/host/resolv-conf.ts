@@ -20,7 +20,7 @@ export class HostNameservers {
   #version = '';
   #servers: readonly string[] = [];
 
-  constructor(path = '/etc/resolv.conf') {
+  constructor(path: string) {
     this.#path = path;
   }
 

@@ -16,7 +16,7 @@ type Held = { readonly inode: number; readonly resolver: SandboxResolver };
 
 /** A resolver for each workload that is to have one. */
 export class SandboxResolvers {
-  readonly #host = new HostUpstream(new HostNameservers());
+  readonly #host: HostUpstream;
   readonly #limit = new Limit(MAX_FORWARDED, MAX_FORWARDED_EACH);
   readonly #held = new Map<string, Held>();
   readonly #failures = new Map<string, string>();
@@ -25,8 +25,12 @@ export class SandboxResolvers {
   #wanted: ReadonlyMap<string, SandboxNames> = new Map();
   #opening: Promise<void> | undefined;
 
-  /** @param onFailures called when `failures` has changed */
-  constructor(onFailures: () => void) {
+  /**
+   * @param resolvConf where the host's name servers are listed
+   * @param onFailures called when `failures` has changed
+   */
+  constructor(resolvConf: string, onFailures: () => void) {
+    this.#host = new HostUpstream(new HostNameservers(resolvConf));
     this.#onFailures = onFailures;
     const inodes = (): Iterable<readonly [string, number]> =>
       [...this.#held].map(([path, { inode }]) => [path, inode] as const);
