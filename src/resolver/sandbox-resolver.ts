@@ -2,7 +2,7 @@ import { libc } from '../host/libc.ts';
 import { DNS_PORT, redirectResolver } from '../host/resolver-redirect.ts';
 import { encodeFound, failure, type Query, readQuery } from '../names/message.ts';
 import type { NameTable } from '../names/table.ts';
-import { messageOf } from '../service/errors.ts';
+import { LinkspanError, messageOf } from '../service/errors.ts';
 import type { Limit } from './limit.ts';
 import { Listener } from './listener.ts';
 import type { Upstream } from './upstream.ts';
@@ -16,6 +16,12 @@ export type SandboxResolverOptions = {
   readonly shared: boolean;
   readonly limit: Limit;
 };
+
+function cannotRedirect(path: string, cause: unknown): LinkspanError {
+  const reason = `nftables takes no table there that goes with its owner (${messageOf(cause)})`;
+  const remedy = 'Linux 5.12 or later does, unless another Linkspan serves that namespace already';
+  return new LinkspanError({ code: 'names_unavailable', object: path, reason, remedy });
+}
 
 /** One workload's resolver: answers at 127.0.0.11:53 inside its namespace, as Docker's does in a container. */
 export class SandboxResolver {
@@ -37,7 +43,7 @@ export class SandboxResolver {
       this.#listener = listener;
     } catch (error) {
       listener.close();
-      if (options.shared) throw new Error(`nftables: ${messageOf(error)}`, { cause: error });
+      if (options.shared) throw cannotRedirect(path, error);
       // Without a redirect the port itself will do, as long as the workload serves no DNS.
       this.#listener = new Listener(path, DNS_PORT, answer);
     }

@@ -260,6 +260,70 @@ describe('a container with Docker’s own resolver', () => {
   });
 });
 
+describe('where the resolver cannot stand as usual', () => {
+  const lab = new Lab();
+  const TABLE = ['add', 'table', 'ip', 'linkspan-names'];
+  let host: Namespace;
+  let gateway: Gateway;
+  let version = 0;
+
+  beforeAll(async () => {
+    builtService();
+    host = await lab.namespace('ehost');
+    await host.batch(['link add wan0 type bridge', 'address add 198.51.100.1/24 dev wan0', 'link set wan0 up']);
+    const config = { gateway: GW_A, fleet: 'plant', underlay: { address: '198.51.100.1' }, mqtt: { url: '' } };
+    gateway = await startGateway(lab, { namespace: host, config: { ...config, status: { listen: '127.0.0.1:0' } } });
+  });
+  afterAll(() => lab.close());
+
+  const only = (namespace: Namespace): Promise<void> =>
+    apply(gateway, (version += 1), {
+      networks: { cell: CELL },
+      workloads: { db: workload(namespace, { cell: { address: '172.30.0.12' } }) },
+    });
+  const problem = async (): Promise<string> => (await gateway.status()).endpoints[0]?.problem ?? '';
+
+  test('a container whose kernel takes no redirect keeps Docker’s names, and it is said', async () => {
+    const container = await lab.namespace('econt');
+    await dockerLikeResolver(lab, container, '192.0.2.53');
+    await container.exec('nft', ...TABLE);
+    await only(container);
+    await until('the problem', async () => (await problem()).includes('names of workloads do not resolve in it'));
+    expect((await dig(container, 'db')).data).toEqual(['192.0.2.53']);
+  });
+
+  test('a namespace without redirect is served at port 53 itself', async () => {
+    const plain = await lab.namespace('eplain');
+    await plain.exec('nft', ...TABLE);
+    await only(plain);
+    await until('the name', async () => (await dig(plain, 'db')).data[0] === '172.30.0.12');
+    expect((await dig(plain, 'db', '+tcp')).data).toEqual(['172.30.0.12']);
+    expect(await problem()).toBe('');
+  });
+
+  test('somebody else’s resolver at the very address is left alone, and it is said', async () => {
+    const taken = await lab.namespace('etaken');
+    await startNameServer(lab, taken, '127.0.0.11', ['53', '53'], '192.0.2.99');
+    await only(taken);
+    await until('the problem', async () => (await problem()).includes('is left alone'));
+    expect((await dig(taken, 'db')).data).toEqual(['192.0.2.99']);
+  });
+
+  test('a sandbox that goes is not kept alive by its resolver, and its successor has one', async () => {
+    const short = await lab.namespace('eshort');
+    await only(short);
+    await until('the name', async () => (await dig(short, 'db')).data[0] === '172.30.0.12');
+    const veths = async (): Promise<number> => (await host.ipJson<unknown[]>('link', 'show', 'type', 'veth')).length;
+    expect(await veths()).toBe(1);
+    await host.exec('ip', 'netns', 'delete', short.name);
+    const started = performance.now();
+    await until('its interface to be gone', async () => (await veths()) === 0);
+    expect(performance.now() - started).toBeLessThan(800);
+    await host.exec('ip', 'netns', 'add', short.name);
+    await until('the name again', async () => (await dig(short, 'db')).data[0] === '172.30.0.12', 20_000);
+  });
+});
+
 function escaped(text: string): string {
   return Buffer.from(text, 'latin1')
     .toString('hex')
