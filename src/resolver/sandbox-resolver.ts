@@ -2,9 +2,11 @@ import { libc } from '../host/libc.ts';
 import { DNS_PORT, redirectResolver } from '../host/resolver-redirect.ts';
 import { encodeFound, failure, type Query, readQuery } from '../names/message.ts';
 import type { NameTable } from '../names/table.ts';
+import { systemClock } from '../service/clock.ts';
 import { LinkspanError, messageOf } from '../service/errors.ts';
 import type { Limit } from './limit.ts';
 import { Listener } from './listener.ts';
+import { Rate } from './rate.ts';
 import type { Upstream } from './upstream.ts';
 
 export type SandboxResolverOptions = {
@@ -16,6 +18,8 @@ export type SandboxResolverOptions = {
   readonly shared: boolean;
   readonly limit: Limit;
 };
+
+const MAX_QUERIES_A_SECOND = 2000;
 
 function cannotRedirect(path: string, cause: unknown): LinkspanError {
   const reason = `nftables takes no table there that goes with its owner (${messageOf(cause)})`;
@@ -29,6 +33,8 @@ export class SandboxResolver {
   readonly #listener: Listener;
   readonly #redirect: number | undefined;
   #names: NameTable;
+  /** A workload that floods its resolver must not cost the service its time. */
+  readonly #rate = new Rate(MAX_QUERIES_A_SECOND, () => systemClock.monotonic());
   #turn = 0;
 
   /** @throws Error where the workload cannot have one; nothing is left behind then */
@@ -60,7 +66,7 @@ export class SandboxResolver {
   }
 
   async #answer(message: Buffer, stream: boolean): Promise<Buffer | undefined> {
-    const received = readQuery(message, stream);
+    const received = this.#rate.admit() ? readQuery(message, stream) : undefined;
     if (received === undefined || 'reply' in received) return received?.reply;
     const { query } = received;
     const found = this.#names.find(query.question.name);

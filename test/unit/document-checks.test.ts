@@ -202,6 +202,18 @@ describe('a gateway has one engine', () => {
   });
 });
 
+test('workloads may share an alias, also one that is another’s name; what DNS cannot ask for is refused', () => {
+  const shared = { aliases: ['Store', 'b'] };
+  const parsed = parse(document({ n: overlay(1) }, { a: workload({ n: shared }), b: workload({ n: shared }) }));
+  expect(problemsOf(parsed)).toEqual([]);
+  expect(parsed.ok ? parsed.state.endpoints.map(({ aliases }) => aliases) : []).toEqual([
+    ['store', 'b'],
+    ['store', 'b'],
+  ]);
+  const wrong = parse(document({ n: overlay(1) }, { a: workload({ n: { aliases: ['db', 'a..b'] } }) }));
+  expect(problemsOf(wrong)).toEqual(['schema /spec/workloads/a/networks/n/aliases/1']);
+});
+
 describe('what this version does not do yet is refused, never ignored', () => {
   test.each<[string, Json]>([
     ['/spec/networks/n/driver', document({ n: { driver: 'ipvlan', uplink: 'lan' } })],

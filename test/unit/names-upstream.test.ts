@@ -6,6 +6,7 @@ import { afterEach, expect, test } from '@jest/globals';
 import { decode, encode } from 'dns-packet';
 import { HostNameservers, parseNameservers } from '../../src/host/resolv-conf.ts';
 import { Limit } from '../../src/resolver/limit.ts';
+import { Rate } from '../../src/resolver/rate.ts';
 import { HostUpstream } from '../../src/resolver/upstream.ts';
 
 const QUERY = encode({ type: 'query', id: 77, flags: 0x0100, questions: [{ name: 'www.example.com', type: 'A' }] });
@@ -102,6 +103,16 @@ test('resolv.conf is read anew when it changes, and may be missing', async () =>
   } finally {
     rmSync(folder, { recursive: true });
   }
+});
+
+test('the rate holds for each second', () => {
+  let now = 0;
+  const rate = new Rate(2, () => now);
+  expect([rate.admit(), rate.admit(), rate.admit()]).toEqual([true, true, false]);
+  now = 999;
+  expect(rate.admit()).toBe(false);
+  now = 1000;
+  expect([rate.admit(), rate.admit(), rate.admit()]).toEqual([true, true, false]);
 });
 
 test('the limit holds for each and for all', () => {
