@@ -206,7 +206,7 @@ test('workloads may share an alias, also one that is another’s name; what DNS 
   const shared = { aliases: ['Store', 'b'] };
   const parsed = parse(document({ n: overlay(1) }, { a: workload({ n: shared }), b: workload({ n: shared }) }));
   expect(problemsOf(parsed)).toEqual([]);
-  expect(parsed.ok ? parsed.state.endpoints.map(({ aliases }) => aliases) : []).toEqual([
+  expect(parsed.ok ? parsed.document.state.endpoints.map(({ aliases }) => aliases) : []).toEqual([
     ['store', 'b'],
     ['store', 'b'],
   ]);

@@ -1,6 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 import { decode, encode, type Packet } from 'dns-packet';
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { encodeFound, failure, isAnswerTo, isUnhelpful, type Query, readQuery } from '../../src/names/message.ts';
 import type { Found } from '../../src/names/table.ts';
 import { framed, MessageStream } from '../../src/resolver/stream.ts';
@@ -133,10 +133,11 @@ describe('answers', () => {
   });
 });
 
+const answer = (over: Packet): Buffer =>
+  encode({ type: 'response', id: 7, questions: [{ name: 'DB.line1', type: 'A' }], ...over });
+
 test('only the same id and question make an answer; case may differ, type may not', () => {
   const query = asking('db.line1');
-  const answer = (over: Packet): Buffer =>
-    encode({ type: 'response', id: 7, questions: [{ name: 'DB.line1', type: 'A' }], ...over });
   expect(isAnswerTo(query, answer({}))).toBe(true);
   expect(isAnswerTo(query, answer({ id: 8 }))).toBe(false);
   expect(isAnswerTo(query, answer({ type: 'query' }))).toBe(false);
@@ -160,7 +161,7 @@ test('a stream in any pieces is the messages that went in', () => {
         got.push(...stream.push(bytes.subarray(at, at + length)));
         at += length;
       }
-      expect(got.map((message) => [...message])).toEqual(sent.map((message) => [...message]));
+      expect(got).toEqual(sent.map((message) => Buffer.from(message)));
     }),
   );
 });

@@ -1,5 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { dnsName } from '../../src/model/dns-name.ts';
 import { addressOfReverse } from '../../src/names/reverse.ts';
 import { indexNetwork, NameTable, type NetworkNames } from '../../src/names/table.ts';
