@@ -15,6 +15,7 @@ export default {
   projects: [
     project('unit', ['<rootDir>/test/unit/**/*.test.ts', '<rootDir>/test/architecture.test.ts']),
     project('fuzz', ['<rootDir>/test/fuzz/**/*.fuzz.test.ts']),
+    project('docker', ['<rootDir>/test/docker/**/*.test.ts']),
     project('netns', ['<rootDir>/test/netns/**/*.test.ts']),
   ],
   coverageProvider: 'v8',

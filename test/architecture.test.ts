@@ -10,6 +10,7 @@ const ARROWS: Readonly<Record<string, readonly string[]>> = {
     'datapath',
     'cli',
     'control',
+    'docker',
     'status',
     'peers',
     'reconcile',
@@ -21,6 +22,7 @@ const ARROWS: Readonly<Record<string, readonly string[]>> = {
   ],
   cli: [],
   control: ['status', 'reconcile', 'peers', 'names', 'document', 'host', 'packet'],
+  docker: ['reconcile', 'attach', 'drivers', 'ipam', 'host'],
   status: ['reconcile', 'peers', 'drivers', 'datapath', 'host', 'service'],
   peers: [],
   // what workloads are called; and the resolvers that tell them

@@ -1,12 +1,9 @@
-import { type EndpointSpec, memoOf } from '../drivers/driver.ts';
-import { withMemo } from '../drivers/naming.ts';
-import { OUR_GROUP } from '../host/links.ts';
+import type { EndpointSpec } from '../drivers/driver.ts';
 import { CommandError, ipBatch } from '../host/run.ts';
-import { formatIpPrefix } from '../model/ip.ts';
 import { type Endpoint, sandboxPath } from '../model/network.ts';
 import { LinkspanError } from '../service/errors.ts';
 import { announce } from './announce.ts';
-import { addMacvlan, limitSegments } from './macvlan.ts';
+import { addressLines, makeLink, routeLines } from './link.ts';
 import { UndoStack } from './undo.ts';
 
 /** Where attached endpoints are remembered; the store satisfies it. */
@@ -25,12 +22,7 @@ export async function attach(spec: EndpointSpec, store: EndpointStore): Promise<
   const { endpoint, temporary } = spec;
   const sandbox = sandboxPath(endpoint.sandbox);
   try {
-    const [make, ...mark] = makeLink(spec);
-    await ipBatch([make]);
-    // Only from here on is that name certainly ours: before, it may be a foreign interface that made this fail.
-    undo.push('link in the host', () => ipBatch([`link del dev ${temporary}`]));
-    await ipBatch(mark);
-    if (spec.attachment.type === 'macvlan') await limitSegments(temporary, spec.attachment);
+    await makeLink(spec, undo);
     // Remembered before it is there: after a crash the record says in which namespace to look for what is unwanted.
     undo.push('record', async () => store.remove(endpoint.workload, endpoint.network));
     store.put(remembered(endpoint, sandbox));
@@ -46,37 +38,9 @@ export async function attach(spec: EndpointSpec, store: EndpointStore): Promise<
   }
 }
 
-function makeLink(spec: EndpointSpec): readonly [string, ...string[]] {
-  const { attachment, temporary, mtu } = spec;
-  const alias = `link set dev ${temporary} alias "${withMemo(spec.alias, memoOf(spec))}"`;
-  if (attachment.type === 'macvlan') {
-    return [addMacvlan(temporary, attachment, spec.mac, mtu), alias];
-  }
-  const address = spec.mac === undefined ? '' : ` address ${spec.mac}`;
-  const common = `name ${temporary}${address} mtu ${mtu} group ${OUR_GROUP}`;
-  const { hostEnd } = spec;
-  return [
-    `link add ${common} type veth peer name ${hostEnd} mtu ${mtu} group ${OUR_GROUP}`,
-    alias,
-    `link set dev ${hostEnd} alias "${spec.alias}"`,
-    `link set dev ${hostEnd} master ${attachment.bridge} up`,
-  ];
-}
-
-/**
- * `nodad`: a document's addresses were checked for duplicates, and duplicate address detection would keep an IPv6
- * address unusable for its first second.
- */
 function configure(spec: EndpointSpec): readonly string[] {
   const name = spec.endpoint.interface;
-  return [
-    'link set dev lo up',
-    ...spec.endpoint.addresses.map(
-      (address) => `address add ${formatIpPrefix(address)} dev ${name}${address.family === 6 ? ' nodad' : ''}`,
-    ),
-    `link set dev ${name} up`,
-    ...spec.gateways.map((gateway) => `route replace default via ${gateway} dev ${name}`),
-  ];
+  return ['link set dev lo up', ...addressLines(spec, name), `link set dev ${name} up`, ...routeLines(spec, name)];
 }
 
 function remembered(endpoint: Endpoint, sandbox: string): Parameters<EndpointStore['put']>[0] {

@@ -17,7 +17,8 @@ export async function detach(sandbox: string, name: string, object: string, stor
   store.remove(workload, network);
 }
 
-function isGone(error: unknown, sandbox: string): boolean {
+/** Whether a command failed because the interface or its namespace is gone. */
+export function isGone(error: unknown, sandbox: string): boolean {
   if (!(error instanceof CommandError)) return false;
   if (error.stderr.includes('Cannot find device')) return true;
   return !existsSync(sandbox);

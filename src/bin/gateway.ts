@@ -6,13 +6,15 @@ import { GatewaySession } from '../control/gateway-session.ts';
 import { duplicateProblems, localState, ownMacs, remotesByVni } from '../control/local-state.ts';
 import { encodeReported } from '../control/reported.ts';
 import { writeRoutes } from '../control/writes.ts';
+import type { DockerContext } from '../docker/context.ts';
+import { wishesOf } from '../docker/records.ts';
 import { desiredSchema } from '../document/index.ts';
 import { DatapathWatch } from '../host/datapath-watch.ts';
 import { watchHost } from '../host/link-events.ts';
 import type { Endpoint } from '../model/network.ts';
 import { PeerDirectory } from '../peers/directory.ts';
 import { Publisher } from '../peers/publisher.ts';
-import type { CycleInput, CycleView } from '../reconcile/cycle.ts';
+import { type CycleInput, type CycleView, remoteAddresses } from '../reconcile/cycle.ts';
 import { ReconcileLoop } from '../reconcile/loop.ts';
 import type { Bootstrap } from '../service/bootstrap.ts';
 import { messageOf } from '../service/errors.ts';
@@ -25,6 +27,7 @@ import { readRoutes } from '../status/read-routes.ts';
 import { type Listener, listenTcp, listenUnix } from '../status/server.ts';
 import { endpointStatuses, fdbEntries } from '../status/snapshot.ts';
 import { openStore, type Store } from '../store/store.ts';
+import { DockerPlugin } from './docker-plugin.ts';
 import { GatewayNames } from './gateway-names.ts';
 
 const YIELD_MS = 30_000;
@@ -41,6 +44,7 @@ export class Gateway {
   readonly #loop: ReconcileLoop;
   readonly #datapath: DatapathWatch;
   readonly #names: GatewayNames;
+  readonly #docker: DockerPlugin;
   readonly #started = systemClock.monotonic();
   readonly #stops: (() => Promise<void> | void)[] = [];
   #epoch: number;
@@ -88,6 +92,7 @@ export class Gateway {
       wanted: () => this.#view?.desired.networks.some((network) => network.driver === 'overlay') ?? false,
       onChange: () => this.#loop.wake('host'),
     });
+    this.#docker = new DockerPlugin(bootstrap.docker, this.#dockerContext(), this.#store.docker.addresses);
   }
 
   /** Returns when the gateway stands as its stored document says and answers on its sockets; the broker may come later. */
@@ -117,6 +122,8 @@ export class Gateway {
         ]),
       ),
     );
+    await this.#docker.start();
+    this.#stops.push(() => this.#docker.stop());
     const watcher = watchHost(
       () => this.#loop.wake('host'),
       () => namedSandboxesOf(this.#view?.desired.endpoints ?? []),
@@ -231,8 +238,23 @@ export class Gateway {
     };
   }
 
+  #dockerContext(): DockerContext {
+    return {
+      gateway: this.#bootstrap.gateway,
+      records: this.#store.docker,
+      document: () => this.#documents.desired,
+      view: () => this.#view,
+      remoteAddresses: (network) => remoteAddresses(network, this.#remotes()),
+      settled: () => this.#loop.settled(),
+      wake: () => this.#loop.wake('peers'),
+      glance: () => this.#loop.wake('host'),
+      log: (message) => this.#log.warn(message),
+    };
+  }
+
   #remotes(): ReturnType<typeof remotesByVni> {
-    return remotesByVni(this.#documents.desired, this.#directory);
+    const networks = [...this.#documents.desired.networks, ...wishesOf(this.#store.docker).networks];
+    return remotesByVni(networks, this.#directory);
   }
 
   #input(): CycleInput {
@@ -241,8 +263,10 @@ export class Gateway {
       underlay: this.#bootstrap.underlay,
       datapath: this.#bootstrap.datapath,
       document: this.#documents.desired,
+      endpoints: this.#docker.placed(this.#documents.desired.endpoints),
       lost: this.#documents.lost,
-      attachments: this.#store.attachments.list(),
+      attachments: this.#docker.placed(this.#store.attachments.list()),
+      docker: () => wishesOf(this.#store.docker),
       leases: this.#store.leases,
       remotes: this.#remotes(),
       otherSandboxes: this.#store.endpoints.list().map((row) => row.sandbox),

@@ -18,12 +18,13 @@ export const WORKLOAD_VERBS: readonly Verb[] = [
   },
   {
     name: 'attach',
-    usage: 'WORKLOAD NETWORK --netns NS|--pid N\n       [--address A] [--mac M] [--interface NAME]',
+    usage: 'WORKLOAD NETWORK --netns NS|--pid N|--container NAME\n       [--address A] [--mac M] [--interface NAME]',
     summary: 'put a workload on a network',
     arity: [2, 2],
     options: {
       netns: { type: 'string' },
       pid: { type: 'string' },
+      container: { type: 'string' },
       address: { type: 'string' },
       mac: { type: 'string' },
       interface: { type: 'string' },
@@ -50,9 +51,11 @@ async function attach({ client, output, json, positionals, values }: Invocation)
 }
 
 function sandboxOf(values: Values): object {
-  const [netns, pid] = [option(values, 'netns'), option(values, 'pid')];
-  if ((netns === undefined) === (pid === undefined)) throw usageError('attach: give either --netns NS or --pid N');
-  if (pid === undefined) return { netns };
+  const [netns, pid, container] = [option(values, 'netns'), option(values, 'pid'), option(values, 'container')];
+  if ([netns, pid, container].filter((given) => given !== undefined).length !== 1) {
+    throw usageError('attach: give one of --netns NS, --pid N and --container NAME');
+  }
+  if (pid === undefined) return netns === undefined ? { container } : { netns };
   if (!/^[1-9]\d{0,6}$/.test(pid)) throw usageError(`attach: --pid ${pid} is not a process number`);
   return { pid: Number(pid) };
 }

@@ -75,15 +75,16 @@ function endpointOf(request: AttachRequest, network: Network, others: readonly E
     workload: request.workload,
     network: network.name,
     sandbox: request.sandbox,
-    interface: request.interface ?? freeInterface(siblings),
+    interface: request.interface ?? freeInterface(siblings, request.sandbox.kind === 'container' ? 'net' : 'eth'),
     mac: request.mac ?? deriveMac(network.name, request.workload),
     addresses: address === undefined ? [] : [address],
   };
 }
 
-function freeInterface(siblings: readonly Endpoint[]): string {
+/** In a container the names eth0, eth1, … are Docker's. */
+function freeInterface(siblings: readonly Endpoint[], prefix: 'eth' | 'net'): string {
   const used = new Set(siblings.map((endpoint) => endpoint.interface));
-  for (let n = 0; ; n += 1) if (!used.has(`eth${n}`)) return `eth${n}`;
+  for (let n = 0; ; n += 1) if (!used.has(`${prefix}${n}`)) return `${prefix}${n}`;
 }
 
 function addressIn(text: string, network: Network): IpPrefix | undefined {

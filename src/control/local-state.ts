@@ -1,5 +1,5 @@
 import { dnsName } from '../model/dns-name.ts';
-import { type DesiredState, type Endpoint, endpointKey, type OverlayNetwork } from '../model/network.ts';
+import { type DesiredState, type Endpoint, endpointKey, type Network, type OverlayNetwork } from '../model/network.ts';
 import type { Problem } from '../model/problem.ts';
 import type { Mac } from '../model/mac.ts';
 import type { MacEntry, RemotesByVni } from '../model/peer.ts';
@@ -10,7 +10,7 @@ import { MAX_NAMES_PER_MAC } from '../peers/record.ts';
 import type { CycleView } from '../reconcile/cycle.ts';
 import { attachedLink } from '../status/snapshot.ts';
 
-function overlays(desired: DesiredState): readonly OverlayNetwork[] {
+function overlays(desired: Pick<DesiredState, 'networks'>): readonly OverlayNetwork[] {
   return desired.networks.flatMap((network) => (network.driver === 'overlay' ? [network] : []));
 }
 
@@ -41,8 +41,9 @@ function macsOf(view: CycleView, network: string): readonly MacEntry[] {
 }
 
 /** What DNS calls the workload on this network: its name first, then its aliases. */
-export function namesOf({ workload, aliases = [] }: Endpoint): readonly string[] {
-  return [...new Set([workload, ...aliases].flatMap((name) => dnsName(name) ?? []))].slice(0, MAX_NAMES_PER_MAC);
+export function namesOf({ workload, anonymous, aliases = [] }: Endpoint): readonly string[] {
+  const names = [...(anonymous ? [] : [workload]), ...aliases].flatMap((name) => dnsName(name) ?? []);
+  return [...new Set(names)].slice(0, MAX_NAMES_PER_MAC);
 }
 
 export function ownMacs(view: CycleView): ReadonlyMap<Vni, ReadonlySet<Mac>> {
@@ -64,6 +65,6 @@ export function duplicateProblems(view: CycleView, directory: PeerDirectory): Re
   return problems;
 }
 
-export function remotesByVni(desired: DesiredState, directory: PeerDirectory): RemotesByVni {
-  return new Map(overlays(desired).map((network) => [network.vni, directory.remotes(network.vni)]));
+export function remotesByVni(networks: readonly Network[], directory: PeerDirectory): RemotesByVni {
+  return new Map(overlays({ networks }).map((network) => [network.vni, directory.remotes(network.vni)]));
 }

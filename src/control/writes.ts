@@ -35,7 +35,7 @@ export interface Commands {
 }
 
 // One rule for a name, wherever it comes from: narrower than the kernel's, since names become words of `ip -batch`.
-const { name: NAME, interface: INTERFACE, netns: NETNS } = NAME_PATTERNS;
+const { name: NAME, interface: INTERFACE, netns: NETNS, container: CONTAINER } = NAME_PATTERNS;
 const PID_MAX = 2 ** 22;
 
 const text = (pattern: string): object => ({ type: 'string', pattern });
@@ -53,6 +53,7 @@ const ATTACH_SCHEMA = {
     sandbox: {
       oneOf: [
         { type: 'object', required: ['netns'], properties: { netns: text(NETNS) } },
+        { type: 'object', required: ['container'], properties: { container: text(CONTAINER) } },
         { type: 'object', required: ['pid'], properties: { pid: { type: 'integer', minimum: 1, maximum: PID_MAX } } },
       ],
     },
@@ -163,9 +164,13 @@ function parseAttach(fields: Fields): AttachRequest {
 }
 
 function parseSandbox(fields: Fields): Sandbox {
+  const given = ['netns', 'pid', 'container'].filter((kind) => fields[kind] !== undefined);
+  if (given.length !== 1) throw new BadRequest('sandbox: give one of netns, pid and container');
+  if (given[0] === 'netns') return { kind: 'netns', name: required(fields, 'netns', NETNS, 'sandbox/') };
+  if (given[0] === 'container') {
+    return { kind: 'container', name: required(fields, 'container', CONTAINER, 'sandbox/') };
+  }
   const { pid } = fields;
-  if (pid === undefined) return { kind: 'netns', name: required(fields, 'netns', NETNS, 'sandbox/') };
-  if (fields['netns'] !== undefined) throw new BadRequest('sandbox has both netns and pid; give one of them');
   if (Number.isInteger(pid) && Number(pid) >= 1 && Number(pid) <= PID_MAX) return { kind: 'pid', pid: Number(pid) };
   throw new BadRequest(`sandbox/pid: not a process number; give an integer from 1 to ${PID_MAX}`);
 }

@@ -81,7 +81,8 @@ function buildEndpoint(endpoint: ResolvedEndpoint, { networks }: Resolved): Endp
   ];
 }
 
-function buildSandbox({ netns, pid }: RawSandbox): Sandbox[] {
+function buildSandbox({ netns, pid, container }: RawSandbox): Sandbox[] {
   if (netns !== undefined) return [{ kind: 'netns', name: netns }];
+  if (container !== undefined) return [{ kind: 'container', name: container }];
   return pid === undefined ? [] : [{ kind: 'pid', pid }];
 }

@@ -92,7 +92,7 @@ class Reader {
     };
   }
 
-  /** `index` is the network's place among the workload's networks. */
+  /** `index` is the network's place among the workload's networks. In a container the names eth0, eth1, … are Docker's. */
   endpoint(
     place: Pick<ResolvedEndpoint, 'workload' | 'network' | 'sandbox'>,
     raw: RawEndpoint,
@@ -110,7 +110,8 @@ class Reader {
     const aliases = (raw.aliases ?? []).flatMap(
       (alias, at) => this.#read(`${path}/aliases/${at}`, alias, dnsName, 'a DNS name such as db')?.value ?? [],
     );
-    return { ...place, path, raw, interface: raw.interface ?? `eth${index}`, addresses, aliases, ...(mac && { mac }) };
+    const name = raw.interface ?? `${place.sandbox.container === undefined ? 'eth' : 'net'}${index}`;
+    return { ...place, path, raw, interface: name, addresses, aliases, ...(mac && { mac }) };
   }
 
   #overlay(

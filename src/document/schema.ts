@@ -13,6 +13,7 @@ export const NAME_PATTERNS = {
   name: schema.$defs.name.pattern,
   interface: schema.$defs.interfaceName.pattern,
   netns: schema.$defs.workload.properties.sandbox.properties.netns.pattern,
+  container: schema.$defs.workload.properties.sandbox.properties.container.pattern,
 } as const;
 
 const validate = new Ajv2020({ allErrors: true, verbose: true }).compile<RawDocument>(schema);

@@ -18,7 +18,6 @@ const NOT_YET: readonly NotYet[] = [
   ['/spec/networks/*/icc', false, 'isolation within a bridge network; leave this off'],
   ['/spec/networks/*/stretch', undefined, 'stretching a VLAN over an overlay; leave this off'],
   ['/spec/networks/*/guards', undefined, 'guards on an overlay; leave this off'],
-  ['/spec/workloads/*/sandbox/container', undefined, 'sandboxes by container; use netns or pid'],
   ['/spec/workloads/*/networks/*/address', 'dhcp', 'addresses from DHCP; write the address'],
   ['/spec/workloads/*/networks/*/publish', undefined, 'published ports; leave this off'],
   ['/confirm', undefined, 'confirmed commit; leave this off'],

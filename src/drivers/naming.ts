@@ -18,6 +18,15 @@ export function networkAlias(gateway: string, network: string, role: string): st
   return `${aliasPrefix(gateway)}network/${network}/${role}`;
 }
 
+/** The names in the host of an endpoint's link, until it is moved into its sandbox, and of a veth's other end. */
+export function linkNames({ workload, network }: { readonly workload: string; readonly network: string }): {
+  readonly temporary: string;
+  readonly hostEnd: string;
+} {
+  const key = `${workload}/${network}`;
+  return { temporary: linkName('lst', key), hostEnd: linkName('lsp', key) };
+}
+
 export function endpointAlias(gateway: string, workload: string, network: string): string {
   return `${aliasPrefix(gateway)}endpoint/${workload}/${network}`;
 }

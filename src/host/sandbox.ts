@@ -1,3 +1,4 @@
+import { statfsSync } from 'node:fs';
 import { readdir, stat } from 'node:fs/promises';
 import { type ObservedLink, readLinks } from './links.ts';
 
@@ -16,6 +17,18 @@ export async function readSandbox(path: string): Promise<ObservedSandbox | undef
     return ino === own.ino ? undefined : { inode: ino, links: await readLinks(path) };
   } catch {
     return undefined;
+  }
+}
+
+/** The kind of file system that namespaces are files of (NSFS_MAGIC, linux/magic.h). */
+const NSFS = 0x6e_73_66_73;
+
+/** Whether `path` leads to a namespace: of one that Docker has let go an empty file stays for up to a minute. */
+export function isNamespace(path: string): boolean {
+  try {
+    return statfsSync(path).type === NSFS;
+  } catch {
+    return false;
   }
 }
 

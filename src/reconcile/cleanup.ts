@@ -1,4 +1,5 @@
 import { namedSandboxes } from '../host/sandbox.ts';
+import { NO_WISHES } from '../model/docker.ts';
 import { NOTHING_DESIRED } from '../model/network.ts';
 import { messageOf } from '../service/errors.ts';
 import type { EndpointStore } from '../attach/attach.ts';
@@ -23,8 +24,10 @@ export async function cleanUp(
       underlay: { address: '', port: 0 },
       datapath: { engine: 'auto', socket: datapathSocket },
       document: NOTHING_DESIRED,
+      endpoints: [],
       lost: false,
       attachments: [],
+      docker: () => NO_WISHES,
       leases: NO_LEASES,
       remotes: new Map(),
       otherSandboxes: [...sandboxes, ...(await namedSandboxes())],

@@ -1,5 +1,5 @@
-import type { Endpoint } from '../model/network.ts';
-import { sandboxPath } from '../model/network.ts';
+import type { DockerWishes } from '../model/docker.ts';
+import { type Endpoint, endpointKey, type Network, sandboxPath } from '../model/network.ts';
 import type { DesiredState, OverlayNetwork } from '../model/network.ts';
 import type { RemotesByVni } from '../model/peer.ts';
 import type { Problem } from '../model/problem.ts';
@@ -18,9 +18,13 @@ export type CycleInput = {
   /** engine of networks that say auto, and the socket of linkspan-datapath (empty: there is none) */
   readonly datapath: { readonly engine: OverlayNetwork['engine']; readonly socket: string };
   readonly document: DesiredState;
+  /** the document's endpoints, those of containers with the sandbox that is theirs now */
+  readonly endpoints: readonly Endpoint[];
   /** the document is empty only because it was lost: what runs is kept until the next one comes */
   readonly lost: boolean;
   readonly attachments: readonly Endpoint[];
+  /** networks and endpoints that Docker's calls made, beside the document's; they are made while a cycle runs, too */
+  readonly docker: () => DockerWishes;
   readonly leases: LeaseStore;
   readonly remotes: RemotesByVni;
   /** namespaces that may hold interfaces of ours beside the desired ones */
@@ -61,23 +65,37 @@ const LOST: readonly [string, Problem] = [
 /** Observes, works out what shall stand, and plans. Touches nothing but the leases of addresses picked now. */
 export async function look(input: CycleInput, memory: FirewallMemory): Promise<CycleView> {
   const { leases, gateway } = input;
-  const wanted = effective(input.document, input.attachments, leases.list(), remoteAddresses(input), gateway);
+  const docker = input.docker();
+  const document = { networks: [...input.document.networks, ...docker.networks], endpoints: input.endpoints };
+  const attachments = [...input.attachments, ...docker.endpoints];
+  const taken = new Map(document.networks.map((network) => [network.name, remoteAddresses(network, input.remotes)]));
+  const wanted = effective(document, attachments, leases.list(), taken, gateway);
   for (const lease of wanted.staleLeases) leases.remove(lease);
   for (const lease of wanted.newLeases) leases.put(lease);
-  const paths = new Set([...wanted.desired.endpoints.map((e) => sandboxPath(e.sandbox)), ...input.otherSandboxes]);
+  const sandboxes = [...wanted.desired.endpoints, ...docker.handed].map((endpoint) => sandboxPath(endpoint.sandbox));
+  const paths = new Set([...sandboxes, ...input.otherSandboxes]);
   const seen = await observe({
     underlayAddress: input.underlay.address,
     sandboxPaths: paths,
     datapathSocket: input.datapath.socket,
     overlays: wanted.desired.networks.some((network) => network.driver === 'overlay'),
   });
-  const intent = intend(wanted.desired, input.remotes, factsOf(input, seen), seen.forwarding.host);
+  const facts = factsOf(input, seen);
+  const intent = intend(wanted.desired, input.remotes, facts, seen.forwarding.host, onTheirWay(docker, input.docker()));
   const planned = plan(intent, seen, gateway, memory);
   const silent = datapathProblems(intent, seen, input.datapath.socket);
   const problems = new Map([...wanted.problems, ...planned.waiting, ...silent, ...(input.lost ? [LOST] : [])]);
-  const { document } = input;
   const steps = input.lost ? [] : planned.steps;
-  return { document, complete: false, desired: wanted.desired, intent, seen, steps, problems };
+  return { document: input.document, complete: false, desired: wanted.desired, intent, seen, steps, problems };
+}
+
+/**
+ * Endpoints whose links are not this cycle's to touch. Docker's calls write first and make the link then, so whatever
+ * the look at the kernel has found is written by now, though it may not have been when the cycle began.
+ */
+function onTheirWay(before: DockerWishes, now: DockerWishes): readonly Endpoint[] {
+  const known = new Set(before.endpoints.map((endpoint) => endpointKey(endpoint)));
+  return [...before.handed, ...now.handed, ...now.endpoints.filter((endpoint) => !known.has(endpointKey(endpoint)))];
 }
 
 function factsOf({ gateway, underlay, datapath }: CycleInput, seen: Observation): HostFacts {
@@ -89,12 +107,9 @@ function factsOf({ gateway, underlay, datapath }: CycleInput, seen: Observation)
   return { gateway, links: seen.links, underlay: seen.underlay, port: underlay.port, engines };
 }
 
-function remoteAddresses(input: CycleInput): ReadonlyMap<string, ReadonlySet<string>> {
-  const overlays = input.document.networks.flatMap((network) => (network.driver === 'overlay' ? [network] : []));
-  return new Map(
-    overlays.map((network) => {
-      const macs = (input.remotes.get(network.vni) ?? []).flatMap((remote) => remote.macs);
-      return [network.name, new Set(macs.flatMap((entry) => entry.ip))];
-    }),
-  );
+/** Addresses in use at other sites. */
+export function remoteAddresses(network: Network, remotes: RemotesByVni): ReadonlySet<string> {
+  if (network.driver !== 'overlay') return new Set();
+  const macs = (remotes.get(network.vni) ?? []).flatMap((remote) => remote.macs);
+  return new Set(macs.flatMap((entry) => entry.ip));
 }

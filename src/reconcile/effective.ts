@@ -42,7 +42,7 @@ export function effective(
   const taken = takenByNetwork(all, networks, held, remoteAddresses);
   const endpoints = all.flatMap((endpoint): readonly Endpoint[] => {
     const network = networks.get(endpoint.network);
-    if (network === undefined || endpoint.addresses.length > 0) return [endpoint];
+    if (network === undefined || !picks(endpoint)) return [endpoint];
     const picked = addressesFor(endpoint, network, held, taken.get(network.name) ?? new Set(), gateway);
     if (picked === undefined) {
       problems.set(`endpoint/${endpointKey(endpoint)}`, exhausted(endpoint));
@@ -59,11 +59,15 @@ function isHeld(lease: Lease, endpoints: readonly Endpoint[], network: Network |
   const { address } = lease;
   const given = endpoints.some((e) => e.network === lease.network && e.addresses.some((a) => a.address === address));
   if (given || network?.gateways.includes(address)) return false;
-  const picks = endpoints.some(
-    (endpoint) =>
-      endpoint.workload === lease.workload && endpoint.network === lease.network && endpoint.addresses.length === 0,
+  const wanted = endpoints.some(
+    (endpoint) => endpoint.workload === lease.workload && endpoint.network === lease.network && picks(endpoint),
   );
-  return picks && (network?.subnets.some((subnet) => isHostAddress(subnet, address)) ?? false);
+  return wanted && (network?.subnets.some((subnet) => isHostAddress(subnet, address)) ?? false);
+}
+
+/** Whether Linkspan is to pick the endpoint's addresses. */
+function picks({ addresses, addressing }: Endpoint): boolean {
+  return addresses.length === 0 && addressing === undefined;
 }
 
 function partition<T>(items: readonly T[], test: (item: T) => boolean): [readonly T[], readonly T[]] {

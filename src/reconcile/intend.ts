@@ -1,7 +1,7 @@
 import type { DatapathState } from '../datapath/state.ts';
 import { type EndpointSpec, type HostView, type LinkSpec, type NetworkSpec, waitingFor } from '../drivers/driver.ts';
 import type { EngineHost } from '../drivers/engine.ts';
-import { endpointAlias, linkName } from '../drivers/naming.ts';
+import { endpointAlias, linkNames } from '../drivers/naming.ts';
 import { specify } from '../drivers/registry.ts';
 import type { FdbRow } from '../host/fdb.ts';
 import type { HostRoute } from '../host/routes.ts';
@@ -16,8 +16,8 @@ import { natRules } from './nat.ts';
 export type Intent = {
   readonly links: readonly LinkSpec[];
   readonly endpoints: readonly EndpointSpec[];
-  /** of networks that wait: they keep what they have */
-  readonly pending: readonly { readonly endpoint: Endpoint; readonly alias: string }[];
+  /** of networks that wait, and those whose links are Docker's to move: they keep what they have */
+  readonly pending: readonly Pick<EndpointSpec, 'endpoint' | 'alias' | 'temporary' | 'hostEnd'>[];
   readonly fdb: ReadonlyMap<string, readonly FdbRow[]>;
   readonly routes: readonly HostRoute[];
   /** body of our nftables table; empty: no table */
@@ -34,8 +34,17 @@ export type Intent = {
 /** A host as observed; what the networks want of it is added here. */
 export type HostFacts = Omit<HostView, 'engines'> & { readonly engines: Omit<EngineHost, 'networks'> };
 
-/** Asks each network's driver, and collects the answers. Pure. */
-export function intend(desired: DesiredState, remotes: RemotesByVni, facts: HostFacts, hostForwards: boolean): Intent {
+/**
+ * Asks each network's driver, and collects the answers. Pure.
+ * @param handed endpoints whose links are Docker's to move into their sandboxes
+ */
+export function intend(
+  desired: DesiredState,
+  remotes: RemotesByVni,
+  facts: HostFacts,
+  hostForwards: boolean,
+  handed: readonly Endpoint[] = [],
+): Intent {
   const overlays = desired.networks.flatMap((network) => (network.driver === 'overlay' ? [network] : []));
   const host: HostView = { ...facts, engines: { ...facts.engines, networks: overlays } };
   const networks = new Map<string, NetworkSpec>();
@@ -56,11 +65,11 @@ export function intend(desired: DesiredState, remotes: RemotesByVni, facts: Host
     links: specs.flatMap((spec) => spec.links),
     endpoints: desired.endpoints.flatMap((endpoint) => {
       const spec = networks.get(endpoint.network);
-      return spec === undefined ? [] : [endpointSpec(endpoint, spec, host)];
+      return spec === undefined ? [] : [specifyEndpoint(endpoint, spec, host)];
     }),
-    pending: desired.endpoints
-      .filter((endpoint) => !networks.has(endpoint.network))
-      .map((endpoint) => ({ endpoint, alias: endpointAlias(host.gateway, endpoint.workload, endpoint.network) })),
+    pending: [...desired.endpoints.filter((endpoint) => !networks.has(endpoint.network)), ...handed].map((endpoint) =>
+      pendingOf(endpoint, host.gateway),
+    ),
     fdb,
     routes: specs.flatMap((spec) => spec.routes),
     firewall: natRules(nats, !hostForwards),
@@ -69,6 +78,11 @@ export function intend(desired: DesiredState, remotes: RemotesByVni, facts: Host
     networks,
     waiting,
   };
+}
+
+function pendingOf(endpoint: Endpoint, gateway: string): Intent['pending'][number] {
+  const { temporary, hostEnd } = linkNames(endpoint);
+  return { endpoint, alias: endpointAlias(gateway, endpoint.workload, endpoint.network), temporary, hostEnd };
 }
 
 function datapathState(specs: readonly NetworkSpec[], { underlay, port }: HostView): DatapathState | undefined {
@@ -100,7 +114,12 @@ function routersFor(endpoint: Endpoint, gateways: readonly string[]): readonly s
   return ([4, 6] as const).flatMap((family) => own.find((router) => familyOf(router) === family) ?? []);
 }
 
-function endpointSpec(endpoint: Endpoint, network: NetworkSpec, host: HostView): EndpointSpec {
+/** The workload's interface on a network that stands as `network` says. Pure. */
+export function specifyEndpoint(
+  endpoint: Endpoint,
+  network: NetworkSpec,
+  host: Pick<HostView, 'gateway' | 'links'>,
+): EndpointSpec {
   const key = `${endpoint.workload}/${endpoint.network}`;
   const { attachment } = network;
   const passthru = attachment.type === 'macvlan' && attachment.mode === 'passthru';
@@ -115,7 +134,6 @@ function endpointSpec(endpoint: Endpoint, network: NetworkSpec, host: HostView):
     seenMac: parseMac(parent?.mac ?? '') ?? endpoint.mac,
     mtu: network.mtu,
     gateways: routersFor(endpoint, network.gateways),
-    temporary: linkName('lst', key),
-    hostEnd: linkName('lsp', key),
+    ...linkNames(endpoint),
   };
 }

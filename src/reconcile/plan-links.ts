@@ -27,7 +27,12 @@ type LinksPlan = { readonly remove: readonly Step[]; readonly make: readonly Ste
 export function planLinks(intent: Intent, seen: Observation): LinksPlan {
   const remove: Step[] = [];
   const make: Step[] = [];
-  const kept = new Set([...intent.links.map((link) => link.name), ...intent.endpoints.map((spec) => spec.hostEnd)]);
+  const kept = new Set([
+    ...intent.links.map((link) => link.name),
+    ...intent.endpoints.map((spec) => spec.hostEnd),
+    // By name: one that Docker's call is making this moment has no alias yet.
+    ...intent.pending.flatMap(({ temporary, hostEnd }) => [temporary, hostEnd]),
+  ]);
   const unwanted = seen.links.filter(
     (link) => isMadeHere(link) && !kept.has(link.name) && !belongsToWaiting(link, intent),
   );

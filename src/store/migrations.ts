@@ -56,4 +56,21 @@ export const MIGRATIONS: readonly string[] = [
      gw TEXT PRIMARY KEY,
      body TEXT NOT NULL CHECK (json_valid(body))
    ) STRICT, WITHOUT ROWID;`,
+
+  `CREATE TABLE docker_networks (
+     id TEXT PRIMARY KEY,
+     body TEXT NOT NULL CHECK (json_valid(body))
+   ) STRICT, WITHOUT ROWID;
+
+   CREATE TABLE docker_endpoints (
+     id TEXT PRIMARY KEY,
+     body TEXT NOT NULL CHECK (json_valid(body))
+   ) STRICT, WITHOUT ROWID;
+
+   CREATE TABLE docker_addresses (
+     network TEXT NOT NULL,
+     address TEXT NOT NULL,
+     pool TEXT NOT NULL,
+     PRIMARY KEY (network, address)
+   ) STRICT, WITHOUT ROWID;`,
 ];

@@ -1,6 +1,9 @@
+import type { DockerEndpoint, DockerNetwork } from '../model/docker.ts';
 import { systemClock, type Clock } from '../service/clock.ts';
 import type { Log } from '../service/log.ts';
 import { attachmentRepository, type AttachmentRepository } from './attachments.ts';
+import { dockerAddressRepository, type DockerAddressRepository } from './docker-addresses.ts';
+import { recordRepository, type RecordRepository } from './docker-records.ts';
 import { documentRepository, type DocumentRepository } from './documents.ts';
 import { endpointRepository, type EndpointRepository } from './endpoints.ts';
 import { epochRepository, type EpochRepository } from './epoch.ts';
@@ -19,6 +22,11 @@ export type Store = {
   readonly attachments: AttachmentRepository;
   readonly endpoints: EndpointRepository;
   readonly peers: PeerRepository;
+  readonly docker: {
+    readonly networks: RecordRepository<DockerNetwork>;
+    readonly endpoints: RecordRepository<DockerEndpoint>;
+    readonly addresses: DockerAddressRepository;
+  };
   /** Runs `work` as one transaction: all of its writes or, when it throws, none; one flush to the disk instead of many. */
   transaction<T>(work: () => T): T;
   close(): void;
@@ -56,6 +64,11 @@ function openLocked(path: string, unlock: () => void, log: Pick<Log, 'warn'>, cl
     attachments: attachmentRepository(database),
     endpoints: endpointRepository(database),
     peers: peerRepository(database),
+    docker: {
+      networks: recordRepository(database, 'docker_networks'),
+      endpoints: recordRepository(database, 'docker_endpoints'),
+      addresses: dockerAddressRepository(database),
+    },
     transaction: (work) => database.transaction(work)(),
     close: () => {
       database.close();

@@ -7,7 +7,7 @@ import type { RunResult } from './exec.ts';
 import { run } from './exec.ts';
 import { SERVICE_FLAGS } from './flags.ts';
 import type { Lab } from './lab.ts';
-import type { Namespace } from './namespace.ts';
+import type { Place } from './namespace.ts';
 import type { LabProcess } from './process.ts';
 import { until } from './wait.ts';
 
@@ -17,7 +17,8 @@ const START_MS = 20_000;
 type Section = Record<string, unknown>;
 
 export type GatewayOptions = {
-  readonly namespace: Namespace;
+  /** a network namespace, or a Docker node, where it sees that dockerd's sandboxes */
+  readonly namespace: Place;
   /** the bootstrap file's keys; paths that are not given lie in `dir`, and Docker is off */
   readonly config: Record<string, unknown>;
   /** kept between a stop and the next start to keep the state; default: a new folder */

@@ -2,16 +2,17 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { run } from './exec.ts';
+import type { Place } from './namespace.ts';
 import { Namespace } from './namespace.ts';
 import { LabProcess } from './process.ts';
 import type { Reaper } from './reaper.ts';
-import { startReaper } from './reaper.ts';
+import { CGROUP, startReaper } from './reaper.ts';
 
 type Undo = () => unknown;
 
 /**
  * Owns everything a test, the demo or a benchmark makes on the host. `close` undoes it all in reverse order; if this
- * process dies before, a helper process removes the namespaces, what runs in them, and the folders.
+ * process dies before, a helper process removes the namespaces, the control groups, what runs in them, and the folders.
  */
 export class Lab {
   readonly #undo: Undo[] = [];
@@ -37,6 +38,12 @@ export class Lab {
     return path;
   }
 
+  /** Has the control groups of this name, in every hierarchy, removed at close, with what runs in them. */
+  cgroup(name: string): void {
+    this.#reaper.own('cgroup', name);
+    this.defer(() => run(['sh', CGROUP, name]));
+  }
+
   /** A cable between two namespaces: one interface in each, both up. They go with their namespaces. */
   async veth(a: Namespace, nameA: string, b: Namespace, nameB: string): Promise<void> {
     await run(['ip', 'link', 'add', nameA, 'netns', a.name, 'type', 'veth', 'peer', 'name', nameB, 'netns', b.name]);
@@ -49,13 +56,9 @@ export class Lab {
     await namespace.batch([`link add ${name} type bridge`, ...enslave, `link set ${name} up`]);
   }
 
-  /** Starts a program inside the namespace, ended at close. */
-  async process(
-    namespace: Namespace,
-    argv: readonly string[],
-    environment: Record<string, string> = {},
-  ): Promise<LabProcess> {
-    const process = await LabProcess.start(namespace.inside(argv), environment);
+  /** Starts a program there, ended at close. */
+  async process(place: Place, argv: readonly string[], environment: Record<string, string> = {}): Promise<LabProcess> {
+    const process = await LabProcess.start(place.inside(argv), environment);
     this.defer(() => process.stop());
     return process;
   }

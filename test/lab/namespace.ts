@@ -2,6 +2,9 @@ import type { RunResult } from './exec.ts';
 import { run } from './exec.ts';
 import { LabProcess } from './process.ts';
 
+/** Somewhere to start a program: `inside` gives the arguments that run it there. */
+export type Place = Pick<Namespace, 'inside'>;
+
 /** A named network namespace of this process; its loopback is up. */
 export class Namespace {
   readonly name: string;

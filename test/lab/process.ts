@@ -46,11 +46,11 @@ export class LabProcess {
     if (this.running) this.#child.kill(name);
   }
 
-  /** SIGTERM, and SIGKILL if it has not ended 5 s later; resolves once it has ended. */
-  async stop(): Promise<void> {
+  /** SIGTERM, and SIGKILL if it has not ended after `graceMs` (default 5 s); resolves once it has ended. */
+  async stop(graceMs = GRACE_MS): Promise<void> {
     this.signal('SIGTERM');
     const patience = new AbortController();
-    const late = sleep(GRACE_MS, 'late', { signal: patience.signal, ref: false }).catch(() => 'ended');
+    const late = sleep(graceMs, 'late', { signal: patience.signal, ref: false }).catch(() => 'ended');
     if ((await Promise.race([this.exited, late])) === 'late') this.signal('SIGKILL');
     patience.abort();
     await this.exited;

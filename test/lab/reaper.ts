@@ -1,8 +1,12 @@
 import { spawn } from 'node:child_process';
 import type { Socket } from 'node:net';
+import { fileURLToPath } from 'node:url';
 
-// Reads the names of namespaces and folders until its input ends, which it does however the lab's process ends, even by
-// SIGKILL; then ends what still runs inside those namespaces and removes both. After an orderly close it is told to
+/** Ends a control group with what runs in it: `sh CGROUP NAME`. */
+export const CGROUP = fileURLToPath(new URL('cgroup.sh', import.meta.url));
+
+// Reads the names of namespaces, control groups and folders until its input ends, which it does however the lab's process ends, even by
+// SIGKILL; then ends what still runs in the former and removes them all. After an orderly close it is told to
 // forget them: a later lab of the same process may have namespaces of the same names by then.
 const SCRIPT = `
 set --
@@ -15,9 +19,10 @@ done
 while [ $# -gt 0 ]; do
   case $1 in
     netns) if [ -e "/run/netns/$2" ]; then
-      for pid in $(ip netns pids "$2"); do kill -9 "$pid"; done
+      for try in 1 2 3 4 5; do ip netns pids "$2" | xargs -r kill -9; done
       ip netns delete "$2"
     fi ;;
+    cgroup) sh "$0" "$2" ;;
     folder) rm -rf "$2" ;;
   esac
   shift 2
@@ -25,7 +30,7 @@ done`;
 
 export type Reaper = {
   /** has it removed after this process's end, if it is still there */
-  readonly own: (kind: 'netns' | 'folder', name: string) => void;
+  readonly own: (kind: 'netns' | 'cgroup' | 'folder', name: string) => void;
   /** `clean`: everything is removed already */
   readonly dismiss: (clean: boolean) => void;
 };
@@ -35,7 +40,7 @@ export type Reaper = {
  * copy of `process` whose hooks never run, and signals run none. Detached, since ctrl-C goes to the whole group.
  */
 export function startReaper(): Reaper {
-  const child = spawn('sh', ['-c', SCRIPT], { detached: true, stdio: ['pipe', 'ignore', 'ignore'] });
+  const child = spawn('sh', ['-c', SCRIPT, CGROUP], { detached: true, stdio: ['pipe', 'ignore', 'ignore'] });
   child.stdin.on('error', () => undefined);
   child.unref();
   // The pipe must not keep the lab's process alive either; typed as a plain stream, it is a socket.

@@ -247,7 +247,7 @@ test('exit codes', async () => {
     [2, ['status', '--nope']],
     [2, ['apply']],
     [2, ['attach', 'w', 'line1']],
-    [2, ['attach', 'w', 'line1', '--container', 'c']],
+    [2, ['attach', 'w', 'line1', '--container', 'c', '--pid', '1']],
     [3, ['status', '--socket', '/nonexistent/linkspan.sock']],
     [3, ['--socket=/nonexistent/linkspan.sock', 'peer', 'ls']],
     [4, ['network', 'show', 'nope']],

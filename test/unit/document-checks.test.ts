@@ -233,7 +233,6 @@ describe('what this version does not do yet is refused, never ignored', () => {
       '/spec/workloads/w/networks/n/publish',
       document({ n: overlay(1) }, { w: workload({ n: { publish: ['8080:80/tcp'] } }) }),
     ],
-    ['/spec/workloads/w/sandbox/container', document({}, { w: { sandbox: { container: 'hmi' }, networks: {} } })],
     ['/spec/uplinks/lan/ssid', { v: 1, version: 1, spec: { uplinks: { lan: { interface: 'eth0', ssid: 'x' } } } }],
     [
       '/spec/uplinks/lan/pskFile',

@@ -7,6 +7,7 @@ import { deriveMac } from '../../src/model/mac.ts';
 import type { Endpoint } from '../../src/model/network.ts';
 import type { Alive, PeerRecord } from '../../src/model/peer.ts';
 import type { Vni } from '../../src/model/vni.ts';
+import { MIGRATIONS } from '../../src/store/migrations.ts';
 import { openStore, type Store } from '../../src/store/store.ts';
 
 const directory = mkdtempSync(join(tmpdir(), 'linkspan-store-'));
@@ -60,7 +61,7 @@ describe('opening', () => {
     expect(store.recovered).toBeNull();
     store.close();
     const plain = new Database(path, { readonly: true });
-    expect(plain.pragma('user_version', { simple: true })).toBe(1);
+    expect(plain.pragma('user_version', { simple: true })).toBe(MIGRATIONS.length);
     plain.close();
   });
 

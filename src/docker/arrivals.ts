@@ -1,0 +1,59 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { complete, nameInSandbox } from '../attach/hand-over.ts';
+import { messageOf } from '../service/errors.ts';
+import { hasInterface } from '../host/interfaces.ts';
+import type { DockerContext } from './context.ts';
+import { specOf } from './endpoints.ts';
+
+/** Docker tells nobody when it has taken a link: a question to the kernel costs microseconds. */
+const POLL_MS = 10;
+/** One that has not come by then waits for something slow, an image's store say. */
+const SOON_MS = 5000;
+const LATE_POLL_MS = 250;
+
+/** Waits for each link that was handed to Docker to appear in its sandbox, completes it there and remembers its name. */
+export class Arrivals {
+  readonly #context: DockerContext;
+  readonly #stop = new AbortController();
+
+  constructor(context: DockerContext) {
+    this.#context = context;
+  }
+
+  /** After a restart: Docker may have taken the links, or be about to, without anybody looking. */
+  resume(): void {
+    for (const { id, sandbox, interface: name } of this.#context.records.endpoints.list()) {
+      if (sandbox !== undefined && name === undefined) this.watch(id);
+    }
+  }
+
+  watch(endpoint: string): void {
+    void this.#arrive(endpoint).catch((error: unknown) => {
+      if (!this.#stop.signal.aborted) this.#context.log(`endpoint ${endpoint.slice(0, 12)}: ${messageOf(error)}`);
+    });
+  }
+
+  stop(): void {
+    this.#stop.abort();
+  }
+
+  async #arrive(id: string): Promise<void> {
+    const { endpoints, networks } = this.#context.records;
+    const joined = endpoints.get(id);
+    const network = joined && networks.get(joined.network);
+    if (joined === undefined || network === undefined) return;
+    const spec = await specOf(this.#context, joined, network);
+    for (let waited = 0; ; waited += POLL_MS) {
+      await sleep(waited < SOON_MS ? POLL_MS : LATE_POLL_MS, undefined, { signal: this.#stop.signal, ref: false });
+      if (endpoints.get(id)?.sandbox !== joined.sandbox) return;
+      if (hasInterface(spec.temporary)) continue;
+      const name = await nameInSandbox(spec);
+      if (name === undefined) continue;
+      // The engine may have told the container's names meanwhile.
+      endpoints.put({ ...(endpoints.get(id) ?? joined), interface: name });
+      await complete(spec, name, joined.foreign);
+      this.#context.wake();
+      return;
+    }
+  }
+}

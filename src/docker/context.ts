@@ -1,0 +1,82 @@
+import type { DesiredState, Endpoint, Network } from '../model/network.ts';
+import type { DockerEndpoint, DockerNetwork } from '../model/docker.ts';
+import type { CycleView } from '../reconcile/cycle.ts';
+import { LinkspanError } from '../service/errors.ts';
+import { type DockerRecords, networkName } from './records.ts';
+
+/** What the plugin's calls see of the gateway and may ask of it. */
+export type DockerContext = {
+  readonly gateway: string;
+  readonly records: DockerRecords;
+  /** the document's networks and endpoints */
+  readonly document: () => DesiredState;
+  /** the last look at the kernel; undefined before the first */
+  readonly view: () => CycleView | undefined;
+  /** addresses in use at other sites, by network */
+  readonly remoteAddresses: (network: Network) => ReadonlySet<string>;
+  /** resolves after a whole cycle that began after this call */
+  readonly settled: () => Promise<void>;
+  /** something was written that the next cycle is to see */
+  readonly wake: () => void;
+  /** containers came or went, which may be nothing to us: the host is looked at, once a second at most */
+  readonly glance: () => void;
+  readonly log: (message: string) => void;
+};
+
+/** @throws LinkspanError `not_found` */
+export function recordedNetwork(context: DockerContext, id: string): DockerNetwork {
+  const network = context.records.networks.get(id);
+  if (network !== undefined) return network;
+  throw new LinkspanError({
+    code: 'not_found',
+    object: `Docker network ${id.slice(0, 12)}`,
+    reason: 'is not known to this gateway (its state was lost, or it was made for another)',
+    remedy: 'remove it with "docker network rm" and create it again',
+  });
+}
+
+/** @throws LinkspanError `not_found` */
+export function recordedEndpoint(context: DockerContext, id: string): DockerEndpoint {
+  const endpoint = context.records.endpoints.get(id);
+  if (endpoint !== undefined) return endpoint;
+  throw new LinkspanError({
+    code: 'not_found',
+    object: `endpoint ${id.slice(0, 12)}`,
+    reason: 'is not known to this gateway',
+    remedy: 'start the container again',
+  });
+}
+
+/** The network itself: the document's, or the one made on the spot. @throws LinkspanError `not_found` */
+export function networkOf(context: DockerContext, record: DockerNetwork): Network {
+  if ('own' in record) return record.own;
+  const network = context.document().networks.find(({ name }) => name === record.joins);
+  return network ?? raiseMissing(record.joins);
+}
+
+export function raiseMissing(name: string): never {
+  throw new LinkspanError({
+    code: 'missing_network',
+    object: `network ${name}`,
+    reason: "is not in this gateway's document",
+    remedy: '"linkspan network ls" shows what there is; add it to the document, or leave -o network off',
+  });
+}
+
+/** Every endpoint on the network but the one of that id: the document's and Docker's. */
+export function others(
+  context: DockerContext,
+  network: string,
+  except: string,
+): readonly Pick<Endpoint, 'addresses' | 'mac' | 'workload'>[] {
+  const view = context.view();
+  const wanted = (view?.desired ?? context.document()).endpoints.filter(
+    (endpoint) => endpoint.network === network && endpoint.sandbox.kind !== 'path',
+  );
+  const names = new Map(context.records.networks.list().map((record) => [record.id, networkName(record)]));
+  const docker = context.records.endpoints
+    .list()
+    .filter((record) => record.id !== except && names.get(record.network) === network)
+    .map(({ addresses, mac, id }) => ({ addresses, mac, workload: `container endpoint ${id.slice(0, 12)}` }));
+  return [...wanted, ...docker];
+}

@@ -1,0 +1,186 @@
+import { handOver, takeBack } from '../attach/hand-over.ts';
+import type { EndpointSpec } from '../drivers/driver.ts';
+import { endpointAlias, linkNames } from '../drivers/naming.ts';
+import type { DockerEndpoint, DockerNetwork } from '../model/docker.ts';
+import { deriveMac } from '../model/mac.ts';
+import type { Network, PublishedPort } from '../model/network.ts';
+import { specifyEndpoint } from '../reconcile/intend.ts';
+import { deleteLink } from '../reconcile/link-steps.ts';
+import { LinkspanError } from '../service/errors.ts';
+import { addressesFor } from './addresses.ts';
+import { type DockerContext, networkOf, others, recordedEndpoint, recordedNetwork } from './context.ts';
+import { publish } from './ports.ts';
+import { endpointOf, networkName, workloadName } from './records.ts';
+import type { CreateEndpointRequest, EndpointRequest, JoinRequest, PortRequest } from './requests.ts';
+
+/** What Docker is told of a container's interface, in the words of its protocol. */
+export type JoinAnswer = {
+  readonly InterfaceName: { readonly SrcName: string; readonly DstPrefix: string };
+  readonly Gateway?: string;
+  readonly GatewayIPv6?: string;
+  readonly DisableGatewayService: boolean;
+};
+
+/**
+ * A container's interface is decided on: its addresses, its ports, and a MAC that is a function of network and address,
+ * so that a container made anew with the same address is known to its neighbours at once (with a new MAC they were
+ * measured to send into the void for 47 s).
+ * @returns the MAC where Docker named none: it takes no answer to what it said itself
+ * @throws LinkspanError
+ */
+export async function createEndpoint(
+  context: DockerContext,
+  request: CreateEndpointRequest,
+): Promise<{ readonly Interface?: { readonly MacAddress: string } }> {
+  await supersede(context, request);
+  const record = recordedNetwork(context, request.network);
+  const network = networkOf(context, record);
+  const { addresses, foreign } = addressesFor(context, network, request.endpoint, request.addresses);
+  const mac = request.mac ?? deriveMac(network.name, addresses[0]?.address ?? request.endpoint);
+  refuseMac(context, network, request.endpoint, mac);
+  const published = portsOf(context, network, request.endpoint, request.ports);
+  context.records.endpoints.put({
+    id: request.endpoint,
+    network: request.network,
+    mac,
+    addresses,
+    foreign,
+    publish: published,
+  });
+  return request.mac === undefined ? { Interface: { MacAddress: mac } } : {};
+}
+
+/**
+ * Docker gives an address to one container at a time, so whoever had it on this Docker network is dead: a dockerd that
+ * was killed never says so, and what it left behind would keep the address and the MAC from the next.
+ */
+async function supersede(
+  context: DockerContext,
+  { network, endpoint, addresses }: CreateEndpointRequest,
+): Promise<void> {
+  const wanted = new Set(addresses.map((address) => address.address));
+  const dead = context.records.endpoints
+    .list()
+    .filter((other) => other.network === network && other.id !== endpoint)
+    .filter((other) => [...other.addresses, ...other.foreign].some((address) => wanted.has(address.address)));
+  for (const { id } of dead) await deleteEndpoint(context, id);
+}
+
+function refuseMac(context: DockerContext, network: Network, endpoint: string, mac: string): void {
+  const holder = others(context, network.name, endpoint).find((other) => other.mac === mac);
+  if (holder === undefined) return;
+  throw new LinkspanError({
+    code: 'duplicate_mac',
+    object: `MAC ${mac} on ${network.name}`,
+    reason: `is ${holder.workload}'s`,
+    remedy: 'give another with --mac-address',
+  });
+}
+
+/** Only a bridge network has a way in from outside; on the others the container's address is reached itself, as with Docker's macvlan. */
+function portsOf(
+  context: DockerContext,
+  network: Network,
+  endpoint: string,
+  ports: readonly PortRequest[],
+): readonly PublishedPort[] {
+  if (network.driver !== 'bridge' || network.internal || ports.length === 0) return [];
+  const docker = context.records.endpoints.list().filter((other) => other.id !== endpoint);
+  const document = context.document().endpoints;
+  return publish(
+    ports,
+    [...docker, ...document].flatMap((other) => other.publish ?? []),
+  );
+}
+
+/**
+ * The container's interface is made and given to Docker, which moves it into the sandbox. May be asked twice for one
+ * endpoint: Docker asks again where the answer was lost.
+ * @throws LinkspanError
+ */
+export async function join(context: DockerContext, request: JoinRequest): Promise<JoinAnswer> {
+  const record = recordedEndpoint(context, request.endpoint);
+  const network = recordedNetwork(context, record.network);
+  const joined = { ...withoutInterface(record), sandbox: request.sandbox };
+  const spec = await specOf(context, joined, network);
+  if (record.sandbox !== undefined) await deleteLink(spec.temporary);
+  context.records.endpoints.put(joined);
+  const name = await handOver(spec);
+  const [gateway, gateway6] = [4, 6].map((family) => spec.gateways.find((g) => g.includes(':') === (family === 6)));
+  // Docker can reach no router of ours by an address that is not of its subnet; that route is set afterwards.
+  const routed = record.foreign.length === 0;
+  return {
+    InterfaceName: { SrcName: name, DstPrefix: network.prefix },
+    ...(routed && gateway !== undefined && { Gateway: gateway }),
+    ...(routed && gateway6 !== undefined && { GatewayIPv6: gateway6 }),
+    // Without this Docker gives the container a second interface and a way out that nobody asked for.
+    DisableGatewayService: spec.gateways.length === 0 || !routed,
+  };
+}
+
+function withoutInterface({ interface: _gone, ...record }: DockerEndpoint): DockerEndpoint {
+  return record;
+}
+
+/** The endpoint on its network as that stands now; a network that is still being made is waited for. */
+export async function specOf(
+  context: DockerContext,
+  record: DockerEndpoint,
+  network: DockerNetwork,
+): Promise<EndpointSpec> {
+  const endpoint = endpointOf(record, network);
+  const find = (): EndpointSpec | undefined => {
+    const view = context.view();
+    const spec = view?.intent.networks.get(networkName(network));
+    const stands = spec?.links.every(({ name }) => view?.seen.links.some((link) => link.name === name)) ?? false;
+    if (view === undefined || endpoint === undefined || spec === undefined || !stands) return undefined;
+    return specifyEndpoint(endpoint, spec, { gateway: context.gateway, links: view.seen.links });
+  };
+  const ready = find();
+  if (ready !== undefined) return ready;
+  await context.settled();
+  return find() ?? raise(notReady(context, networkName(network)));
+}
+
+function notReady(context: DockerContext, name: string): LinkspanError {
+  const why = context.view()?.problems.get(`network/${name}`)?.message;
+  return new LinkspanError({
+    code: 'waiting',
+    object: `network ${name}`,
+    reason: 'does not stand yet',
+    remedy: why ?? 'see "linkspan status"; start the container again when it does',
+  });
+}
+
+/** Docker from 28 on names the ports only now, when the container has become reachable. */
+export function programPorts(context: DockerContext, endpoint: string, ports: readonly PortRequest[]): void {
+  const record = recordedEndpoint(context, endpoint);
+  if (record.publish.length > 0 || ports.length === 0) return;
+  const network = networkOf(context, recordedNetwork(context, record.network));
+  context.records.endpoints.put({ ...record, publish: portsOf(context, network, endpoint, ports) });
+  context.wake();
+}
+
+/** Nothing to do: Docker moves the link back by itself, and `deleteEndpoint` takes it away. Unknown is left already. */
+export function leave(context: DockerContext, { endpoint }: EndpointRequest): void {
+  const record = context.records.endpoints.get(endpoint);
+  if (record !== undefined) context.records.endpoints.put(withoutInterface(record));
+}
+
+/** Takes the container's interface away and forgets it. What is unknown is gone already. */
+export async function deleteEndpoint(context: DockerContext, endpoint: string): Promise<void> {
+  const record = context.records.endpoints.get(endpoint);
+  if (record === undefined) return;
+  const network = context.records.networks.get(record.network);
+  if (network !== undefined && record.sandbox !== undefined) {
+    const place = { workload: workloadName(record.id), network: networkName(network) };
+    const alias = endpointAlias(context.gateway, place.workload, place.network);
+    await takeBack(record.sandbox, alias, linkNames(place).temporary);
+  }
+  context.records.endpoints.remove(endpoint);
+  context.wake();
+}
+
+function raise(error: Error): never {
+  throw error;
+}

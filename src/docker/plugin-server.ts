@@ -1,0 +1,111 @@
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import type { ListenOptions } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { bindUnix, listening } from '../host/unix-socket.ts';
+import { asFields } from '../model/fields.ts';
+import { LinkspanError, messageOf } from '../service/errors.ts';
+import type { Method } from './methods.ts';
+
+/** Docker waits for a plugin's answer for ever, at its own start too. */
+const ANSWER_MS = 4500;
+const BODY_MAX = 1024 * 1024;
+const TYPE = 'application/vnd.docker.plugins.v1.2+json';
+
+export type PluginServer = { close(): Promise<void> };
+
+/**
+ * Serves Docker's plugin protocol: POST with a JSON body, and 200 with a JSON object whatever comes of it.
+ * @param where the path of the socket, or the descriptor of one that systemd has opened
+ * @throws LinkspanError where it cannot be served on
+ */
+export async function servePlugin(
+  where: string | number,
+  methods: ReadonlyMap<string, Method>,
+  onError: (call: string, error: unknown) => void,
+): Promise<PluginServer> {
+  const server = createServer((request, response) => {
+    response.on('error', () => response.destroy());
+    void exchange(request, response, methods, onError);
+  });
+  if (typeof where === 'string') await bindUnix(server, where);
+  else await listening(server, { fd: where } as ListenOptions, `descriptor ${where}`);
+  return { close: () => closed(server) };
+}
+
+async function exchange(
+  request: IncomingMessage,
+  response: ServerResponse,
+  methods: ReadonlyMap<string, Method>,
+  onError: (call: string, error: unknown) => void,
+): Promise<void> {
+  const call = request.url ?? '';
+  const method = methods.get(call);
+  // 404 tells Docker that there is no such call, some of which it can do without.
+  if (request.method !== 'POST' || method === undefined) return send(response, 404, { Err: `${call} is not offered` });
+  const answer = await answerOf(request, method).catch((error: unknown) => {
+    onError(call, error);
+    const text = messageOf(error);
+    // The network half of Docker reads the one, the IPAM half the other.
+    return { Err: text, Error: text };
+  });
+  send(response, 200, answer);
+}
+
+/** Docker wants an object even where there is nothing to say. */
+async function answerOf(request: IncomingMessage, method: Method): Promise<object> {
+  const text = await readBody(request);
+  const fields = asFields('request', text === '' ? {} : parsed(text));
+  const timer = new AbortController();
+  const late = sleep(ANSWER_MS, undefined, { signal: timer.signal }).then(() => Promise.reject(tooSlow()));
+  try {
+    return (await Promise.race([method(fields), late])) ?? {};
+  } finally {
+    timer.abort();
+    late.catch(() => {});
+  }
+}
+
+async function readBody(request: IncomingMessage): Promise<string> {
+  const chunks: Buffer[] = [];
+  let size = 0;
+  for await (const chunk of request as AsyncIterable<Buffer>) {
+    size += chunk.length;
+    if (size > BODY_MAX) throw invalid(`is larger than ${BODY_MAX} bytes`);
+    chunks.push(chunk);
+  }
+  return Buffer.concat(chunks).toString();
+}
+
+function parsed(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    throw invalid('is no JSON');
+  }
+}
+
+function invalid(reason: string): LinkspanError {
+  return new LinkspanError({ code: 'invalid', object: 'the request', reason, remedy: 'send what the protocol says' });
+}
+
+function tooSlow(): LinkspanError {
+  return new LinkspanError({
+    code: 'timeout',
+    object: 'linkspand',
+    reason: `has not done it within ${ANSWER_MS / 1000} s`,
+    remedy: 'look at its log, and try again',
+  });
+}
+
+function send(response: ServerResponse, status: number, answer: object): void {
+  const body = JSON.stringify(answer);
+  response.writeHead(status, { 'content-type': TYPE, 'content-length': Buffer.byteLength(body) });
+  response.end(body);
+}
+
+function closed(server: Server): Promise<void> {
+  return new Promise((resolve) => {
+    server.close(() => resolve());
+    server.closeAllConnections();
+  });
+}

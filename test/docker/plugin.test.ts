@@ -1,0 +1,208 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
+import { ENGINES } from '../lab/docker-engines.ts';
+import { Lab } from '../lab/lab.ts';
+import type { Namespace } from '../lab/namespace.ts';
+import { until } from '../lab/wait.ts';
+import { apply } from '../netns/support/documents.ts';
+import { DockerSite } from './support/site.ts';
+
+const CREATE = ['network', 'create', '-d', 'linkspan'] as const;
+const MACVLAN = [...CREATE, '-o', 'parent=lan0', '--subnet', '10.20.0.0/24'] as const;
+
+describe.each(ENGINES)('with the %s engine', (engine) => {
+  let lab: Lab;
+  let host: Namespace;
+  let plc: Namespace;
+  let site: DockerSite;
+  const docker = (...args: readonly string[]): Promise<string> => site.docker(...args);
+  const refusal = async (...args: readonly string[]): Promise<string> => {
+    const { code, stderr } = await site.dockerd.attempt(...args);
+    return code === 0 ? 'accepted' : stderr;
+  };
+
+  beforeAll(async () => {
+    lab = new Lab();
+    host = await lab.namespace('gw');
+    plc = await lab.namespace('plc');
+    await lab.veth(host, 'lan0', plc, 'eth0');
+    await plc.ip('address', 'add', '10.20.0.10/24', 'dev', 'eth0');
+    await host.ip('address', 'add', '10.20.0.1/24', 'dev', 'lan0');
+    const config = {
+      gateway: 'gw-a',
+      mqtt: { embedded: { listen: '127.0.0.1:0' } },
+      underlay: { address: '10.20.0.1' },
+    };
+    site = await DockerSite.start(lab, { namespace: host, engine, config });
+    await apply(site.gateway, 1, {
+      uplinks: { lan: { interface: 'lan0' } },
+      networks: {
+        line1: { driver: 'overlay', vni: 10110, subnet: '10.110.0.0/24', range: '10.110.0.128/25' },
+        bare: { driver: 'overlay', vni: 10111 },
+        cell: { driver: 'bridge', subnet: '172.30.0.0/24' },
+      },
+    });
+  }, 180_000);
+
+  afterAll(() => lab.close(), 60_000);
+
+  /** Every test leaves nothing but the document's networks. */
+  afterEach(async () => {
+    const containers = (await docker('ps', '-aq')).split('\n').filter((id) => id !== '');
+    if (containers.length > 0) await docker('rm', '-f', ...containers);
+    await docker('network', 'prune', '-f');
+    const links = await host.ipJson<{ ifname: string; group: string }[]>('link', 'show');
+    const names = links.map(({ ifname }) => ifname).filter((name) => name.startsWith('ls'));
+    expect(names.toSorted()).toEqual(['lsb-cell', 'lsx-bare', 'lsx-line1']);
+    expect((await site.gateway.status()).endpoints).toEqual([]);
+  }, 60_000);
+
+  describe('a macvlan network made on the spot', () => {
+    test('stands on the plant, with the MAC that belongs to the address', async () => {
+      await docker(...MACVLAN, '--gateway', '10.20.0.10', 'plant');
+      await site.run('hmi', '--network', 'plant', '--ip', '10.20.0.21');
+      expect(await plc.reaches('10.20.0.21')).toBe(true);
+      await site.attached(1);
+      // The host reaches its own child: by the shim.
+      expect(await host.reaches('10.20.0.21')).toBe(true);
+      expect(await site.exec('hmi', 'ip', 'route')).toContain('default via 10.20.0.10 dev eth0');
+      const mac = await site.exec('hmi', 'cat', '/sys/class/net/eth0/address');
+      // Made anew with the same address: its neighbours' entries hold, not one ping is lost.
+      await docker('rm', '-f', 'hmi');
+      await site.run('hmi2', '--network', 'plant', '--ip', '10.20.0.21');
+      expect(await plc.reaches('10.20.0.21')).toBe(true);
+      expect(await site.exec('hmi2', 'cat', '/sys/class/net/eth0/address')).toBe(mac);
+    }, 60_000);
+
+    test('takes the MAC that is asked for, both families, several subnets, and connects while running', async () => {
+      const more = ['--subnet', '10.21.0.0/24', '--ipv6', '--subnet', 'fd00:20::/64'];
+      await docker(...MACVLAN, ...more, 'plant');
+      await site.run('hmi', '--network', 'none');
+      await docker('network', 'disconnect', 'none', 'hmi');
+      await docker('network', 'connect', '--ip', '10.21.0.9', '--ip6', 'fd00:20::9', 'plant', 'hmi');
+      await site.run('plc2', '--network', 'plant', '--ip', '10.20.0.22', '--mac-address', '02:00:00:00:00:99');
+      expect(await site.exec('plc2', 'cat', '/sys/class/net/eth0/address')).toBe('02:00:00:00:00:99');
+      await plc.ip('address', 'add', 'fd00:20::10/64', 'dev', 'eth0', 'nodad');
+      expect(await plc.reaches('fd00:20::9')).toBe(true);
+      expect(await site.exec('hmi', 'ip', 'address', 'show', 'dev', 'eth0')).toContain('10.21.0.9/24');
+      await docker('network', 'disconnect', 'plant', 'hmi');
+      expect(await plc.reaches('fd00:20::9')).toBe(false);
+    }, 60_000);
+
+    test('what cannot stand is refused with what to do, and leaves nothing', async () => {
+      expect(await refusal(...CREATE, '-o', 'parent=nope0', 'x')).toMatch(/nope0.*plug it in/s);
+      expect(await refusal(...CREATE, '-o', 'parent=lan0', '-o', 'macvlan_mode=hover', 'x')).toMatch(
+        /mode.*bridge, vepa, private/s,
+      );
+      expect(await refusal(...CREATE, '-o', 'parent=lan0', '-o', 'colour=red', 'x')).toMatch(
+        /colour.*left off.*macvlan_mode/s,
+      );
+      expect(await refusal(...CREATE, '-o', 'vni=10110', 'x')).toMatch(
+        /VNI 10110 is network line1's.*-o network=line1/s,
+      );
+      expect(await refusal(...CREATE, '-o', 'vni=0', 'x')).toMatch(/vni.*16777215/s);
+      expect(await refusal(...CREATE, '-o', 'network=nowhere', 'x')).toMatch(/nowhere.*linkspan network ls/s);
+      expect(await refusal(...CREATE, '--subnet', '172.30.0.0/16', 'x')).toMatch(/172\.30\.0\.0\/24 of network cell/);
+      expect(await refusal(...CREATE, '--subnet', '10.20.0.0/16', 'x')).toMatch(
+        /overlaps 10\.20\.0\.1\/24.*use another subnet/s,
+      );
+      expect(await docker('network', 'ls', '--filter', 'driver=linkspan', '-q')).toBe('');
+    }, 60_000);
+  });
+
+  describe('a network of the document', () => {
+    test('is joined with its own addresses, whatever pool Docker has chosen', async () => {
+      await docker('network', 'create', '-d', 'linkspan', '-o', 'network=line1', 'line1');
+      await site.run('ann', '--network', 'line1');
+      await site.run('ben', '--network', 'line1');
+      await site.attached(2);
+      const addresses = (await site.gateway.status()).endpoints.map((endpoint) => endpoint.addresses);
+      for (const [address = ''] of addresses) expect(address).toMatch(/^10\.110\.0\.(1[3-9]\d|12[89]|2\d\d)\/24$/);
+      const [, [second = ''] = []] = addresses;
+      const target = second.split('/')[0] ?? '';
+      const from = (await site.exec('ann', 'ip', 'address')).includes(target) ? 'ben' : 'ann';
+      expect(await site.reaches(from, target)).toBe(true);
+      expect(await site.exec('ann', 'ip', 'address', 'show', 'dev', 'eth0')).not.toMatch(/inet 172\./);
+    }, 60_000);
+
+    test('gives its addresses out by the IPAM plugin, as Docker then shows them', async () => {
+      const ipam = ['--ipam-driver', 'linkspan', '--ipam-opt', 'network=line1', '--subnet', '10.110.0.0/24'];
+      await docker('network', 'create', '-d', 'linkspan', '-o', 'network=line1', ...ipam, 'line1');
+      await site.run('ann', '--network', 'line1');
+      const shown = await docker('inspect', '-f', '{{.NetworkSettings.Networks.line1.IPAddress}}', 'ann');
+      expect(await site.exec('ann', 'ip', 'address')).toContain(`${shown}/24`);
+      await site.run('ben', '--network', 'line1', '--ip', '10.110.0.21');
+      expect(await site.reaches('ben', shown)).toBe(true);
+      expect(await site.reaches('ben', 'ann')).toBe(true);
+      expect(await refusal('run', '--rm', '--network', 'line1', '--ip', '10.110.0.21', 'busybox', 'true')).toMatch(
+        /in use/,
+      );
+      // Given back and out again.
+      await docker('rm', '-f', 'ben');
+      await site.run('cem', '--network', 'line1', '--ip', '10.110.0.21');
+      expect(
+        await refusal('network', 'create', '-d', 'linkspan', '-o', 'network=line1', '--ipam-driver', 'linkspan', 'x'),
+      ).toMatch(/--ipam-opt network=NAME/);
+    }, 60_000);
+
+    test('may have no addresses at all', async () => {
+      await docker('network', 'create', '-d', 'linkspan', '-o', 'network=bare', '--ipam-driver', 'null', 'bare');
+      await site.run('ann', '--network', 'bare', '--cap-add', 'NET_ADMIN');
+      await site.run('ben', '--network', 'bare', '--cap-add', 'NET_ADMIN');
+      await site.attached(2);
+      expect(await site.exec('ann', 'ip', '-4', 'address', 'show', 'dev', 'eth0')).not.toContain('inet ');
+      await site.exec('ann', 'ip', 'address', 'add', '192.168.9.1/24', 'dev', 'eth0');
+      await site.exec('ben', 'ip', 'address', 'add', '192.168.9.2/24', 'dev', 'eth0');
+      expect(await site.reaches('ann', '192.168.9.2')).toBe(true);
+    }, 60_000);
+  });
+
+  describe('restarts', () => {
+    test('linkspand killed: containers run on, and everything goes on where it was', async () => {
+      await docker(...MACVLAN, 'plant');
+      await site.run('hmi', '--network', 'plant', '--ip', '10.20.0.21');
+      await site.attached(1);
+      await site.gateway.kill9();
+      expect(await plc.reaches('10.20.0.21')).toBe(true);
+      await site.restartGateway();
+      await site.attached(1);
+      await site.run('two', '--network', 'plant', '--ip', '10.20.0.22');
+      expect(await plc.reaches('10.20.0.22')).toBe(true);
+    }, 60_000);
+
+    test('a call while linkspand is away waits for it', async () => {
+      await docker(...MACVLAN, 'plant');
+      await site.gateway.kill9();
+      const run = site.run('hmi', '--network', 'plant', '--ip', '10.20.0.21');
+      await sleep(1000);
+      await site.restartGateway();
+      await run;
+      expect(await plc.reaches('10.20.0.21')).toBe(true);
+    }, 60_000);
+
+    test('dockerd killed: what it has lost is collected, what shall run runs again', async () => {
+      await docker(...MACVLAN, 'plant');
+      await site.run('hmi', '--network', 'plant', '--ip', '10.20.0.21', '--restart', 'always');
+      await site.run('once', '--network', 'plant', '--ip', '10.20.0.22');
+      await site.attached(2);
+      await site.dockerd.kill9();
+      await site.dockerd.restart();
+      await until('the container to run again', () => plc.reaches('10.20.0.21'), 20_000);
+      await site.attached(1);
+      await docker('start', 'once');
+      expect(await plc.reaches('10.20.0.22')).toBe(true);
+    }, 120_000);
+
+    test('everything killed at once, containers too', async () => {
+      await docker(...MACVLAN, 'plant');
+      await site.run('hmi', '--network', 'plant', '--ip', '10.20.0.21', '--restart', 'always');
+      await site.run('once', '--network', 'plant', '--ip', '10.20.0.22');
+      await site.attached(2);
+      await site.dockerd.crash();
+      await site.restartGateway();
+      await site.dockerd.restart();
+      await until('the container to run again', () => plc.reaches('10.20.0.21'), 20_000);
+      await site.attached(1);
+    }, 120_000);
+  });
+});
