@@ -6,12 +6,28 @@ const SOURCE = join(import.meta.dirname, '..', 'src');
 
 /** Which folder of src/ may import which others. Everything may import model and service's log, errors and clock. */
 const ARROWS: Readonly<Record<string, readonly string[]>> = {
-  bin: ['datapath', 'cli', 'control', 'docker', 'status', 'peers', 'reconcile', 'document', 'host', 'store', 'service'],
+  bin: [
+    'datapath',
+    'cli',
+    'control',
+    'docker',
+    'status',
+    'peers',
+    'reconcile',
+    'resolver',
+    'document',
+    'host',
+    'store',
+    'service',
+  ],
   cli: [],
-  control: ['status', 'reconcile', 'peers', 'document', 'host', 'packet'],
+  control: ['status', 'reconcile', 'peers', 'names', 'document', 'host', 'packet'],
   docker: ['reconcile', 'attach', 'drivers', 'ipam', 'host'],
   status: ['reconcile', 'peers', 'drivers', 'datapath', 'host', 'service'],
   peers: [],
+  // what workloads are called; and the resolvers that tell them
+  names: [],
+  resolver: ['names', 'host'],
   reconcile: ['attach', 'drivers', 'datapath', 'host', 'ipam'],
   attach: ['drivers', 'host', 'packet'],
   drivers: ['datapath', 'host', 'ipam'],
@@ -27,7 +43,7 @@ const ARROWS: Readonly<Record<string, readonly string[]>> = {
 };
 
 const EVERYWHERE = /^(?:model\/|service\/(?:log|errors|clock)\.ts$)/;
-const PURE = new Set(['model', 'packet', 'document', 'ipam', 'datapath']);
+const PURE = new Set(['model', 'packet', 'document', 'ipam', 'datapath', 'names']);
 const PLANNERS = [
   'plan',
   'plan-links',

@@ -31,6 +31,7 @@ import { type Listener, listenTcp, listenUnix } from '../status/server.ts';
 import { endpointStatuses, fdbEntries } from '../status/snapshot.ts';
 import { openStore, type Store } from '../store/store.ts';
 import { DockerPlugin } from './docker-plugin.ts';
+import { GatewayNames } from './gateway-names.ts';
 
 /** Beside the programs, in the sources as in the package. */
 const DHCP_HOOK = fileURLToPath(new URL('../host/udhcpc-hook', import.meta.url));
@@ -47,6 +48,7 @@ export class Gateway {
   readonly #documents: Documents;
   readonly #loop: ReconcileLoop;
   readonly #datapath: DatapathWatch;
+  readonly #names: GatewayNames;
   readonly #docker: DockerPlugin;
   readonly #leases: LeaseKeeper;
   readonly #started = systemClock.monotonic();
@@ -93,6 +95,7 @@ export class Gateway {
       log,
       onCycle: (view) => this.#cycled(view),
     });
+    this.#names = new GatewayNames(bootstrap.names.resolvConf, () => this.#loop.wake('host'));
     this.#datapath = new DatapathWatch({
       socket: bootstrap.datapath.socket,
       wanted: () => this.#view?.desired.networks.some((network) => network.driver === 'overlay') ?? false,
@@ -116,6 +119,7 @@ export class Gateway {
       desiredSchema,
     });
     this.#stops.push(() => this.#leases.stop());
+    this.#stops.push(() => this.#names.close());
     this.#stops.push(() => this.#loop.stop());
     await this.#loop.settled();
     this.#stops.push(closing(await listenTcp(status.listen, read)));
@@ -136,7 +140,7 @@ export class Gateway {
     );
     this.#stops.push(() => watcher.close());
     this.#stops.push(this.#datapath.start());
-    this.#stops.push(this.#directory.onChange(() => this.#loop.wake('peers')));
+    this.#stops.push(this.#directory.onChange(() => this.#peersChanged()));
     if (this.#brokerUrl === '') await this.#embedBroker();
     this.#stops.push(() => this.#session?.stop());
     this.#connect();
@@ -169,7 +173,7 @@ export class Gateway {
       epoch: this.#epoch,
       clock: systemClock,
       onTruncated: (vni, kept, of) => {
-        const message = `VNI ${vni}: only ${kept} of ${of} workloads fit into the record; frames to the others are flooded`;
+        const message = `VNI ${vni}: only ${kept} of ${of} workloads fit into the record; frames to the others are flooded, and elsewhere their names do not resolve`;
         this.#event('record_truncated', 'warning', message);
       },
     });
@@ -282,10 +286,17 @@ export class Gateway {
     };
   }
 
+  /** Names need no look at the host, so they do not wait for one. */
+  #peersChanged(): void {
+    if (this.#view) this.#names.update(this.#view, this.#remotes());
+    this.#loop.wake('peers');
+  }
+
   #cycled(cycle: CycleView): void {
     this.#directory.setOwnMacs(ownMacs(cycle));
     const told = [...duplicateProblems(cycle, this.#directory), ...this.#leases.problems(cycle)];
-    const view = { ...cycle, problems: new Map([...told, ...cycle.problems]) };
+    const unnamed = this.#names.update(cycle, this.#remotes());
+    const view = { ...cycle, problems: new Map([...unnamed, ...told, ...cycle.problems]) };
     this.#leases.sync(view, leaseKeys(this.#store.docker));
     for (const { message } of newFailures(this.#view?.problems, view.problems))
       this.#event('endpoint.failed', 'error', message);

@@ -30,6 +30,7 @@ export function endpointOf(record: DockerEndpoint, network: DockerNetwork): Endp
   if (sandbox === undefined) return undefined;
   return {
     workload: workloadName(record.id),
+    anonymous: true,
     network: networkName(network),
     sandbox: { kind: 'path', path: sandbox },
     interface: record.interface ?? '',

@@ -73,21 +73,26 @@ function buildEndpoint(endpoint: ResolvedEndpoint, { networks }: Resolved): Endp
   const network = networks.get(endpoint.network);
   const [sandbox] = buildSandbox(endpoint.sandbox);
   if (sandbox === undefined) return [];
+  const { workload, aliases } = endpoint;
+  const addresses = endpoint.addresses.map(({ value: { address, length } }): IpPrefix => {
+    const family = familyOf(address);
+    const subnet = network && subnetFor(network, address);
+    return { family, address, length: length ?? subnet?.length ?? (family === 4 ? 32 : 128) };
+  });
   const publish = endpoint.publish.flatMap(({ value }) => value);
-  const built: Endpoint = {
-    workload: endpoint.workload,
-    network: endpoint.network,
-    interface: endpoint.interface,
-    mac: endpoint.mac?.value ?? deriveMac(endpoint.network, endpoint.workload),
-    addresses: endpoint.addresses.map(({ value: { address, length } }): IpPrefix => {
-      const family = familyOf(address);
-      const subnet = network && subnetFor(network, address);
-      return { family, address, length: length ?? subnet?.length ?? (family === 4 ? 32 : 128) };
-    }),
-    ...(publish.length > 0 && { publish }),
-    ...(network && isLeased(endpoint, network) && { addressing: 'dhcp' }),
-  };
-  return [built];
+  return [
+    {
+      workload,
+      network: endpoint.network,
+      sandbox,
+      interface: endpoint.interface,
+      mac: endpoint.mac?.value ?? deriveMac(endpoint.network, workload),
+      addresses,
+      ...(aliases.length > 0 && { aliases }),
+      ...(publish.length > 0 && { publish }),
+      ...(network && isLeased(endpoint, network) && { addressing: 'dhcp' as const }),
+    },
+  ];
 }
 
 /** Whether the plant's DHCP server is to say the address. */

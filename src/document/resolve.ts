@@ -1,3 +1,4 @@
+import { dnsName } from '../model/dns-name.ts';
 import {
   contains,
   familyOf,
@@ -45,6 +46,8 @@ export type ResolvedEndpoint = {
   readonly addresses: readonly Located<WantedAddress>[];
   /** by item of the document: a range is one item and several ports */
   readonly publish: readonly Located<readonly PublishedPort[]>[];
+  /** in lower case; workloads may share one, and then each is an answer */
+  readonly aliases: readonly string[];
 };
 
 /** A document whose addresses are values instead of text. */
@@ -111,8 +114,11 @@ class Reader {
     const publish = (raw.publish ?? []).flatMap(
       (item, at) => this.#read(`${path}/publish/${at}`, item, readPublish, PUBLISH_FORM) ?? [],
     );
+    const aliases = (raw.aliases ?? []).flatMap(
+      (alias, at) => this.#read(`${path}/aliases/${at}`, alias, dnsName, 'a DNS name such as db')?.value ?? [],
+    );
     const name = raw.interface ?? `${place.sandbox.container === undefined ? 'eth' : 'net'}${index}`;
-    return { ...place, path, raw, interface: name, addresses, publish, ...(mac && { mac }) };
+    return { ...place, path, raw, interface: name, addresses, publish, aliases, ...(mac && { mac }) };
   }
 
   #overlay(

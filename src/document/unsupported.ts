@@ -16,7 +16,6 @@ const NOT_YET: readonly NotYet[] = [
   ['/spec/networks/*/vlan', undefined, 'VLANs; name an uplink that is the VLAN already and leave this off'],
   ['/spec/networks/*/stretch', undefined, 'stretching a VLAN over an overlay; leave this off'],
   ['/spec/networks/*/guards', undefined, 'guards on an overlay; leave this off'],
-  ['/spec/workloads/*/networks/*/aliases', undefined, 'DNS aliases; leave this off'],
   ['/confirm', undefined, 'confirmed commit; leave this off'],
 ];
 

@@ -90,6 +90,8 @@ export type Endpoint = {
   readonly router?: string;
   /** DNS names beside the workload's own */
   readonly aliases?: readonly string[];
+  /** the workload's name is of Linkspan's own making, and nobody asks for it */
+  readonly anonymous?: true;
   readonly publish?: readonly PublishedPort[];
 };
 

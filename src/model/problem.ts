@@ -36,6 +36,7 @@ export type ProblemCode =
   | 'port_taken'
   | 'engine_unavailable'
   | 'path_mtu'
+  | 'names_unavailable'
   | 'pool_exhausted'
   | 'no_lease'
   | 'failed';

@@ -68,7 +68,7 @@ describe('two sites, a broker at the first', () => {
     expect(Object.keys(record ?? {})).toEqual(expect.arrayContaining(names));
     expect(record).toMatchObject({ v: 1, fleet: 'plant', vni: 10_110, gw: GW_A, mtu: 1450, bum: 'replicate' });
     expect(record?.['vtep']).toEqual([{ ip: '198.51.100.1', port: 4789 }]);
-    const first = { m: '02:00:00:00:00:11', ip: ['10.110.0.11', 'fd00:110::11'], q: 0, s: 1 };
+    const first = { m: '02:00:00:00:00:11', ip: ['10.110.0.11', 'fd00:110::11'], q: 0, s: 1, n: ['w1'] };
     expect(record?.['macs']).toEqual(expect.arrayContaining([first]));
     const alive = fleet.operator.topic(`gw/${GW_A}/alive`);
     expect(alive).toMatchObject({ state: 'up', epoch: record?.['epoch'], vteps: [{ ip: '198.51.100.1', port: 4789 }] });

@@ -203,12 +203,24 @@ describe('a gateway has one engine', () => {
 });
 
 test('an address from DHCP is for macvlan alone', () => {
-  const asking = { w: workload({ n: { address: 'dhcp' } }) };
-  expect(problemsOf(parse(document({ n: overlay(1, { subnet: '10.0.0.0/24' }) }, asking)))).toEqual([
+  const leased = { w: workload({ n: { address: 'dhcp' } }) };
+  expect(problemsOf(parse(document({ n: overlay(1, { subnet: '10.0.0.0/24' }) }, leased)))).toEqual([
     'address_required /spec/workloads/w/networks/n/address',
   ]);
-  expect(problemsOf(parse(document({ n: macvlan({ subnet: '10.0.0.0/24' }) }, asking)))).toEqual([]);
+  expect(problemsOf(parse(document({ n: macvlan({ subnet: '10.0.0.0/24' }) }, leased)))).toEqual([]);
   expect(problemsOf(parse(document({ n: macvlan({ address: 'dhcp' }) }, { w: workload({ n: {} }) })))).toEqual([]);
+});
+
+test('workloads may share an alias, also one that is another’s name; what DNS cannot ask for is refused', () => {
+  const shared = { aliases: ['Store', 'b'] };
+  const parsed = parse(document({ n: overlay(1) }, { a: workload({ n: shared }), b: workload({ n: shared }) }));
+  expect(problemsOf(parsed)).toEqual([]);
+  expect(parsed.ok ? parsed.document.state.endpoints.map(({ aliases }) => aliases) : []).toEqual([
+    ['store', 'b'],
+    ['store', 'b'],
+  ]);
+  const wrong = parse(document({ n: overlay(1) }, { a: workload({ n: { aliases: ['db', 'a..b'] } }) }));
+  expect(problemsOf(wrong)).toEqual(['schema /spec/workloads/a/networks/n/aliases/1']);
 });
 
 describe('what this version does not do yet is refused, never ignored', () => {
@@ -217,7 +229,6 @@ describe('what this version does not do yet is refused, never ignored', () => {
     ['/spec/networks/n/vlan', document({ n: macvlan({ vlan: 110 }) })],
     ['/spec/networks/n/stretch', document({ n: overlay(1, { stretch: { uplink: 'lan', vlan: 1 } }) })],
     ['/spec/networks/n/guards', document({ n: overlay(1, { guards: { dhcp: 'block' } }) })],
-    ['/spec/workloads/w/networks/n/aliases', document({ n: overlay(1) }, { w: workload({ n: { aliases: ['db'] } }) })],
     ['/spec/uplinks/lan/ssid', { v: 1, version: 1, spec: { uplinks: { lan: { interface: 'eth0', ssid: 'x' } } } }],
     [
       '/spec/uplinks/lan/pskFile',
