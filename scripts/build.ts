@@ -1,7 +1,7 @@
 // Bundles the programs of src/bin into dist/bin: one file tree without node_modules starts faster and keeps the
 // service some 10 MB smaller. Packages with native parts stay outside the bundle.
 import { execFileSync } from 'node:child_process';
-import { rmSync } from 'node:fs';
+import { cpSync, rmSync } from 'node:fs';
 import { build } from 'esbuild';
 
 const root = new URL('..', import.meta.url).pathname;
@@ -41,3 +41,6 @@ await build({
     js: 'import { createRequire as requireFrom } from "node:module"; const require = requireFrom(import.meta.url);',
   },
 });
+
+// Run by the DHCP client; beside the bundle as it is beside the sources.
+cpSync(`${root}src/host/udhcpc-hook`, `${root}dist/host/udhcpc-hook`);

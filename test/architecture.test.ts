@@ -15,8 +15,8 @@ const ARROWS: Readonly<Record<string, readonly string[]>> = {
   reconcile: ['attach', 'drivers', 'datapath', 'host', 'ipam'],
   attach: ['drivers', 'host', 'packet'],
   drivers: ['datapath', 'host', 'ipam'],
-  // its sockets and TAPs are the ports that the datapath asks for
-  host: ['datapath', 'packet'],
+  // its sockets and TAPs are the ports that the datapath asks for; what a DHCP client tells is read by ipam
+  host: ['datapath', 'packet', 'ipam'],
   datapath: ['packet'],
   store: [],
   document: ['ipam'],

@@ -9,3 +9,11 @@ export function visible(text: string): string {
     return hex.length <= 2 ? `\\x${hex.padStart(2, '0')}` : `\\u{${hex}}`;
   });
 }
+
+const LABEL_MAX = 63;
+
+/** The text as one label of a DNS name (RFC 1035 section 2.3.1): lower-case, all other characters as dashes; may be empty. */
+export function dnsLabel(text: string): string {
+  const dashed = text.toLowerCase().replaceAll(/[^a-z0-9-]+/g, '-');
+  return dashed.replaceAll(/^-+/g, '').slice(0, LABEL_MAX).replaceAll(/-+$/g, '');
+}

@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { hostname } from 'node:os';
 import convict from 'convict';
 import { parse } from 'yaml';
+import { dnsLabel } from '../model/text.ts';
 import { BOOTSTRAP_KEYS, environmentName, type BootstrapKey } from './bootstrap-keys.ts';
 import { LinkspanError } from './errors.ts';
 import type { LogFormat, LogLevel } from './log.ts';
@@ -83,9 +84,7 @@ export function describeBootstrap(): string {
 
 /** The host name as a gateway's name: its first label, lower-case, other characters as dashes. */
 export function gatewayNameOf(host: string): string {
-  const label = host.split('.')[0] ?? '';
-  const name = label.toLowerCase().replaceAll(/[^a-z0-9-]+/g, '-');
-  return name.replaceAll(/^-+/g, '').slice(0, 63).replaceAll(/-+$/g, '') || 'gateway';
+  return dnsLabel(host.split('.')[0] ?? '') || 'gateway';
 }
 
 function schema(): convict.Schema<Tree> {

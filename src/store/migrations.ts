@@ -73,4 +73,9 @@ export const MIGRATIONS: readonly string[] = [
      pool TEXT NOT NULL,
      PRIMARY KEY (network, address)
    ) STRICT, WITHOUT ROWID;`,
+
+  `CREATE TABLE dhcp_leases (
+     key TEXT PRIMARY KEY,
+     body TEXT NOT NULL CHECK (json_valid(body))
+   ) STRICT, WITHOUT ROWID;`,
 ];

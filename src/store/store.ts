@@ -2,6 +2,7 @@ import type { DockerEndpoint, DockerNetwork } from '../model/docker.ts';
 import { systemClock, type Clock } from '../service/clock.ts';
 import type { Log } from '../service/log.ts';
 import { attachmentRepository, type AttachmentRepository } from './attachments.ts';
+import { dhcpLeaseRepository, type DhcpLeaseRepository } from './dhcp-leases.ts';
 import { dockerAddressRepository, type DockerAddressRepository } from './docker-addresses.ts';
 import { recordRepository, type RecordRepository } from './docker-records.ts';
 import { documentRepository, type DocumentRepository } from './documents.ts';
@@ -19,6 +20,7 @@ export type Store = {
   readonly epoch: EpochRepository;
   readonly documents: DocumentRepository;
   readonly leases: LeaseRepository;
+  readonly dhcpLeases: DhcpLeaseRepository;
   readonly attachments: AttachmentRepository;
   readonly endpoints: EndpointRepository;
   readonly peers: PeerRepository;
@@ -61,6 +63,7 @@ function openLocked(path: string, unlock: () => void, log: Pick<Log, 'warn'>, cl
     epoch: epochRepository(database),
     documents: documentRepository(database, clock),
     leases: leaseRepository(database),
+    dhcpLeases: dhcpLeaseRepository(database),
     attachments: attachmentRepository(database),
     endpoints: endpointRepository(database),
     peers: peerRepository(database),

@@ -1,9 +1,12 @@
+import { existsSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
 import { ENGINES } from '../lab/docker-engines.ts';
+import { SERVICE_FLAGS } from '../lab/flags.ts';
 import { Lab } from '../lab/lab.ts';
 import type { Namespace } from '../lab/namespace.ts';
 import { until } from '../lab/wait.ts';
+import { builtService } from '../netns/support/built.ts';
 import { apply } from '../netns/support/documents.ts';
 import { DockerSite } from './support/site.ts';
 
@@ -178,6 +181,25 @@ describe.each(ENGINES)('with the %s engine', (engine) => {
       await site.restartGateway();
       await run;
       expect(await plc.reaches('10.20.0.21')).toBe(true);
+    }, 60_000);
+
+    test('systemd holds the socket: dockerd’s call starts linkspand, and waits for it', async () => {
+      await site.gateway.stop();
+      const listen = ['systemd-socket-activate', '--listen=/run/docker/plugins/linkspan.sock', '--fdname=docker'];
+      const service = [
+        process.execPath,
+        ...SERVICE_FLAGS,
+        builtService(),
+        '--config',
+        `${site.gateway.dir}/linkspand.json`,
+      ];
+      const held = await lab.process(site.node, [...listen, ...service]);
+      await until('the socket to be there', () => existsSync(`${site.node.plugins}/linkspan.sock`));
+      await docker(...MACVLAN, 'plant');
+      await site.run('hmi', '--network', 'plant', '--ip', '10.20.0.21');
+      expect(await plc.reaches('10.20.0.21')).toBe(true);
+      await held.stop();
+      await site.restartGateway();
     }, 60_000);
 
     test('dockerd killed: what it has lost is collected, what shall run runs again', async () => {

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import Database from 'better-sqlite3';
 import { afterAll, afterEach, beforeEach, describe, expect, test } from '@jest/globals';
+import type { IpPrefix } from '../../src/model/ip.ts';
 import { deriveMac } from '../../src/model/mac.ts';
 import type { Endpoint } from '../../src/model/network.ts';
 import type { Alive, PeerRecord } from '../../src/model/peer.ts';
@@ -192,6 +193,21 @@ describe('repositories', () => {
     store.leases.remove(six);
     store.leases.remove(six);
     expect(store.leases.list()).toEqual([four]);
+  });
+
+  test('a DHCP lease is kept by its key, replaced, and removed twice', () => {
+    const path = freshPath();
+    const first = openStore(path, log);
+    const given = { address: endpoint.addresses[0] as IpPrefix, dns: [], server: '10.0.0.1', lease_s: 60, ignored: [] };
+    first.dhcpLeases.put('w/n', { ...given, obtainedAt: 1 });
+    first.dhcpLeases.put('w/n', { ...given, obtainedAt: 2 });
+    first.dhcpLeases.put('x/n', { ...given, obtainedAt: 3 });
+    first.dhcpLeases.remove('x/n');
+    first.dhcpLeases.remove('x/n');
+    first.close();
+    const again = openStore(path, log);
+    expect(again.dhcpLeases.list()).toEqual([{ key: 'w/n', lease: { ...given, obtainedAt: 2 } }]);
+    again.close();
   });
 
   test('peers come back as they were', () => {

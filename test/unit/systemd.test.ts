@@ -6,6 +6,7 @@ import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 
 const source = new URL('../../systemd/', import.meta.url).pathname;
 const units = readdirSync(source).filter((name) => name.endsWith('.service'));
+const sockets = readdirSync(source).filter((name) => name.endsWith('.socket'));
 const EXPOSURE_MAX = 5;
 let root: string;
 
@@ -20,7 +21,7 @@ beforeAll(() => {
   root = mkdtempSync(join(tmpdir(), 'linkspan-root-'));
   const target = join(root, 'usr/lib/systemd/system');
   cpSync('/usr/lib/systemd/system', target, { recursive: true, verbatimSymlinks: true });
-  for (const unit of units) copyFileSync(join(source, unit), join(target, unit));
+  for (const unit of [...units, ...sockets]) copyFileSync(join(source, unit), join(target, unit));
   for (const program of ['usr/lib/linkspan/node', 'usr/bin/systemctl', 'usr/bin/test']) {
     mkdirSync(join(root, program, '..'), { recursive: true });
     copyFileSync('/bin/true', join(root, program));
@@ -28,12 +29,12 @@ beforeAll(() => {
 });
 afterAll(() => rmSync(root, { recursive: true }));
 
-describe.each(units)('%s', (unit) => {
-  test('systemd-analyze verify has nothing to say about it', () => {
-    const said = analyze('verify', '--man=no', `--root=${root}`, unit);
-    expect(said.split('\n').filter((line) => line.includes('linkspan'))).toEqual([]);
-  });
+test.each([...units, ...sockets])('systemd-analyze verify has nothing to say about %s', (unit) => {
+  const said = analyze('verify', '--man=no', `--root=${root}`, unit);
+  expect(said.split('\n').filter((line) => line.includes('linkspan'))).toEqual([]);
+});
 
+describe.each(units)('%s', (unit) => {
   test(`exposure is at most ${EXPOSURE_MAX}`, () => {
     const overall = /Overall exposure level for \S+: ([\d.]+)/.exec(
       analyze('security', '--offline=true', '--no-pager', join(source, unit)),

@@ -1,0 +1,104 @@
+import type { DhcpLease } from '../model/dhcp.ts';
+import type { Clock } from '../service/clock.ts';
+import { leaseState, type LeaseState } from './dhcp-state.ts';
+
+/** Where leases outlast this process; the store satisfies it. */
+export interface DhcpLeaseStore {
+  list(): readonly { readonly key: string; readonly lease: DhcpLease }[];
+  put(key: string, lease: DhcpLease): void;
+  /** none is no error */
+  remove(key: string): void;
+}
+
+/** `state` is undefined once the lease was given back. */
+export type DhcpListener = (key: string, state: LeaseState | undefined) => void;
+
+/** What is heard of one lease; `trouble` says in words why none comes. */
+export interface DhcpNews {
+  granted(lease: DhcpLease): void;
+  revoked(): void;
+  trouble(message: string): void;
+}
+
+type Entry = {
+  lease?: DhcpLease;
+  /** monotonic milliseconds when it was granted */
+  since: number;
+  revoked: boolean;
+  trouble?: string | undefined;
+  told: string;
+};
+
+/** The leases of all endpoints, by key: what is known of each, kept in the store, and told where it changes. */
+export class LeaseBook {
+  readonly #store: DhcpLeaseStore;
+  readonly #clock: Clock;
+  readonly #entries = new Map<string, Entry>();
+  readonly #listeners = new Set<DhcpListener>();
+
+  constructor(store: DhcpLeaseStore, clock: Clock) {
+    this.#store = store;
+    this.#clock = clock;
+    for (const { key, lease } of store.list()) {
+      // A clock that went backwards tells nothing of the age; the client asks at once anyway.
+      const age = Math.max(0, clock.now() - lease.obtainedAt);
+      this.#entries.set(key, { lease, since: clock.monotonic() - age, revoked: false, told: '' });
+    }
+  }
+
+  /** The address that the endpoint has, or had before. */
+  address(key: string): string | undefined {
+    return this.#entries.get(key)?.lease?.address.address;
+  }
+
+  newsOf(key: string): DhcpNews {
+    return {
+      granted: (lease) => {
+        this.#store.put(key, lease);
+        this.#change(key, { lease, since: this.#clock.monotonic(), revoked: false, trouble: undefined });
+      },
+      revoked: () => this.#change(key, { revoked: true }),
+      trouble: (trouble) => this.#change(key, { trouble }),
+    };
+  }
+
+  /** None is no error. */
+  remove(key: string): void {
+    this.#store.remove(key);
+    if (!this.#entries.delete(key)) return;
+    for (const listener of this.#listeners) listener(key, undefined);
+  }
+
+  states(): ReadonlyMap<string, LeaseState> {
+    return new Map([...this.#entries].map(([key, entry]) => [key, this.#stateOf(entry)]));
+  }
+
+  /** See `DhcpClients`. */
+  onChange(listener: DhcpListener): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  /** To be called every few seconds: leases grow old. */
+  tick(): void {
+    for (const [key, entry] of this.#entries) this.#tell(key, entry);
+  }
+
+  #change(key: string, changed: Partial<Entry>): void {
+    const entry = this.#entries.get(key) ?? { since: 0, revoked: false, told: '' };
+    this.#entries.set(key, Object.assign(entry, changed));
+    this.#tell(key, entry);
+  }
+
+  #stateOf({ lease, since, revoked, trouble }: Entry): LeaseState {
+    return leaseState({ lease, age: this.#clock.monotonic() - since, revoked, trouble });
+  }
+
+  #tell(key: string, entry: Entry): void {
+    const state = this.#stateOf(entry);
+    const now = JSON.stringify([{ ...state.lease, obtainedAt: 0 }, state.phase, state.problem]);
+    if (now === entry.told) return;
+    entry.told = now;
+    for (const listener of this.#listeners) listener(key, state);
+  }
+}
