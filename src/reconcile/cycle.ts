@@ -84,12 +84,14 @@ export async function look(input: CycleInput, memory: FirewallMemory): Promise<C
     ports: portsOf(wanted.desired.endpoints),
   });
   const facts = factsOf(input, seen);
-  const intent = intend(wanted.desired, input.remotes, facts, seen, onTheirWay(docker, input.docker()));
+  const now = input.docker();
+  const desired = without(wanted.desired, leftSince(docker, now));
+  const intent = intend(desired, input.remotes, facts, seen, onTheirWay(docker, now));
   const planned = plan(intent, seen, gateway, memory);
   const silent = datapathProblems(intent, seen, input.datapath.socket);
   const problems = new Map([...wanted.problems, ...planned.waiting, ...silent, ...(input.lost ? [LOST] : [])]);
   const steps = input.lost ? [] : planned.steps;
-  return { document: input.document, complete: false, desired: wanted.desired, intent, seen, steps, problems };
+  return { document: input.document, complete: false, desired, intent, seen, steps, problems };
 }
 
 /**
@@ -98,7 +100,19 @@ export async function look(input: CycleInput, memory: FirewallMemory): Promise<C
  */
 function onTheirWay(before: DockerWishes, now: DockerWishes): readonly Endpoint[] {
   const known = new Set(before.endpoints.map((endpoint) => endpointKey(endpoint)));
-  return [...before.handed, ...now.handed, ...now.endpoints.filter((endpoint) => !known.has(endpointKey(endpoint)))];
+  const come = now.endpoints.filter((endpoint) => !known.has(endpointKey(endpoint)));
+  return [...before.handed, ...now.handed, ...come, ...leftSince(before, now)];
+}
+
+/** Endpoints that Docker has taken away while the kernel was looked at: missing there, they must not be made again. */
+function leftSince(before: DockerWishes, now: DockerWishes): readonly Endpoint[] {
+  const stay = new Set(now.endpoints.map((endpoint) => endpointKey(endpoint)));
+  return before.endpoints.filter((endpoint) => !stay.has(endpointKey(endpoint)));
+}
+
+function without(desired: DesiredState, left: readonly Endpoint[]): DesiredState {
+  const gone = new Set(left.map((endpoint) => endpointKey(endpoint)));
+  return { ...desired, endpoints: desired.endpoints.filter((endpoint) => !gone.has(endpointKey(endpoint))) };
 }
 
 function portsOf(endpoints: readonly Endpoint[]): ReadonlySet<string> {
