@@ -78,7 +78,8 @@ describe('two sites, a broker at the first', () => {
     // Frames flow before the cycle that let them is told.
     const reported = await until('the report to count the peer', () => {
       const topic = fleet.operator.topic(`gw/${GW_A}/reported`);
-      return (topic?.['networks'] as Record<string, { peers: number }>)['line']?.peers === 1 ? topic : undefined;
+      const networks = topic?.['networks'] as Record<string, { peers: number }> | undefined;
+      return networks?.['line']?.peers === 1 ? topic : undefined;
     });
     expect(reported).toMatchObject({ applied_version: 1, lkg_version: 1, state: 'applied', errors: [] });
     expect(reported['applied_hash']).toMatch(/^[0-9a-f]{64}$/);

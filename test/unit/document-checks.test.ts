@@ -213,7 +213,7 @@ test('an address from DHCP is for macvlan alone', () => {
 
 test('workloads may share an alias, also one that is another’s name; what DNS cannot ask for is refused', () => {
   const shared = { aliases: ['Store', 'b'] };
-  const parsed = parse(document({ n: overlay(1) }, { a: workload({ n: shared }), b: workload({ n: shared }) }));
+  const parsed = parse(document({ n: overlay(1) }, { a: workload({ n: shared }), b: workload({ n: shared }, 'w2') }));
   expect(problemsOf(parsed)).toEqual([]);
   expect(parsed.ok ? parsed.document.state.endpoints.map(({ aliases }) => aliases) : []).toEqual([
     ['store', 'b'],
