@@ -77,6 +77,7 @@ function buildEndpoint(endpoint: ResolvedEndpoint, { networks }: Resolved): Endp
   const built: Endpoint = {
     workload: endpoint.workload,
     network: endpoint.network,
+    sandbox,
     interface: endpoint.interface,
     mac: endpoint.mac?.value ?? deriveMac(endpoint.network, endpoint.workload),
     addresses: endpoint.addresses.map(({ value: { address, length } }): IpPrefix => {
