@@ -26,6 +26,7 @@ import { gatewayStatus, type StatusParts } from '../status/gateway-status.ts';
 import { readRoutes } from '../status/read-routes.ts';
 import { type Listener, listenTcp, listenUnix } from '../status/server.ts';
 import { endpointStatuses, fdbEntries } from '../status/snapshot.ts';
+import { uplinkProblems } from '../status/uplinks.ts';
 import { openStore, type Store } from '../store/store.ts';
 import { DockerPlugin } from './docker-plugin.ts';
 
@@ -272,9 +273,9 @@ export class Gateway {
   #cycled(cycle: CycleView): void {
     this.#directory.setOwnMacs(ownMacs(cycle));
     const duplicates = duplicateProblems(cycle, this.#directory);
-    const view = { ...cycle, problems: new Map([...duplicates, ...cycle.problems]) };
-    for (const { message } of newFailures(this.#view?.problems, view.problems))
-      this.#event('endpoint.failed', 'error', message);
+    const view = { ...cycle, problems: new Map([...duplicates, ...uplinkProblems(cycle), ...cycle.problems]) };
+    for (const { type, level, message } of newFailures(this.#view?.problems, view.problems))
+      this.#event(type, level, message);
     this.#view = view;
     // A cycle that a newer document interrupted says nothing about that document.
     if (view.complete && view.document === this.#documents.desired) {

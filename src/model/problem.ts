@@ -33,5 +33,6 @@ export type ProblemCode =
   | 'parent_busy'
   | 'engine_unavailable'
   | 'path_mtu'
+  | 'mac_limit'
   | 'pool_exhausted'
   | 'failed';
