@@ -5,10 +5,13 @@ import { Documents } from '../control/documents.ts';
 import { GatewaySession } from '../control/gateway-session.ts';
 import { duplicateProblems, localState, ownMacs, remotesByVni } from '../control/local-state.ts';
 import { encodeReported } from '../control/reported.ts';
+import { wireInterfaces, wireProblems } from '../control/wire-conflicts.ts';
 import { writeRoutes } from '../control/writes.ts';
 import type { DockerContext } from '../docker/context.ts';
 import { wishesOf } from '../docker/records.ts';
 import { desiredSchema } from '../document/index.ts';
+import { probeAddresses } from '../host/address-probe.ts';
+import { AddressWatch } from '../host/address-watch.ts';
 import { DatapathWatch } from '../host/datapath-watch.ts';
 import { watchHost } from '../host/link-events.ts';
 import type { Endpoint } from '../model/network.ts';
@@ -44,6 +47,7 @@ export class Gateway {
   readonly #loop: ReconcileLoop;
   readonly #datapath: DatapathWatch;
   readonly #docker: DockerPlugin;
+  readonly #addresses: AddressWatch;
   readonly #started = systemClock.monotonic();
   readonly #stops: (() => Promise<void> | void)[] = [];
   #epoch: number;
@@ -90,6 +94,11 @@ export class Gateway {
       wanted: () => this.#view?.desired.networks.some((network) => network.driver === 'overlay') ?? false,
       onChange: () => this.#loop.wake('host'),
     });
+    this.#addresses = new AddressWatch({
+      probe: probeAddresses,
+      clock: systemClock,
+      onChange: () => this.#loop.wake('peers'),
+    });
     this.#docker = new DockerPlugin(bootstrap.docker, this.#dockerContext(), this.#store.docker.addresses);
   }
 
@@ -107,6 +116,7 @@ export class Gateway {
       events: this.#events,
       desiredSchema,
     });
+    this.#stops.push(() => this.#addresses.stop());
     this.#stops.push(() => this.#loop.stop());
     await this.#loop.settled();
     this.#stops.push(closing(await listenTcp(status.listen, read)));
@@ -272,8 +282,13 @@ export class Gateway {
 
   #cycled(cycle: CycleView): void {
     this.#directory.setOwnMacs(ownMacs(cycle));
-    const duplicates = duplicateProblems(cycle, this.#directory);
-    const view = { ...cycle, problems: new Map([...duplicates, ...uplinkProblems(cycle), ...cycle.problems]) };
+    this.#addresses.update(wireInterfaces(cycle));
+    const found = [
+      ...wireProblems(cycle, this.#addresses.conflicts()),
+      ...duplicateProblems(cycle, this.#directory),
+      ...uplinkProblems(cycle),
+    ];
+    const view = { ...cycle, problems: new Map([...found, ...cycle.problems]) };
     for (const { type, level, message } of newFailures(this.#view?.problems, view.problems))
       this.#event(type, level, message);
     this.#view = view;

@@ -23,7 +23,11 @@ export function sendFrames(namespace: string, interfaceName: string, frames: rea
   }
 }
 
-function within<T>(namespace: string, work: (calls: ReturnType<typeof libc>) => T): T {
+/**
+ * Runs `work` with the calling thread in another network namespace, and comes back.
+ * @throws SystemCallError where the namespace is gone, or what `work` throws
+ */
+export function within<T>(namespace: string, work: (calls: ReturnType<typeof libc>) => T): T {
   const calls = libc();
   const home = calls.open('/proc/self/ns/net', LINUX.O_RDONLY | LINUX.O_CLOEXEC);
   try {
@@ -41,7 +45,7 @@ function within<T>(namespace: string, work: (calls: ReturnType<typeof libc>) => 
 }
 
 /** A sockaddr_ll (packet(7)): the frame's own destination address on the interface with this index. */
-function linkAddress(index: number, frame: Buffer): Buffer {
+export function linkAddress(index: number, frame: Buffer): Buffer {
   const address = Buffer.alloc(20);
   address.writeUInt16LE(LINUX.AF_PACKET, 0);
   frame.copy(address, 2, 12, 14);
