@@ -6,10 +6,13 @@ import { Documents } from '../control/documents.ts';
 import { GatewaySession } from '../control/gateway-session.ts';
 import { duplicateProblems, localState, ownMacs, remotesByVni } from '../control/local-state.ts';
 import { encodeReported } from '../control/reported.ts';
+import { wireInterfaces, wireProblems } from '../control/wire-conflicts.ts';
 import { writeRoutes } from '../control/writes.ts';
 import type { DockerContext } from '../docker/context.ts';
 import { leaseKeys, wishesOf } from '../docker/records.ts';
 import { desiredSchema } from '../document/index.ts';
+import { probeAddresses } from '../host/address-probe.ts';
+import { AddressWatch } from '../host/address-watch.ts';
 import { DhcpClients } from '../host/dhcp-clients.ts';
 import { DatapathWatch } from '../host/datapath-watch.ts';
 import { watchHost } from '../host/link-events.ts';
@@ -29,6 +32,7 @@ import { gatewayStatus, type StatusParts } from '../status/gateway-status.ts';
 import { readRoutes } from '../status/read-routes.ts';
 import { type Listener, listenTcp, listenUnix } from '../status/server.ts';
 import { endpointStatuses, fdbEntries } from '../status/snapshot.ts';
+import { uplinkProblems } from '../status/uplinks.ts';
 import { openStore, type Store } from '../store/store.ts';
 import { DockerPlugin } from './docker-plugin.ts';
 import { GatewayNames } from './gateway-names.ts';
@@ -51,6 +55,7 @@ export class Gateway {
   readonly #names: GatewayNames;
   readonly #docker: DockerPlugin;
   readonly #leases: LeaseKeeper;
+  readonly #addresses: AddressWatch;
   readonly #started = systemClock.monotonic();
   readonly #stops: (() => Promise<void> | void)[] = [];
   #epoch: number;
@@ -101,6 +106,11 @@ export class Gateway {
       wanted: () => this.#view?.desired.networks.some((network) => network.driver === 'overlay') ?? false,
       onChange: () => this.#loop.wake('host'),
     });
+    this.#addresses = new AddressWatch({
+      probe: probeAddresses,
+      clock: systemClock,
+      onChange: () => this.#loop.wake('peers'),
+    });
     this.#docker = new DockerPlugin(bootstrap.docker, this.#dockerContext(), this.#store.docker.addresses);
   }
 
@@ -120,6 +130,7 @@ export class Gateway {
     });
     this.#stops.push(() => this.#leases.stop());
     this.#stops.push(() => this.#names.close());
+    this.#stops.push(() => this.#addresses.stop());
     this.#stops.push(() => this.#loop.stop());
     await this.#loop.settled();
     this.#stops.push(closing(await listenTcp(status.listen, read)));
@@ -294,12 +305,18 @@ export class Gateway {
 
   #cycled(cycle: CycleView): void {
     this.#directory.setOwnMacs(ownMacs(cycle));
-    const told = [...duplicateProblems(cycle, this.#directory), ...this.#leases.problems(cycle)];
-    const unnamed = this.#names.update(cycle, this.#remotes());
-    const view = { ...cycle, problems: new Map([...unnamed, ...told, ...cycle.problems]) };
+    this.#addresses.update(wireInterfaces(cycle));
+    const found = [
+      ...wireProblems(cycle, this.#addresses.conflicts()),
+      ...duplicateProblems(cycle, this.#directory),
+      ...uplinkProblems(cycle),
+      ...this.#leases.problems(cycle),
+      ...this.#names.update(cycle, this.#remotes()),
+    ];
+    const view = { ...cycle, problems: new Map([...found, ...cycle.problems]) };
     this.#leases.sync(view, leaseKeys(this.#store.docker));
-    for (const { message } of newFailures(this.#view?.problems, view.problems))
-      this.#event('endpoint.failed', 'error', message);
+    for (const { type, level, message } of newFailures(this.#view?.problems, view.problems))
+      this.#event(type, level, message);
     this.#view = view;
     // A cycle that a newer document interrupted says nothing about that document.
     if (view.complete && view.document === this.#documents.desired) {

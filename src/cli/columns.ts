@@ -1,4 +1,4 @@
-import type { EndpointStatus, NetworkStatus, PeerStatus } from '../model/status.ts';
+import type { EndpointStatus, NetworkStatus, PeerStatus, UplinkStatus } from '../model/status.ts';
 import type { Colour, Output } from './output.ts';
 import type { Column } from './table.ts';
 
@@ -10,6 +10,7 @@ const COLOURS: Readonly<Record<string, Colour>> = {
   suspect: 'yellow',
   down: 'red',
   failed: 'red',
+  'too many': 'yellow',
 };
 
 const state = { title: 'STATE', colour: (word: string): Colour | undefined => COLOURS[word.split(':')[0] ?? ''] };
@@ -37,6 +38,17 @@ export function networkTable(output: Output, networks: readonly NetworkStatus[])
     one.problem === null ? 'ok' : `failed: ${one.problem}`,
   ]);
   output.table([...titled('NETWORK', 'DRIVER', 'VNI', 'ENGINE', 'MTU', 'ENDPTS', 'PEERS'), state], rows, 'no networks');
+}
+
+export function uplinkTable(output: Output, uplinks: readonly UplinkStatus[]): void {
+  const rows = uplinks.map((one) => [
+    one.name,
+    one.interface,
+    cell(one.macs),
+    cell(one.mac_limit),
+    one.problem === null ? 'ok' : `too many: ${one.problem}`,
+  ]);
+  output.table([...titled('UPLINK', 'IFACE', 'MACS', 'LIMIT'), state], rows, 'no uplinks');
 }
 
 export function endpointTable(output: Output, endpoints: readonly EndpointStatus[]): void {

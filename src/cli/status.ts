@@ -1,6 +1,6 @@
 import type { GatewayStatus } from '../model/status.ts';
 import { visible } from '../model/text.ts';
-import { endpointTable, networkTable, peerTable } from './columns.ts';
+import { endpointTable, networkTable, peerTable, uplinkTable } from './columns.ts';
 import { EXIT } from './exit.ts';
 import type { Output } from './output.ts';
 import type { Verb } from './verb.ts';
@@ -36,6 +36,10 @@ function show(status: GatewayStatus, output: Output): void {
   output.line('');
   networkTable(output, status.networks);
   output.line('');
+  if (status.uplinks.length > 0) {
+    uplinkTable(output, status.uplinks);
+    output.line('');
+  }
   endpointTable(output, status.endpoints);
   output.line('');
   peerTable(output, status.peers);

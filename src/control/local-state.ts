@@ -3,8 +3,8 @@ import { type DesiredState, type Endpoint, endpointKey, type Network, type Overl
 import type { Problem } from '../model/problem.ts';
 import type { Mac } from '../model/mac.ts';
 import type { MacEntry, RemotesByVni } from '../model/peer.ts';
-import type { Vni } from '../model/vni.ts';
 import type { PeerDirectory } from '../peers/directory.ts';
+import type { Duplicate, OwnMacs } from '../peers/duplicates.ts';
 import type { LocalState } from '../peers/publisher.ts';
 import { MAX_NAMES_PER_MAC } from '../peers/record.ts';
 import type { CycleView } from '../reconcile/cycle.ts';
@@ -46,23 +46,37 @@ export function namesOf({ workload, anonymous, aliases = [] }: Endpoint): readon
   return [...new Set(names)].slice(0, MAX_NAMES_PER_MAC);
 }
 
-export function ownMacs(view: CycleView): ReadonlyMap<Vni, ReadonlySet<Mac>> {
-  return new Map(overlays(view.desired).map(({ vni, name }) => [vni, new Set(macsOf(view, name).map(({ m }) => m))]));
+export function ownMacs(view: CycleView): OwnMacs {
+  return new Map(overlays(view.desired).map(({ vni, name }) => [vni, macsOf(view, name)]));
 }
 
-/** By object: our workloads whose MAC another gateway's workload has too. */
+/** By object: our workloads whose MAC or address another gateway's workload has too. */
 export function duplicateProblems(view: CycleView, directory: PeerDirectory): ReadonlyMap<string, Problem> {
   const problems = new Map<string, Problem>();
-  for (const { mac, vni, gateway } of directory.duplicates()) {
-    const network = overlays(view.desired).find((candidate) => candidate.vni === vni);
-    const endpoint = view.desired.endpoints.find((e) => e.network === network?.name && e.mac === mac);
-    if (endpoint === undefined) continue;
-    const { workload } = endpoint;
-    const path = `/spec/workloads/${workload}/networks/${endpoint.network}/mac`;
-    const message = `workload ${workload}: gateway ${gateway} has a workload with the same MAC ${mac} on VNI ${vni}; rename one of the two, or give one a "mac"`;
-    problems.set(`endpoint/${endpointKey(endpoint)}`, { path, code: 'duplicate_mac', message });
+  for (const duplicate of directory.duplicates()) {
+    const network = overlays(view.desired).find(({ vni }) => vni === duplicate.vni);
+    for (const endpoint of view.desired.endpoints.filter((e) => e.network === network?.name)) {
+      const problem = duplicateOf(endpoint, duplicate);
+      const object = `endpoint/${endpointKey(endpoint)}`;
+      // One MAC twice is the worse of the two: no frame finds its way then.
+      if (problem !== undefined && problems.get(object)?.code !== 'duplicate_mac') problems.set(object, problem);
+    }
   }
   return problems;
+}
+
+function duplicateOf({ workload, network, mac, addresses }: Endpoint, duplicate: Duplicate): Problem | undefined {
+  const { gateway, vni } = duplicate;
+  const path = `/spec/workloads/${workload}/networks/${network}`;
+  const who = `workload ${workload}: gateway ${gateway} has a workload with the same`;
+  if (duplicate.sameMac && mac === duplicate.mac) {
+    const message = `${who} MAC ${mac} on VNI ${vni}; rename one of the two, or give one a "mac"`;
+    return { path: `${path}/mac`, code: 'duplicate_mac', message };
+  }
+  const shared = addresses.find(({ address }) => duplicate.addresses.includes(address));
+  if (shared === undefined) return undefined;
+  const message = `${who} address ${shared.address} on VNI ${vni} (its MAC is ${duplicate.mac}); give one of the two another`;
+  return { path: `${path}/${shared.family === 4 ? 'address' : 'address6'}`, code: 'duplicate_address', message };
 }
 
 export function remotesByVni(networks: readonly Network[], directory: PeerDirectory): RemotesByVni {

@@ -3,16 +3,21 @@ import type { IpPrefix } from '../model/ip.ts';
 import { deriveMac } from '../model/mac.ts';
 import type { Bum, DesiredState, Endpoint, Network, Sandbox, Uplink } from '../model/network.ts';
 import type { Vni } from '../model/vni.ts';
-import type { RawBridge, RawMacvlan, RawOverlay, RawSandbox } from './raw.ts';
+import type { RawBridge, RawMacvlan, RawOverlay, RawSandbox, RawUplink } from './raw.ts';
 import { subnetFor } from './resolve.ts';
 import type { Resolved, ResolvedEndpoint, ResolvedNetwork } from './resolve.ts';
 
 /** The state that a document asks for. Call it only for a document that has passed every check. */
 export function buildState(resolved: Resolved): DesiredState {
   return {
+    uplinks: Object.entries(resolved.document.spec.uplinks ?? {}).map(([name, raw]) => buildUplink(name, raw)),
     networks: [...resolved.networks.values()].flatMap((network) => buildNetwork(network, resolved)),
     endpoints: resolved.endpoints.flatMap((endpoint) => buildEndpoint(endpoint, resolved)),
   };
+}
+
+function buildUplink(name: string, raw: RawUplink): Uplink {
+  return { name, interface: raw.interface, ...(raw.macLimit !== undefined && { macLimit: raw.macLimit }) };
 }
 
 type Common = Pick<Network, 'name' | 'subnets' | 'range' | 'gateways' | 'mtu' | 'internal'>;
@@ -43,9 +48,9 @@ function buildBridge(common: Common, { icc, masquerade }: RawBridge): Network {
 
 function buildMacvlan(common: Common, raw: RawMacvlan, { document }: Resolved): Network[] {
   const mode = raw.mode ?? 'bridge';
-  const link = new Map(Object.entries(document.spec.uplinks ?? {})).get(raw.uplink)?.interface;
+  const link = new Map(Object.entries(document.spec.uplinks ?? {})).get(raw.uplink);
   if (link === undefined) return [];
-  const uplink: Uplink = { name: raw.uplink, interface: link };
+  const uplink = buildUplink(raw.uplink, link);
   const shim = raw.shim ?? mode === 'bridge';
   return [{ ...common, driver: 'macvlan', uplink, mode, shim, ...(raw.address === 'dhcp' && { dhcp: true }) }];
 }

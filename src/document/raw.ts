@@ -13,7 +13,12 @@ export type RawSpec = {
   readonly workloads?: Readonly<Record<string, RawWorkload>>;
 };
 
-export type RawUplink = { readonly interface: string; readonly ssid?: string; readonly pskFile?: string };
+export type RawUplink = {
+  readonly interface: string;
+  readonly macLimit?: number;
+  readonly ssid?: string;
+  readonly pskFile?: string;
+};
 
 type Addressing = {
   readonly subnet?: string;

@@ -28,6 +28,8 @@ export type ObservedLink = {
   readonly kind: string;
   /** index of the parent (macvlan) or the peer (veth), in whichever namespace that is */
   readonly parent: number | undefined;
+  /** the parent or peer is in another namespace; read by those who follow a chain of links */
+  readonly parentElsewhere?: true;
   readonly master: string | undefined;
   /** of a bridge's port */
   readonly port?: PortFlags | undefined;
@@ -50,6 +52,7 @@ type RawLink = {
   /** the parent's or peer's name where it is in the same namespace, its index where it is in another */
   link?: string;
   link_index?: number;
+  link_netnsid?: number;
   master?: string;
   linkinfo?: {
     info_kind?: string;
@@ -71,6 +74,7 @@ function observed(raw: RawLink, indexes: ReadonlyMap<string, number>): ObservedL
     alias: raw.ifalias ?? '',
     kind: raw.linkinfo?.info_kind ?? '',
     parent: raw.link_index ?? indexes.get(raw.link ?? ''),
+    ...(raw.link_netnsid !== undefined && { parentElsewhere: true as const }),
     master: raw.master,
     port: portFlags(raw),
     data: raw.linkinfo?.info_data ?? {},

@@ -24,7 +24,7 @@ export function sendFrames(namespace: string, interfaceName: string, frames: rea
 }
 
 /** A sockaddr_ll (packet(7)): the frame's own destination address on the interface with this index. */
-function linkAddress(index: number, frame: Buffer): Buffer {
+export function linkAddress(index: number, frame: Buffer): Buffer {
   const address = Buffer.alloc(20);
   address.writeUInt16LE(LINUX.AF_PACKET, 0);
   frame.copy(address, 2, 12, 14);

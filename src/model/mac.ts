@@ -24,6 +24,11 @@ export function deriveMac(network: string, workload: string): Mac {
   return bytes.toString('hex').match(/../g)?.join(':') as Mac;
 }
 
+/** The address in six bytes, or undefined where no interface can have it. */
+export function macFromBytes(bytes: Buffer): Mac | undefined {
+  return parseMac((bytes.toString('hex').match(/../g) ?? []).join(':'));
+}
+
 /** The six bytes of an address. */
 export function macBytes(mac: Mac): Buffer {
   return Buffer.from(mac.replaceAll(':', ''), 'hex');

@@ -3,7 +3,12 @@ import type { Mac } from './mac.ts';
 import type { Vni } from './vni.ts';
 
 /** A physical (or other existing) interface that Linkspan builds on and never changes: the parent of macvlan. */
-export type Uplink = { readonly name: string; readonly interface: string };
+export type Uplink = {
+  readonly name: string;
+  readonly interface: string;
+  /** how many MACs the switch port that it is plugged into allows; absent: nobody has said */
+  readonly macLimit?: number;
+};
 
 type Common = {
   readonly name: string;
@@ -97,11 +102,13 @@ export type Endpoint = {
 
 /** Everything an operator wants of this gateway: a valid document, parsed. */
 export type DesiredState = {
+  /** the document's; a network that was made on the spot has one of its own */
+  readonly uplinks: readonly Uplink[];
   readonly networks: readonly Network[];
   readonly endpoints: readonly Endpoint[];
 };
 
-export const NOTHING_DESIRED: DesiredState = { networks: [], endpoints: [] };
+export const NOTHING_DESIRED: DesiredState = { uplinks: [], networks: [], endpoints: [] };
 
 /** The file that names the sandbox's network namespace. */
 export function sandboxPath(sandbox: Sandbox): string {

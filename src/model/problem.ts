@@ -37,6 +37,7 @@ export type ProblemCode =
   | 'engine_unavailable'
   | 'path_mtu'
   | 'names_unavailable'
+  | 'mac_limit'
   | 'pool_exhausted'
   | 'no_lease'
   | 'failed';

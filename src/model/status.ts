@@ -26,6 +26,17 @@ export type NetworkStatus = {
   readonly problem: string | null;
 };
 
+/** An interface that macvlan networks stand on, and what the switch port behind it sees. */
+export type UplinkStatus = {
+  readonly name: string;
+  readonly interface: string;
+  /** different MACs that the port sees, the gateway's own included; 0 while the interface is gone */
+  readonly macs: number;
+  /** as the document gives it */
+  readonly mac_limit: number | null;
+  readonly problem: string | null;
+};
+
 export type EndpointStatus = {
   readonly workload: string;
   readonly network: string;
@@ -96,6 +107,7 @@ export type GatewayStatus = {
   readonly broker: { readonly connected: boolean; readonly url: string };
   readonly config: ConfigStatus;
   readonly networks: readonly NetworkStatus[];
+  readonly uplinks: readonly UplinkStatus[];
   readonly endpoints: readonly EndpointStatus[];
   readonly peers: readonly PeerStatus[];
   /** by reason, those that happened; counted by the user engine */

@@ -1,6 +1,10 @@
 import { isIP } from 'node:net';
-import { familyOf, ipToNumber } from '../model/ip.ts';
+import { familyOf, ipFromNumber, ipToNumber } from '../model/ip.ts';
+import type { Mac } from '../model/mac.ts';
 import { LinkspanError } from '../service/errors.ts';
+
+/** That an address is the interface's with this MAC. */
+export type Claim = { readonly mac: Mac; readonly address: string };
 
 const hexOf = (ip: string, digits: number): string => ipToNumber(ip).toString(16).padStart(digits, '0');
 
@@ -18,4 +22,9 @@ export function addressBytes(ip: string, family: 4 | 6): Buffer {
     });
   }
   return Buffer.from(hexOf(ip, family === 4 ? 8 : 32), 'hex');
+}
+
+/** The canonical text of 16 bytes, network order. */
+export function ipv6Text(bytes: Buffer): string {
+  return ipFromNumber(BigInt(`0x${bytes.toString('hex')}`), 6);
 }

@@ -60,7 +60,7 @@ export class PeerDirectory {
   readonly #owners = new Map<string, Owner>();
   readonly #floors = new Map<string, Stamp>();
   readonly #listeners = new Set<() => void>();
-  readonly #duplicates: DuplicateWatch;
+  readonly #duplicates = new DuplicateWatch();
   readonly #invalid = new Set<string>();
   readonly #counts: Record<Outcome, number> = { accepted: 0, stale: 0, own: 0, invalid: 0, erased: 0, full: 0 };
   #ownText = '[]';
@@ -68,7 +68,6 @@ export class PeerDirectory {
 
   constructor(options: DirectoryOptions) {
     this.#options = options;
-    this.#duplicates = new DuplicateWatch((mac, record) => this.#tellDuplicate(mac, record));
     this.#load();
   }
 
@@ -119,10 +118,10 @@ export class PeerDirectory {
     return { ...this.#counts };
   }
 
-  /** This gateway's own MACs: a peer that claims one of them is not believed. */
+  /** This gateway's own MACs with their addresses: a peer that claims one of the MACs is not believed. */
   setOwnMacs(own: OwnMacs): void {
     // Told after every cycle: only a difference is a change, or each cycle would wake the next.
-    const text = JSON.stringify([...own].map(([vni, macs]) => [vni, [...macs]]));
+    const text = JSON.stringify([...own]);
     if (text === this.#ownText) return;
     this.#ownText = text;
     this.#duplicates.setOwn(own);
@@ -132,7 +131,7 @@ export class PeerDirectory {
     this.#changed();
   }
 
-  /** Our own MACs that peers claim too: neither side's workload is reached while that lasts. */
+  /** Our own MACs and addresses that peers claim too: neither side's workload is surely reached while that lasts. */
   duplicates(): readonly Duplicate[] {
     return this.#duplicates.all();
   }
@@ -242,11 +241,6 @@ export class PeerDirectory {
     if (alive.state === 'up') onEvent('peer_up', 'info', `gateway ${owner.gw} is on the broker`);
     else if (alive.state === 'leaving') onEvent('peer_left', 'info', `gateway ${owner.gw} has left the fleet`);
     else onEvent('peer_suspect', 'warning', `gateway ${owner.gw} is off the broker; its entries stay`);
-  }
-
-  #tellDuplicate(mac: Mac, record: PeerRecord): void {
-    const what = `gateway ${record.gw} claims ${mac} in VNI ${record.vni}, which a workload here has`;
-    this.#options.onEvent('duplicate_mac', 'warning', `${what}; give one of the two another MAC`);
   }
 
   // an empty retained message is all that an operator's slip or an attacker needs to send, so it removes nothing

@@ -1,44 +1,52 @@
 import type { Mac } from '../model/mac.ts';
-import type { PeerRecord } from '../model/peer.ts';
+import type { MacEntry, PeerRecord } from '../model/peer.ts';
 import type { Vni } from '../model/vni.ts';
 
-/** This gateway's own MACs per VNI. */
-export type OwnMacs = ReadonlyMap<Vni, ReadonlySet<Mac>>;
+/** This gateway's own MACs with their addresses, per VNI. */
+export type OwnMacs = ReadonlyMap<Vni, readonly MacEntry[]>;
 
-/** A MAC that a peer claims while one of our own workloads has it. */
-export type Duplicate = { readonly mac: Mac; readonly vni: Vni; readonly gateway: string };
+/** What a peer claims for a workload of its own (`mac`) though one of ours has it. */
+export type Duplicate = {
+  readonly vni: Vni;
+  readonly gateway: string;
+  /** of the peer's workload */
+  readonly mac: Mac;
+  /** whether that MAC is one of ours too */
+  readonly sameMac: boolean;
+  /** addresses of ours that the peer's workload has */
+  readonly addresses: readonly string[];
+};
 
-/** Tells once about each MAC that a peer claims and we have ourselves, and again only after it was gone. */
+/** Compares what peers claim with what we have ourselves. */
 export class DuplicateWatch {
-  readonly #told = new Map<string, { readonly macs: ReadonlySet<Mac>; readonly record: PeerRecord }>();
-  readonly #tell: (mac: Mac, record: PeerRecord) => void;
-  #own: OwnMacs = new Map();
-
-  constructor(tell: (mac: Mac, record: PeerRecord) => void) {
-    this.#tell = tell;
-  }
+  readonly #found = new Map<string, readonly Duplicate[]>();
+  #macs: ReadonlyMap<Vni, ReadonlySet<string>> = new Map();
+  #addresses: ReadonlyMap<Vni, ReadonlySet<string>> = new Map();
 
   setOwn(own: OwnMacs): void {
-    this.#own = own;
+    this.#macs = new Map([...own].map(([vni, entries]) => [vni, new Set(entries.map(({ m }) => m))]));
+    this.#addresses = new Map([...own].map(([vni, entries]) => [vni, new Set(entries.flatMap(({ ip }) => ip))]));
   }
 
   isOwn(vni: Vni, mac: Mac): boolean {
-    return this.#own.get(vni)?.has(mac) ?? false;
+    return this.#macs.get(vni)?.has(mac) ?? false;
   }
 
   /** Compares a record that is held now under `key`; undefined: nothing is held there any more. */
   check(key: string, record: PeerRecord | undefined): void {
-    const before = this.#told.get(key);
-    const now = new Set(record?.macs.filter(({ m }) => this.isOwn(record.vni, m)).map(({ m }) => m));
-    if (record !== undefined && now.size > 0) this.#told.set(key, { macs: now, record });
-    else this.#told.delete(key);
-    if (record) for (const mac of now) if (!before?.macs.has(mac)) this.#tell(mac, record);
+    const found = record?.macs.flatMap((entry) => this.#compare(record, entry)) ?? [];
+    if (found.length > 0) this.#found.set(key, found);
+    else this.#found.delete(key);
   }
 
   /** All that stand now. */
   all(): readonly Duplicate[] {
-    return [...this.#told.values()].flatMap(({ macs, record }) =>
-      [...macs].map((mac) => ({ mac, vni: record.vni, gateway: record.gw })),
-    );
+    return [...this.#found.values()].flat();
+  }
+
+  #compare({ vni, gw }: PeerRecord, { m: mac, ip }: MacEntry): readonly Duplicate[] {
+    const sameMac = this.isOwn(vni, mac);
+    const addresses = ip.filter((address) => this.#addresses.get(vni)?.has(address));
+    return sameMac || addresses.length > 0 ? [{ vni, gateway: gw, mac, sameMac, addresses }] : [];
   }
 }

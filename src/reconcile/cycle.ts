@@ -67,7 +67,8 @@ const LOST: readonly [string, Problem] = [
 export async function look(input: CycleInput, memory: FirewallMemory): Promise<CycleView> {
   const { leases, gateway } = input;
   const docker = input.docker();
-  const document = { networks: [...input.document.networks, ...docker.networks], endpoints: input.endpoints };
+  const { uplinks } = input.document;
+  const document = { uplinks, networks: [...input.document.networks, ...docker.networks], endpoints: input.endpoints };
   const attachments = [...input.attachments, ...docker.endpoints];
   const taken = new Map(document.networks.map((network) => [network.name, remoteAddresses(network, input.remotes)]));
   const wanted = effective(document, attachments, leases.list(), taken, gateway, input.plantLeases);

@@ -56,7 +56,7 @@ export function effective(
     newLeases.push(...picked.leases);
     return [{ ...endpoint, addresses: picked.addresses }];
   });
-  return { desired: { networks: document.networks, endpoints }, newLeases, staleLeases, problems };
+  return { desired: { ...document, endpoints }, newLeases, staleLeases, problems };
 }
 
 /** Whether the workload keeps the address. One that the document gives away by name is its new holder's. */

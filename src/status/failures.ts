@@ -1,9 +1,22 @@
-import type { Problem } from '../model/problem.ts';
+import type { Problem, ProblemCode } from '../model/problem.ts';
+import type { GatewayEvent } from '../model/status.ts';
 
 type Problems = ReadonlyMap<string, Problem>;
+export type Failure = { readonly type: string; readonly level: GatewayEvent['level']; readonly message: string };
 
-/** The workloads' interfaces that have come to fail since the look before: each failure is told once, however often tried. */
-export function newFailures(before: Problems | undefined, now: Problems): readonly Problem[] {
-  const failed = [...now].filter(([object, { code }]) => object.startsWith('endpoint/') && code === 'failed');
-  return failed.filter(([object]) => before?.get(object)?.code !== 'failed').map(([, problem]) => problem);
+/** Problems that are an event when they begin, by the kind of object that has them and their code. */
+const TOLD = new Map<`${'endpoint' | 'uplink'} ${ProblemCode}`, Omit<Failure, 'message'>>([
+  ['endpoint failed', { type: 'endpoint.failed', level: 'error' }],
+  ['endpoint duplicate_mac', { type: 'duplicate_mac', level: 'warning' }],
+  ['endpoint duplicate_address', { type: 'duplicate_address', level: 'warning' }],
+  ['uplink mac_limit', { type: 'uplink.mac_limit', level: 'warning' }],
+]);
+
+/** What has begun since the look before: each trouble is told once, however long it lasts or often it is tried. */
+export function newFailures(before: Problems | undefined, now: Problems): readonly Failure[] {
+  return [...now].flatMap(([object, { code, message }]) => {
+    const [kind = ''] = object.split('/');
+    const told = TOLD.get(`${kind} ${code}` as `endpoint ${ProblemCode}`);
+    return told === undefined || before?.get(object)?.code === code ? [] : [{ ...told, message }];
+  });
 }

@@ -6,6 +6,7 @@ import type { CycleView } from '../reconcile/cycle.ts';
 import type { Bootstrap } from '../service/bootstrap.ts';
 import { datapathParts } from './datapath-summary.ts';
 import { endpointStatuses, networkStatuses } from './snapshot.ts';
+import { uplinkStatuses } from './uplinks.ts';
 
 /** Longer than the regular cycle and its retries: older means that the loop has stopped turning. */
 const CYCLE_AGE_MAX_MS = 150_000;
@@ -39,6 +40,7 @@ export function gatewayStatus(parts: StatusParts): GatewayStatus {
     broker: { connected: parts.broker.connected, url: withoutCredentials(parts.broker.url) },
     config: parts.config,
     networks: view ? networkStatuses(view, remotes) : [],
+    uplinks: view ? uplinkStatuses(view) : [],
     endpoints: view ? endpointStatuses(view) : [],
     peers: [...parts.peers, ...staticPeers(view?.desired.networks ?? [])],
     ...datapathParts(view, parts.datapath),

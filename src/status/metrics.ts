@@ -34,7 +34,7 @@ function gatewayMetrics(status: GatewayStatus): readonly Metric[] {
 }
 
 function objectMetrics(status: GatewayStatus): readonly Metric[] {
-  const { networks, endpoints, peers, drops } = status;
+  const { networks, uplinks, endpoints, peers, drops } = status;
   return [
     gauge(
       'network_endpoints',
@@ -45,6 +45,16 @@ function objectMetrics(status: GatewayStatus): readonly Metric[] {
       'network_peers',
       'Peers of a network.',
       networks.map((one) => [{ network: one.name, driver: one.driver }, one.peers]),
+    ),
+    gauge(
+      'uplink_macs',
+      'MAC addresses that the switch port behind an interface sees.',
+      uplinks.map((one) => [{ interface: one.interface }, one.macs]),
+    ),
+    gauge(
+      'uplink_mac_limit',
+      'MAC addresses that the switch port behind an interface allows, by the document.',
+      uplinks.flatMap((one) => (one.mac_limit === null ? [] : [[{ interface: one.interface }, one.mac_limit]])),
     ),
     // Nothing probes a static VTEP, so nothing is said about it. A gateway may have several VTEPs: without that label
     // two samples of one series would make a scraper refuse the lot.

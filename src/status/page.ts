@@ -1,5 +1,12 @@
 import type { Problem } from '../model/problem.ts';
-import type { EndpointStatus, GatewayEvent, GatewayStatus, NetworkStatus, PeerStatus } from '../model/status.ts';
+import type {
+  EndpointStatus,
+  GatewayEvent,
+  GatewayStatus,
+  NetworkStatus,
+  PeerStatus,
+  UplinkStatus,
+} from '../model/status.ts';
 import { html, join, type Html } from './html.ts';
 import { STYLE } from './page-style.ts';
 import { table, toned, withRemark, type Cell, type Tone } from './page-table.ts';
@@ -34,7 +41,7 @@ function render(status: GatewayStatus, events: readonly GatewayEvent[], limit: n
             <span>fleet ${status.fleet}</span><span>Linkspan ${status.version}</span
             ><span>up ${duration(status.uptime_s)}</span>
           </header>
-          ${bar(health)}${config(status, limit)}${networks(status.networks, limit)}${endpoints(status.endpoints, limit)}
+          ${bar(health)}${config(status, limit)}${networks(status.networks, limit)}${uplinks(status.uplinks, limit)}${endpoints(status.endpoints, limit)}
           ${peers(status.peers, limit)}${drops(status.drops, limit)}${latest(events, limit)}
           <footer>
             <a href="/v1/status">JSON</a><a href="/metrics">Metrics</a><a href="/v1/events?once=1">Events</a
@@ -128,6 +135,25 @@ function networks(list: readonly NetworkStatus[], limit: number): Html {
     limit,
     more: '/v1/networks',
     empty: 'No network is configured yet: publish a desired document or run linkspan apply.',
+  });
+}
+
+/** Left out where no network stands on an interface. */
+function uplinks(list: readonly UplinkStatus[], limit: number): Html {
+  if (list.length === 0) return html``;
+  return table({
+    title: 'Uplinks',
+    columns: ['Uplink', 'Interface', 'MACs on the switch port', 'Limit', 'State'],
+    rows: list.map((one) => [
+      one.name,
+      one.interface,
+      one.macs,
+      one.mac_limit,
+      one.problem === null ? toned('good', 'ok') : withTone('warn', 'too many', one.problem),
+    ]),
+    limit,
+    more: '/v1/status',
+    empty: '',
   });
 }
 

@@ -104,19 +104,28 @@ describe('two sites, a broker at the first', () => {
     expect(await workloads.a2.reaches('10.110.0.21')).toBe(true);
   });
 
-  test('one MAC at two sites is said by both, with the remedy, and is forgotten with its cause', async () => {
-    const twin = await sites.b.workload('twin');
-    const attach = ['attach', 'twin', 'line', '--netns', twin.name, '--mac', '02:00:00:00:00:11'];
-    expect(await b.cli(...attach, '--address', '10.110.0.29')).toMatchObject({ code: 0 });
+  test.each([
+    ['MAC', 'duplicate_mac', '02:00:00:00:00:11', '10.110.0.29'],
+    ['address', 'duplicate_address', '02:00:00:00:00:29', '10.110.0.11'],
+  ])('one %s at two sites is said by both and forgotten with its cause', async (what, code, mac, address) => {
+    const twin = await sites.b.workload(`twin-${what.toLowerCase()}`);
+    const attach = ['attach', 'twin', 'line', '--netns', twin.name, '--mac', mac, '--address', address];
+    expect(await b.cli(...attach)).toMatchObject({ code: 0 });
     for (const gateway of [GW_A, GW_B]) {
       await until(`${gateway} to report the duplicate`, () => {
         const errors = fleet.operator.topic(`gw/${gateway}/reported`)?.['errors'] as { code: string }[] | undefined;
-        return errors?.some(({ code }) => code === 'duplicate_mac');
+        return errors?.some((error) => error.code === code);
       });
     }
+    const twice = (await a.status()).endpoints.filter(({ problem }) => problem !== null);
+    const names = what === 'MAC' ? mac : `${address} on VNI 10110 (its MAC is ${mac})`;
+    expect(twice).toMatchObject([{ workload: 'w1', state: 'attached', problem: expect.stringContaining(names) }]);
+    expect((await a.cli('events')).stdout).toContain(`warning ${code}: workload w1: gateway ${GW_B}`);
     expect((await a.status()).health).toMatchObject({ ok: false, ready: true });
     expect(await b.cli('detach', 'twin')).toMatchObject({ code: 0 });
     await until('the health to return', async () => (await a.status()).health.ok && (await b.status()).health.ok);
+    // Its neighbours were told that the address is the twin's; they forget that as soon as they are told to.
+    await workloads.b1.ip('neigh', 'flush', 'all');
     expect(await workloads.b1.reaches('10.110.0.11', 3)).toBe(true);
   });
 

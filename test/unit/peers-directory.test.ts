@@ -216,17 +216,43 @@ describe('MACs', () => {
     expect(owners()).toEqual(['gw-c']);
   });
 
-  test('a peer that claims a MAC of ours is not believed, and it is told once', async () => {
-    const { directory, events } = setup();
+  test('a peer that claims a MAC of ours is not believed, and what is double is known', async () => {
+    const { directory } = setup();
     let changes = 0;
     directory.onChange(() => void (changes += 1));
-    directory.setOwnMacs(new Map([[LINE1, new Set([mac('02:00:00:00:00:01')])]]));
+    directory.setOwnMacs(new Map([[LINE1, [entry('02:00:00:00:00:01')]]]));
     give(directory, record({ macs: [entry('02:00:00:00:00:01', 9), entry('02:00:00:00:00:02')] }));
     give(directory, record({ seq: 8 }));
     expect(directory.remotes(LINE1)[0]?.macs).toEqual([]);
-    expect(events).toEqual(['duplicate_mac']);
+    expect(directory.duplicates()).toEqual([
+      {
+        vni: LINE1,
+        gateway: 'gw-b',
+        mac: '02:00:00:00:00:01',
+        sameMac: true,
+        addresses: ['10.110.0.21'],
+      },
+    ]);
     await new Promise(setImmediate);
     expect(changes).toBe(1);
+  });
+
+  test('an address of ours behind another MAC of a peer’s is known while both have it, in its VNI alone', () => {
+    const { directory } = setup();
+    const theirs = entry('02:00:00:00:00:02');
+    give(directory, record({ macs: [theirs, { ...theirs, m: mac('02:00:00:00:00:03'), ip: ['10.110.0.22'] }] }));
+    expect(directory.duplicates()).toEqual([]);
+    // Found too where the record came first.
+    directory.setOwnMacs(new Map([[LINE1, [entry('02:00:00:00:00:01')]]]));
+    const found = { vni: LINE1, gateway: 'gw-b', mac: theirs.m, sameMac: false, addresses: ['10.110.0.21'] };
+    expect(directory.duplicates()).toEqual([found]);
+    // It is believed that the peer has that MAC: only the address is in doubt.
+    expect(directory.remotes(LINE1)[0]?.macs).toContainEqual(theirs);
+    directory.setOwnMacs(new Map([[LINE2, [entry('02:00:00:00:00:01')]]]));
+    expect(directory.duplicates()).toEqual([]);
+    directory.setOwnMacs(new Map([[LINE1, [entry('02:00:00:00:00:01')]]]));
+    give(directory, record({ seq: 9, macs: [] }));
+    expect(directory.duplicates()).toEqual([]);
   });
 });
 

@@ -16,6 +16,10 @@ const HOSTILE = '<script>alert(1)</script>\u001b[31m"\\\n';
 
 const STATUS: GatewayStatus = {
   ...HEALTHY,
+  uplinks: [
+    { name: HOSTILE, interface: 'eth0', macs: 9, mac_limit: 8, problem: `too many${HOSTILE}` },
+    { name: 'eth1', interface: 'eth1', macs: 2, mac_limit: null, problem: null },
+  ],
   endpoints: [
     {
       workload: HOSTILE,
@@ -203,12 +207,14 @@ describe('reading', () => {
     const small = await call(tcp, { path: '/' });
     expect(small.text).not.toContain('<script');
     expect(small.text).not.toContain('\u001b');
+    expect(small.text).toMatch(/MACs on the switch port[^]*too many[^]*eth1/);
     expect(small.text).toContain('&lt;script&gt;alert(1)&lt;/script&gt;\\x1b[31m&quot;');
     expect(small.headers['content-security-policy']).toContain("default-src 'none'");
     for (let count = 0; count < 300; count += 1) events.add('x', 'error', '<'.repeat(300));
     status = {
       ...STATUS,
       networks: many(STATUS.networks),
+      uplinks: many(STATUS.uplinks),
       endpoints: many(STATUS.endpoints),
       peers: many(STATUS.peers),
     };
@@ -224,6 +230,9 @@ describe('reading', () => {
       'linkspan_broker_connected 1',
       'linkspan_config_version{state="applied"} 12',
       'linkspan_network_endpoints{network="line1",driver="overlay"} 1',
+      'linkspan_uplink_macs{interface="eth0"} 9',
+      'linkspan_uplink_macs{interface="eth1"} 2',
+      'linkspan_uplink_mac_limit{interface="eth0"} 8',
       'linkspan_peer_up{gateway="gw-b",vtep="198.51.100.2:4789"} 1',
       'linkspan_endpoint_attached{workload="<script>alert(1)</script>\u001b[31m\\"\\\\\\n",network="line1"} 1',
       '# TYPE linkspan_drops_total counter\nlinkspan_drops_total{reason="unknown_peer"} 7',
@@ -235,6 +244,7 @@ describe('reading', () => {
         .split('\n')
         .every((line) => line === '' || line.startsWith('#') || /^linkspan_\w+(\{.*\})? [\d.e+]+$/.test(line)),
     ).toBe(true);
+    expect(text).not.toContain('linkspan_uplink_mac_limit{interface="eth1"}');
   });
 
   test('metrics of the datapath are there while it carries networks, and not otherwise', async () => {

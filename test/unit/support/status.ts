@@ -44,6 +44,7 @@ export const HEALTHY: GatewayStatus = {
   broker: { connected: true, url: 'mqtt://198.51.100.1:1883' },
   config: { applied_version: 12, applied_hash: 'ab', state: 'applied', lkg_version: 12, errors: [] },
   networks: [LINE1],
+  uplinks: [],
   endpoints: [],
   peers: [PEER],
   drops: { unknown_peer: 7 },

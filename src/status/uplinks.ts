@@ -1,0 +1,76 @@
+import type { ObservedLink } from '../host/links.ts';
+import type { Uplink } from '../model/network.ts';
+import type { Problem } from '../model/problem.ts';
+import type { UplinkStatus } from '../model/status.ts';
+import type { CycleView } from '../reconcile/cycle.ts';
+import type { Observation } from '../reconcile/observe.ts';
+
+/** Each interface that a macvlan network stands on, and each uplink of the document. */
+export function uplinkStatuses(view: CycleView): readonly UplinkStatus[] {
+  return uplinksOf(view).map((uplink) => ({
+    name: uplink.name,
+    interface: uplink.interface,
+    macs: macsBehind(uplink.interface, view.seen).size,
+    mac_limit: uplink.macLimit ?? null,
+    problem: view.problems.get(objectOf(uplink))?.message ?? null,
+  }));
+}
+
+/**
+ * By object: uplinks whose switch port sees more MACs than it allows. Port security then drops the frames of the last
+ * comers or shuts the port down, and nothing on the gateway shows why.
+ */
+export function uplinkProblems(view: Pick<CycleView, 'desired' | 'seen'>): ReadonlyMap<string, Problem> {
+  return new Map(
+    uplinksOf(view).flatMap((uplink): (readonly [string, Problem])[] => {
+      const macs = macsBehind(uplink.interface, view.seen).size;
+      const { macLimit } = uplink;
+      return macLimit === undefined || macs <= macLimit ? [] : [[objectOf(uplink), above(uplink, macs, macLimit)]];
+    }),
+  );
+}
+
+function above({ name, interface: device }: Uplink, macs: number, limit: number): Problem {
+  const what = `uplink ${name}: the switch port behind ${device} sees ${macs} MACs and allows ${limit}`;
+  const remedy = `raise the port's limit and then "macLimit", or move workloads to a bridge or overlay network`;
+  return { path: `/spec/uplinks/${name}/macLimit`, code: 'mac_limit', message: `${what}; ${remedy}` };
+}
+
+/** By its interface, since Docker's networks name no uplink: theirs goes by the name of the interface. */
+function objectOf(uplink: Uplink): string {
+  return `uplink/${uplink.interface}`;
+}
+
+/** One for each interface; the document's own comes first, since only that has a limit. */
+function uplinksOf({ desired }: Pick<CycleView, 'desired'>): readonly Uplink[] {
+  const used = desired.networks.flatMap((network) => (network.driver === 'macvlan' ? [network.uplink] : []));
+  const byInterface = new Map<string, Uplink>();
+  for (const uplink of [...desired.uplinks, ...used]) {
+    if (!byInterface.has(uplink.interface)) byInterface.set(uplink.interface, uplink);
+  }
+  return [...byInterface.values()];
+}
+
+/** Links that put their own MAC, or their parent's, on their parent's wire. */
+const ON_A_PARENT = new Set(['vlan', 'macvlan', 'macvtap', 'ipvlan', 'ipvtap']);
+
+/** The MACs of all that stands on one port: the host's links (foreign ones too), and our children in the sandboxes. */
+function macsBehind(device: string, seen: Pick<Observation, 'links' | 'sandboxes'>): ReadonlySet<string> {
+  const byIndex = new Map(seen.links.map((link) => [link.index, link]));
+  const bottom = (link: ObservedLink | undefined): ObservedLink | undefined => {
+    const parent = link && parentOf(link, byIndex);
+    return parent === undefined ? link : bottom(parent);
+  };
+  const port = bottom(seen.links.find((link) => link.name === device));
+  if (port === undefined) return new Set();
+  const here = seen.links.filter((link) => bottom(link) === port);
+  const children = [...seen.sandboxes.values()]
+    .flatMap((sandbox) => sandbox?.links ?? [])
+    .filter((link) => link.ours && link.kind === 'macvlan' && bottom(byIndex.get(link.parent ?? 0)) === port);
+  return new Set([...here, ...children].map((link) => link.mac));
+}
+
+function parentOf(link: ObservedLink, byIndex: ReadonlyMap<number, ObservedLink>): ObservedLink | undefined {
+  if (!ON_A_PARENT.has(link.kind) || link.parentElsewhere) return undefined;
+  return byIndex.get(link.parent ?? 0);
+}
