@@ -6,12 +6,28 @@ const SOURCE = join(import.meta.dirname, '..', 'src');
 
 /** Which folder of src/ may import which others. Everything may import model and service's log, errors and clock. */
 const ARROWS: Readonly<Record<string, readonly string[]>> = {
-  bin: ['datapath', 'cli', 'control', 'docker', 'status', 'peers', 'reconcile', 'document', 'host', 'store', 'service'],
+  bin: [
+    'datapath',
+    'cli',
+    'control',
+    'docker',
+    'status',
+    'peers',
+    'reconcile',
+    'resolver',
+    'document',
+    'host',
+    'store',
+    'service',
+  ],
   cli: [],
-  control: ['status', 'reconcile', 'peers', 'document', 'host', 'packet'],
+  control: ['status', 'reconcile', 'peers', 'names', 'document', 'host', 'packet'],
   docker: ['reconcile', 'attach', 'drivers', 'ipam', 'host'],
   status: ['reconcile', 'peers', 'drivers', 'datapath', 'host', 'service'],
   peers: [],
+  // what workloads are called; and the resolvers that tell them
+  names: [],
+  resolver: ['names', 'host'],
   reconcile: ['attach', 'drivers', 'datapath', 'host', 'ipam'],
   attach: ['drivers', 'host', 'packet'],
   drivers: ['datapath', 'host', 'ipam'],
@@ -27,7 +43,7 @@ const ARROWS: Readonly<Record<string, readonly string[]>> = {
 };
 
 const EVERYWHERE = /^(?:model\/|service\/(?:log|errors|clock)\.ts$)/;
-const PURE = new Set(['model', 'packet', 'document', 'ipam', 'datapath']);
+const PURE = new Set(['model', 'packet', 'document', 'ipam', 'datapath', 'names']);
 const PLANNERS = [
   'plan',
   'plan-links',
@@ -38,7 +54,14 @@ const PLANNERS = [
   'narrow-path',
   'intend',
   'effective',
-  'nat',
+  'difference',
+  'nat/intent',
+  'nat/translations',
+  'nat/maps',
+  'nat/inet-rules',
+  'nat/bridge-rules',
+  'nat/docker-rules',
+  'nat/plan-nat',
 ];
 const PURE_FILES = new Set(PLANNERS.map((name) => `reconcile/${name}.ts`));
 const PURE_NODE_MODULES = new Set(['node:crypto', 'node:net']);

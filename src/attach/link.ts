@@ -1,7 +1,7 @@
 import { type EndpointSpec, memoOf } from '../drivers/driver.ts';
 import { withMemo } from '../drivers/naming.ts';
-import { OUR_GROUP } from '../host/links.ts';
-import { ipBatch } from '../host/run.ts';
+import { OUR_GROUP, setPort } from '../host/links.ts';
+import { CommandError, ipBatch } from '../host/run.ts';
 import { formatIpPrefix } from '../model/ip.ts';
 import { addMacvlan, limitSegments } from './macvlan.ts';
 import type { UndoStack } from './undo.ts';
@@ -12,15 +12,18 @@ import type { UndoStack } from './undo.ts';
  */
 export async function makeLink(spec: EndpointSpec, undo: UndoStack): Promise<void> {
   const { temporary } = spec;
-  const [make, ...mark] = linkLines(spec);
-  await ipBatch([make]);
-  // Only from here on is that name certainly ours: before, it may be a foreign interface that made this fail.
-  undo.push('link in the host', () => ipBatch([`link del dev ${temporary}`]));
-  await ipBatch(mark);
+  const remove = (): Promise<void> => ipBatch([`link del dev ${temporary}`]);
+  await ipBatch(linkLines(spec)).catch((error: unknown) => {
+    // The first line makes it; had that failed, the name might be a foreign interface's.
+    if (error instanceof CommandError && (error.line ?? 1) > 1) undo.push('link in the host', remove);
+    throw error;
+  });
+  undo.push('link in the host', remove);
   if (spec.attachment.type === 'macvlan') await limitSegments(temporary, spec.attachment);
 }
 
-function linkLines(spec: EndpointSpec): readonly [string, ...string[]] {
+/** The first makes the link, the others say what it is: one process for all of it. */
+function linkLines(spec: EndpointSpec): readonly string[] {
   const { attachment, temporary, mtu } = spec;
   const alias = `link set dev ${temporary} alias "${withMemo(spec.alias, memoOf(spec))}"`;
   if (attachment.type === 'macvlan') {
@@ -33,7 +36,10 @@ function linkLines(spec: EndpointSpec): readonly [string, ...string[]] {
     `link add ${common} type veth peer name ${hostEnd} mtu ${mtu} group ${OUR_GROUP}`,
     alias,
     `link set dev ${hostEnd} alias "${spec.alias}"`,
-    `link set dev ${hostEnd} master ${attachment.bridge} up`,
+    `link set dev ${hostEnd} master ${attachment.bridge}`,
+    // Before it is up: at no moment does a frame pass that shall not.
+    ...(spec.port === undefined ? [] : [setPort(hostEnd, spec.port)]),
+    `link set dev ${hostEnd} up`,
   ];
 }
 

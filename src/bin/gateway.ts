@@ -1,3 +1,4 @@
+import { fileURLToPath } from 'node:url';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { captureRoute, type CaptureSource } from '../control/capture.ts';
 import { createCommands } from '../control/commands.ts';
@@ -8,16 +9,18 @@ import { encodeReported } from '../control/reported.ts';
 import { wireInterfaces, wireProblems } from '../control/wire-conflicts.ts';
 import { writeRoutes } from '../control/writes.ts';
 import type { DockerContext } from '../docker/context.ts';
-import { wishesOf } from '../docker/records.ts';
+import { leaseKeys, wishesOf } from '../docker/records.ts';
 import { desiredSchema } from '../document/index.ts';
 import { probeAddresses } from '../host/address-probe.ts';
 import { AddressWatch } from '../host/address-watch.ts';
+import { DhcpClients } from '../host/dhcp-clients.ts';
 import { DatapathWatch } from '../host/datapath-watch.ts';
 import { watchHost } from '../host/link-events.ts';
 import type { Endpoint } from '../model/network.ts';
 import { PeerDirectory } from '../peers/directory.ts';
 import { Publisher } from '../peers/publisher.ts';
 import { type CycleInput, type CycleView, remoteAddresses } from '../reconcile/cycle.ts';
+import { LeaseKeeper } from '../reconcile/lease-keeper.ts';
 import { ReconcileLoop } from '../reconcile/loop.ts';
 import type { Bootstrap } from '../service/bootstrap.ts';
 import { messageOf } from '../service/errors.ts';
@@ -32,7 +35,10 @@ import { endpointStatuses, fdbEntries } from '../status/snapshot.ts';
 import { uplinkProblems } from '../status/uplinks.ts';
 import { openStore, type Store } from '../store/store.ts';
 import { DockerPlugin } from './docker-plugin.ts';
+import { GatewayNames } from './gateway-names.ts';
 
+/** Beside the programs, in the sources as in the package. */
+const DHCP_HOOK = fileURLToPath(new URL('../host/udhcpc-hook', import.meta.url));
 const YIELD_MS = 30_000;
 
 /** The service as a whole: built here, started in order, stopped in reverse. */
@@ -46,7 +52,9 @@ export class Gateway {
   readonly #documents: Documents;
   readonly #loop: ReconcileLoop;
   readonly #datapath: DatapathWatch;
+  readonly #names: GatewayNames;
   readonly #docker: DockerPlugin;
+  readonly #leases: LeaseKeeper;
   readonly #addresses: AddressWatch;
   readonly #started = systemClock.monotonic();
   readonly #stops: (() => Promise<void> | void)[] = [];
@@ -82,13 +90,17 @@ export class Gateway {
       onAccepted: () => this.#loop.wake('input'),
       onStatus: () => this.#report(),
     });
+    const clients = new DhcpClients({ hook: DHCP_HOOK, store: this.#store.dhcpLeases });
+    this.#leases = new LeaseKeeper({ gateway, clients, clock: systemClock, onChange: () => this.#loop.wake('peers') });
     this.#loop = new ReconcileLoop({
       input: () => this.#input(),
       endpoints: this.#store.endpoints,
+      releaseLease: (key) => this.#leases.release(key),
       clock: systemClock,
       log,
       onCycle: (view) => this.#cycled(view),
     });
+    this.#names = new GatewayNames(bootstrap.names.resolvConf, () => this.#loop.wake('host'));
     this.#datapath = new DatapathWatch({
       socket: bootstrap.datapath.socket,
       wanted: () => this.#view?.desired.networks.some((network) => network.driver === 'overlay') ?? false,
@@ -116,6 +128,8 @@ export class Gateway {
       events: this.#events,
       desiredSchema,
     });
+    this.#stops.push(() => this.#leases.stop());
+    this.#stops.push(() => this.#names.close());
     this.#stops.push(() => this.#addresses.stop());
     this.#stops.push(() => this.#loop.stop());
     await this.#loop.settled();
@@ -137,7 +151,7 @@ export class Gateway {
     );
     this.#stops.push(() => watcher.close());
     this.#stops.push(this.#datapath.start());
-    this.#stops.push(this.#directory.onChange(() => this.#loop.wake('peers')));
+    this.#stops.push(this.#directory.onChange(() => this.#peersChanged()));
     if (this.#brokerUrl === '') await this.#embedBroker();
     this.#stops.push(() => this.#session?.stop());
     this.#connect();
@@ -170,7 +184,7 @@ export class Gateway {
       epoch: this.#epoch,
       clock: systemClock,
       onTruncated: (vni, kept, of) => {
-        const message = `VNI ${vni}: only ${kept} of ${of} workloads fit into the record; frames to the others are flooded`;
+        const message = `VNI ${vni}: only ${kept} of ${of} workloads fit into the record; frames to the others are flooded, and elsewhere their names do not resolve`;
         this.#event('record_truncated', 'warning', message);
       },
     });
@@ -255,6 +269,8 @@ export class Gateway {
       settled: () => this.#loop.settled(),
       wake: () => this.#loop.wake('peers'),
       glance: () => this.#loop.wake('host'),
+      lease: (endpoint, parent, signal) => this.#leases.acquire(endpoint, parent, signal),
+      releaseLease: (key) => this.#leases.release(key),
       log: (message) => this.#log.warn(message),
     };
   }
@@ -275,9 +291,16 @@ export class Gateway {
       attachments: this.#docker.placed(this.#store.attachments.list()),
       docker: () => wishesOf(this.#store.docker),
       leases: this.#store.leases,
+      plantLeases: this.#leases.leases,
       remotes: this.#remotes(),
       otherSandboxes: this.#store.endpoints.list().map((row) => row.sandbox),
     };
+  }
+
+  /** Names need no look at the host, so they do not wait for one. */
+  #peersChanged(): void {
+    if (this.#view) this.#names.update(this.#view, this.#remotes());
+    this.#loop.wake('peers');
   }
 
   #cycled(cycle: CycleView): void {
@@ -287,8 +310,11 @@ export class Gateway {
       ...wireProblems(cycle, this.#addresses.conflicts()),
       ...duplicateProblems(cycle, this.#directory),
       ...uplinkProblems(cycle),
+      ...this.#leases.problems(cycle),
+      ...this.#names.update(cycle, this.#remotes()),
     ];
     const view = { ...cycle, problems: new Map([...found, ...cycle.problems]) };
+    this.#leases.sync(view, leaseKeys(this.#store.docker));
     for (const { type, level, message } of newFailures(this.#view?.problems, view.problems))
       this.#event(type, level, message);
     this.#view = view;

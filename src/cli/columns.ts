@@ -52,15 +52,18 @@ export function uplinkTable(output: Output, uplinks: readonly UplinkStatus[]): v
 }
 
 export function endpointTable(output: Output, endpoints: readonly EndpointStatus[]): void {
+  const publishing = endpoints.some((one) => one.published.length > 0);
   const rows = endpoints.map((one) => [
     one.workload,
     one.network,
     one.interface,
     one.mac,
     one.addresses.join(' '),
+    ...(publishing ? [one.published.join(' ')] : []),
     one.problem === null ? one.state : `${one.state}: ${one.problem}`,
   ]);
-  output.table([...titled('WORKLOAD', 'NETWORK', 'IFACE', 'MAC', 'ADDRESSES'), state], rows, 'no endpoints');
+  const titles = ['WORKLOAD', 'NETWORK', 'IFACE', 'MAC', 'ADDRESSES', ...(publishing ? ['PUBLISHED'] : [])];
+  output.table([...titled(...titles), state], rows, 'no endpoints');
 }
 
 export function peerTable(output: Output, peers: readonly PeerStatus[]): void {

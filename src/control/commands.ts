@@ -63,7 +63,13 @@ function endpointOf(request: AttachRequest, network: Network, others: readonly E
     const message = `${request.address} is no address that a host may hold inside network ${network.name}; choose one of its subnet`;
     return refuse('refused', 'address_outside_subnet', message);
   }
-  if (address === undefined && network.driver === 'macvlan' && network.subnets.length > 0 && !network.range) {
+  if (
+    address === undefined &&
+    network.driver === 'macvlan' &&
+    !network.dhcp &&
+    network.subnets.length > 0 &&
+    !network.range
+  ) {
     const message = `network ${network.name} stands on the plant's own subnet, where Linkspan cannot know which addresses are free; give --address, or set aside a "range" in the document`;
     return refuse('refused', 'address_required', message);
   }
@@ -78,7 +84,12 @@ function endpointOf(request: AttachRequest, network: Network, others: readonly E
     interface: request.interface ?? freeInterface(siblings, request.sandbox.kind === 'container' ? 'net' : 'eth'),
     mac: request.mac ?? deriveMac(network.name, request.workload),
     addresses: address === undefined ? [] : [address],
+    ...(address === undefined && usesDhcp(network) && { addressing: 'dhcp' as const }),
   };
+}
+
+function usesDhcp(network: Network): boolean {
+  return network.driver === 'macvlan' && network.dhcp === true;
 }
 
 /** In a container the names eth0, eth1, … are Docker's. */

@@ -1,3 +1,4 @@
+import { dnsName } from '../model/dns-name.ts';
 import { type DesiredState, type Endpoint, endpointKey, type Network, type OverlayNetwork } from '../model/network.ts';
 import type { Problem } from '../model/problem.ts';
 import type { Mac } from '../model/mac.ts';
@@ -5,6 +6,7 @@ import type { MacEntry, RemotesByVni } from '../model/peer.ts';
 import type { PeerDirectory } from '../peers/directory.ts';
 import type { Duplicate, OwnMacs } from '../peers/duplicates.ts';
 import type { LocalState } from '../peers/publisher.ts';
+import { MAX_NAMES_PER_MAC } from '../peers/record.ts';
 import type { CycleView } from '../reconcile/cycle.ts';
 import { attachedLink } from '../status/snapshot.ts';
 
@@ -33,8 +35,15 @@ function macsOf(view: CycleView, network: string): readonly MacEntry[] {
   return view.desired.endpoints.flatMap((endpoint): readonly MacEntry[] => {
     const link = endpoint.network === network ? attachedLink(view, endpoint) : undefined;
     if (link === undefined) return [];
-    return [{ m: link.mac as Mac, ip: endpoint.addresses.map((address) => address.address), q: 0, s: 1 }];
+    const ip = endpoint.addresses.map((address) => address.address);
+    return [{ m: link.mac as Mac, ip, q: 0, s: 1, n: namesOf(endpoint) }];
   });
+}
+
+/** What DNS calls the workload on this network: its name first, then its aliases. */
+export function namesOf({ workload, anonymous, aliases = [] }: Endpoint): readonly string[] {
+  const names = [...(anonymous ? [] : [workload]), ...aliases].flatMap((name) => dnsName(name) ?? []);
+  return [...new Set(names)].slice(0, MAX_NAMES_PER_MAC);
 }
 
 export function ownMacs(view: CycleView): OwnMacs {

@@ -14,7 +14,8 @@ const LATE_POLL_MS = 250;
 /** Waits for each link that was handed to Docker to appear in its sandbox, completes it there and remembers its name. */
 export class Arrivals {
   readonly #context: DockerContext;
-  readonly #stop = new AbortController();
+  /** by endpoint: ends the wait */
+  readonly #waits = new Map<string, AbortController>();
 
   constructor(context: DockerContext) {
     this.#context = context;
@@ -28,29 +29,44 @@ export class Arrivals {
   }
 
   watch(endpoint: string): void {
-    void this.#arrive(endpoint).catch((error: unknown) => {
-      if (!this.#stop.signal.aborted) this.#context.log(`endpoint ${endpoint.slice(0, 12)}: ${messageOf(error)}`);
-    });
+    this.forget(endpoint);
+    const wait = new AbortController();
+    this.#waits.set(endpoint, wait);
+    void this.#arrive(endpoint, wait.signal)
+      .catch((error: unknown) => {
+        if (!wait.signal.aborted) this.#context.log(`endpoint ${endpoint.slice(0, 12)}: ${messageOf(error)}`);
+      })
+      .finally(() => {
+        if (this.#waits.get(endpoint) === wait) this.#waits.delete(endpoint);
+      });
+  }
+
+  /** It has left: seen in its sandbox a moment ago, it must not be taken for one that has come. */
+  forget(endpoint: string): void {
+    this.#waits.get(endpoint)?.abort();
+    this.#waits.delete(endpoint);
   }
 
   stop(): void {
-    this.#stop.abort();
+    for (const endpoint of this.#waits.keys()) this.forget(endpoint);
   }
 
-  async #arrive(id: string): Promise<void> {
+  async #arrive(id: string, signal: AbortSignal): Promise<void> {
     const { endpoints, networks } = this.#context.records;
     const joined = endpoints.get(id);
     const network = joined && networks.get(joined.network);
     if (joined === undefined || network === undefined) return;
     const spec = await specOf(this.#context, joined, network);
     for (let waited = 0; ; waited += POLL_MS) {
-      await sleep(waited < SOON_MS ? POLL_MS : LATE_POLL_MS, undefined, { signal: this.#stop.signal, ref: false });
+      await sleep(waited < SOON_MS ? POLL_MS : LATE_POLL_MS, undefined, { signal, ref: false });
       if (endpoints.get(id)?.sandbox !== joined.sandbox) return;
       if (hasInterface(spec.temporary)) continue;
       const name = await nameInSandbox(spec);
+      // The engine may have told the container's names meanwhile, and Docker may have taken it away.
+      const record = endpoints.get(id);
+      if (record === undefined || signal.aborted) return;
       if (name === undefined) continue;
-      // The engine may have told the container's names meanwhile.
-      endpoints.put({ ...(endpoints.get(id) ?? joined), interface: name });
+      endpoints.put({ ...record, interface: name });
       await complete(spec, name, joined.foreign);
       this.#context.wake();
       return;

@@ -1,5 +1,6 @@
 import type { DesiredState, Endpoint, Network } from '../model/network.ts';
 import type { DockerEndpoint, DockerNetwork } from '../model/docker.ts';
+import type { LeaseKeeper } from '../reconcile/lease-keeper.ts';
 import type { CycleView } from '../reconcile/cycle.ts';
 import { LinkspanError } from '../service/errors.ts';
 import { type DockerRecords, networkName } from './records.ts';
@@ -20,6 +21,10 @@ export type DockerContext = {
   readonly wake: () => void;
   /** containers came or went, which may be nothing to us: the host is looked at, once a second at most */
   readonly glance: () => void;
+  /** asks the plant's DHCP server. @throws LinkspanError where there is none in time */
+  readonly lease: LeaseKeeper['acquire'];
+  /** gives it back; none is no error */
+  readonly releaseLease: LeaseKeeper['release'];
   readonly log: (message: string) => void;
 };
 

@@ -1,9 +1,11 @@
 import { handOver, takeBack } from '../attach/hand-over.ts';
 import type { EndpointSpec } from '../drivers/driver.ts';
 import { endpointAlias, linkNames } from '../drivers/naming.ts';
+import { isNamespace } from '../host/sandbox.ts';
 import type { DockerEndpoint, DockerNetwork } from '../model/docker.ts';
+import { formatIpPrefix } from '../model/ip.ts';
 import { deriveMac } from '../model/mac.ts';
-import type { Network, PublishedPort } from '../model/network.ts';
+import { endpointKey, type Network, type PublishedPort } from '../model/network.ts';
 import { specifyEndpoint } from '../reconcile/intend.ts';
 import { deleteLink } from '../reconcile/link-steps.ts';
 import { LinkspanError } from '../service/errors.ts';
@@ -12,6 +14,12 @@ import { type DockerContext, networkOf, others, recordedEndpoint, recordedNetwor
 import { publish } from './ports.ts';
 import { endpointOf, networkName, workloadName } from './records.ts';
 import type { CreateEndpointRequest, EndpointRequest, JoinRequest, PortRequest } from './requests.ts';
+
+/** What Docker is told of an endpoint. */
+export type EndpointAnswer = { readonly MacAddress?: string; readonly Address?: string };
+
+/** Below what the plugin has for an answer; a DHCP server that has not answered by then does not. */
+const LEASE_MS = 7000;
 
 /** What Docker is told of a container's interface, in the words of its protocol. */
 export type JoinAnswer = {
@@ -25,44 +33,72 @@ export type JoinAnswer = {
  * A container's interface is decided on: its addresses, its ports, and a MAC that is a function of network and address,
  * so that a container made anew with the same address is known to its neighbours at once (with a new MAC they were
  * measured to send into the void for 47 s).
- * @returns the MAC where Docker named none: it takes no answer to what it said itself
+ * @returns what Docker left open: it takes no answer to what it said itself
  * @throws LinkspanError
  */
 export async function createEndpoint(
   context: DockerContext,
   request: CreateEndpointRequest,
-): Promise<{ readonly Interface?: { readonly MacAddress: string } }> {
+): Promise<{ readonly Interface?: EndpointAnswer }> {
   await supersede(context, request);
   const record = recordedNetwork(context, request.network);
   const network = networkOf(context, record);
+  const placed = isLeased(network) ? await lease(context, network, request) : addressed(context, network, request);
+  refuseMac(context, network, request.endpoint, placed.mac);
+  const published = portsOf(context, network, request.endpoint, request.ports);
+  context.records.endpoints.put({ id: request.endpoint, network: request.network, ...placed, publish: published });
+  const news = newsOf(request, placed);
+  return Object.keys(news).length === 0 ? {} : { Interface: news };
+}
+
+type Placed = Pick<DockerEndpoint, 'mac' | 'addresses' | 'foreign' | 'dhcp'>;
+
+function addressed(context: DockerContext, network: Network, request: CreateEndpointRequest): Placed {
   const { addresses, foreign } = addressesFor(context, network, request.endpoint, request.addresses);
   const mac = request.mac ?? deriveMac(network.name, addresses[0]?.address ?? request.endpoint);
-  refuseMac(context, network, request.endpoint, mac);
-  const published = portsOf(context, network, request.endpoint, request.ports);
-  context.records.endpoints.put({
-    id: request.endpoint,
-    network: request.network,
-    mac,
-    addresses,
-    foreign,
-    publish: published,
-  });
-  return request.mac === undefined ? { Interface: { MacAddress: mac } } : {};
+  return { mac, addresses, foreign };
+}
+
+function isLeased(network: Network): boolean {
+  return network.driver === 'macvlan' && network.dhcp === true;
+}
+
+/** The container starts with its address or not at all. */
+async function lease(context: DockerContext, network: Network, request: CreateEndpointRequest): Promise<Placed> {
+  const mac = request.mac ?? deriveMac(network.name, request.endpoint);
+  const parent = context.view()?.intent.networks.get(network.name)?.attachment;
+  if (parent?.type !== 'macvlan') throw notReady(context, network.name);
+  const endpoint = { workload: workloadName(request.endpoint), network: network.name, mac, client: mac };
+  const { address, router } = await context.lease(endpoint, parent, AbortSignal.timeout(LEASE_MS));
+  const dhcp = router === undefined ? {} : { router };
+  // Docker takes no answer to an address that it chose itself; then it is taken away when the interface is there.
+  return { mac, addresses: [address], foreign: request.addresses, dhcp };
+}
+
+/** Docker takes an answer to what it left open only. */
+function newsOf(request: CreateEndpointRequest, { mac, addresses }: Placed): EndpointAnswer {
+  const [address] = request.addresses.length === 0 ? addresses.filter(({ family }) => family === 4) : [];
+  return {
+    ...(request.mac === undefined && { MacAddress: mac }),
+    ...(address !== undefined && { Address: formatIpPrefix(address) }),
+  };
 }
 
 /**
  * Docker gives an address to one container at a time, so whoever had it on this Docker network is dead: a dockerd that
  * was killed never says so, and what it left behind would keep the address and the MAC from the next.
  */
-async function supersede(
-  context: DockerContext,
-  { network, endpoint, addresses }: CreateEndpointRequest,
-): Promise<void> {
-  const wanted = new Set(addresses.map((address) => address.address));
+async function supersede(context: DockerContext, request: CreateEndpointRequest): Promise<void> {
+  const { network, endpoint, mac } = request;
+  const wanted = new Set(request.addresses.map((address) => address.address));
   const dead = context.records.endpoints
     .list()
     .filter((other) => other.network === network && other.id !== endpoint)
-    .filter((other) => [...other.addresses, ...other.foreign].some((address) => wanted.has(address.address)));
+    .filter(
+      (other) =>
+        [...other.addresses, ...other.foreign].some((address) => wanted.has(address.address)) ||
+        (other.mac === mac && other.sandbox !== undefined && !isNamespace(other.sandbox)),
+    );
   for (const { id } of dead) await deleteEndpoint(context, id);
 }
 
@@ -161,10 +197,19 @@ export function programPorts(context: DockerContext, endpoint: string, ports: re
   context.wake();
 }
 
-/** Nothing to do: Docker moves the link back by itself, and `deleteEndpoint` takes it away. Unknown is left already. */
-export function leave(context: DockerContext, { endpoint }: EndpointRequest): void {
+/**
+ * Docker moves the link back by itself, and `deleteEndpoint` takes it away; only a lease is given back while the interface
+ * stands. Unknown is left already.
+ */
+export async function leave(context: DockerContext, { endpoint }: EndpointRequest): Promise<void> {
   const record = context.records.endpoints.get(endpoint);
-  if (record !== undefined) context.records.endpoints.put(withoutInterface(record));
+  if (record === undefined) return;
+  if (record.dhcp !== undefined) await context.releaseLease(leaseKey(context, record));
+  context.records.endpoints.put(withoutInterface(record));
+}
+
+function leaseKey(context: DockerContext, { id, network }: DockerEndpoint): string {
+  return endpointKey({ workload: workloadName(id), network: networkName(recordedNetwork(context, network)) });
 }
 
 /** Takes the container's interface away and forgets it. What is unknown is gone already. */
@@ -175,6 +220,7 @@ export async function deleteEndpoint(context: DockerContext, endpoint: string): 
   if (network !== undefined && record.sandbox !== undefined) {
     const place = { workload: workloadName(record.id), network: networkName(network) };
     const alias = endpointAlias(context.gateway, place.workload, place.network);
+    if (record.dhcp !== undefined) await context.releaseLease(leaseKey(context, record));
     await takeBack(record.sandbox, alias, linkNames(place).temporary);
   }
   context.records.endpoints.remove(endpoint);

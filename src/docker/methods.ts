@@ -36,7 +36,14 @@ export function methodsOf(context: DockerContext, ipam: Ipam, arrivals: Arrivals
         return answer;
       },
     ],
-    ['/NetworkDriver.Leave', (fields) => leave(context, readEndpoint(fields))],
+    [
+      '/NetworkDriver.Leave',
+      (fields) => {
+        const request = readEndpoint(fields);
+        arrivals.forget(request.endpoint);
+        return leave(context, request);
+      },
+    ],
     [
       '/NetworkDriver.ProgramExternalConnectivity',
       (fields) => programPorts(context, readEndpoint(fields).endpoint, readPorts(fields)),

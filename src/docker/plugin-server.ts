@@ -7,7 +7,7 @@ import { LinkspanError, messageOf } from '../service/errors.ts';
 import type { Method } from './methods.ts';
 
 /** Docker waits for a plugin's answer for ever, at its own start too. */
-const ANSWER_MS = 4500;
+const ANSWER_MS = 8000;
 const BODY_MAX = 1024 * 1024;
 const TYPE = 'application/vnd.docker.plugins.v1.2+json';
 

@@ -1,4 +1,5 @@
 import type { PublishedPort } from '../model/network.ts';
+import { addressesMeet } from '../model/published.ts';
 import { LinkspanError } from '../service/errors.ts';
 import type { PortRequest } from './requests.ts';
 
@@ -36,6 +37,5 @@ function choose(request: PortRequest, taken: readonly PublishedPort[]): Publishe
 }
 
 function meets(a: PublishedPort, b: PublishedPort): boolean {
-  if (a.protocol !== b.protocol || a.hostPort !== b.hostPort) return false;
-  return a.hostAddress === undefined || b.hostAddress === undefined || a.hostAddress === b.hostAddress;
+  return a.protocol === b.protocol && a.hostPort === b.hostPort && addressesMeet(a.hostAddress, b.hostAddress);
 }

@@ -1,5 +1,5 @@
 import type { DockerEndpoint, DockerNetwork, DockerWishes } from '../model/docker.ts';
-import type { Endpoint } from '../model/network.ts';
+import { type Endpoint, endpointKey } from '../model/network.ts';
 
 /** Where the plugin's state survives: on the disk when a call returns. The store satisfies it. */
 export interface Records<T extends { readonly id: string }> {
@@ -30,15 +30,33 @@ export function endpointOf(record: DockerEndpoint, network: DockerNetwork): Endp
   if (sandbox === undefined) return undefined;
   return {
     workload: workloadName(record.id),
+    anonymous: true,
     network: networkName(network),
     sandbox: { kind: 'path', path: sandbox },
     interface: record.interface ?? '',
     mac,
     addresses,
-    ...(addresses.length === 0 && { addressing: 'none' }),
+    ...addressingOf(record),
     ...(publish.length > 0 && { publish }),
     ...(names && { aliases: names }),
   };
+}
+
+/** A container's name is told to no plugin, so the server knows it by its MAC: the one thing that its user can keep. */
+function addressingOf({ addresses, dhcp, mac }: DockerEndpoint): Partial<Endpoint> {
+  if (dhcp !== undefined) return { addressing: 'dhcp', client: mac, ...dhcp };
+  return addresses.length === 0 ? { addressing: 'none' } : {};
+}
+
+/** Of every endpoint with a lease: those on their way into their containers have theirs already. */
+export function leaseKeys({ networks, endpoints }: DockerRecords): ReadonlySet<string> {
+  const names = new Map(networks.list().map((network) => [network.id, networkName(network)]));
+  return new Set(
+    endpoints
+      .list()
+      .filter((record) => record.dhcp !== undefined)
+      .map((record) => endpointKey({ workload: workloadName(record.id), network: names.get(record.network) ?? '' })),
+  );
 }
 
 export function wishesOf({ networks, endpoints }: DockerRecords): DockerWishes {

@@ -3,7 +3,7 @@ import type { IpPrefix } from '../model/ip.ts';
 import { deriveMac } from '../model/mac.ts';
 import type { Bum, DesiredState, Endpoint, Network, Sandbox, Uplink } from '../model/network.ts';
 import type { Vni } from '../model/vni.ts';
-import type { RawMacvlan, RawOverlay, RawSandbox, RawUplink } from './raw.ts';
+import type { RawBridge, RawMacvlan, RawOverlay, RawSandbox, RawUplink } from './raw.ts';
 import { subnetFor } from './resolve.ts';
 import type { Resolved, ResolvedEndpoint, ResolvedNetwork } from './resolve.ts';
 
@@ -20,7 +20,7 @@ function buildUplink(name: string, raw: RawUplink): Uplink {
   return { name, interface: raw.interface, ...(raw.macLimit !== undefined && { macLimit: raw.macLimit }) };
 }
 
-type Common = Pick<Network, 'name' | 'subnets' | 'range' | 'gateways' | 'mtu'>;
+type Common = Pick<Network, 'name' | 'subnets' | 'range' | 'gateways' | 'mtu' | 'internal'>;
 
 function buildNetwork(network: ResolvedNetwork, resolved: Resolved): Network[] {
   const { raw } = network;
@@ -30,19 +30,29 @@ function buildNetwork(network: ResolvedNetwork, resolved: Resolved): Network[] {
     gateways: network.gateways.map(({ value }) => value),
     ...(network.range && { range: network.range.value }),
     ...(raw.mtu !== undefined && { mtu: raw.mtu }),
+    ...(raw.internal === true && { internal: true }),
   };
-  if (raw.driver === 'bridge') return [{ ...common, driver: 'bridge' }];
+  if (raw.driver === 'bridge') return [buildBridge(common, raw)];
   if (raw.driver === 'overlay') return [buildOverlay(common, raw)];
   return raw.driver === 'macvlan' ? buildMacvlan(common, raw, resolved) : [];
+}
+
+function buildBridge(common: Common, { icc, masquerade }: RawBridge): Network {
+  return {
+    ...common,
+    driver: 'bridge',
+    ...(icc === false && { icc }),
+    ...(masquerade === false && { masquerade }),
+  };
 }
 
 function buildMacvlan(common: Common, raw: RawMacvlan, { document }: Resolved): Network[] {
   const mode = raw.mode ?? 'bridge';
   const link = new Map(Object.entries(document.spec.uplinks ?? {})).get(raw.uplink);
   if (link === undefined) return [];
-  return [
-    { ...common, driver: 'macvlan', uplink: buildUplink(raw.uplink, link), mode, shim: raw.shim ?? mode === 'bridge' },
-  ];
+  const uplink = buildUplink(raw.uplink, link);
+  const shim = raw.shim ?? mode === 'bridge';
+  return [{ ...common, driver: 'macvlan', uplink, mode, shim, ...(raw.address === 'dhcp' && { dhcp: true }) }];
 }
 
 function buildOverlay(common: Common, raw: RawOverlay): Network {
@@ -66,18 +76,33 @@ function canonicalIp(text: string): string {
 
 function buildEndpoint(endpoint: ResolvedEndpoint, { networks }: Resolved): Endpoint[] {
   const network = networks.get(endpoint.network);
-  return buildSandbox(endpoint.sandbox).map((sandbox) => ({
-    workload: endpoint.workload,
-    network: endpoint.network,
-    sandbox,
-    interface: endpoint.interface,
-    mac: endpoint.mac?.value ?? deriveMac(endpoint.network, endpoint.workload),
-    addresses: endpoint.addresses.map(({ value: { address, length } }): IpPrefix => {
-      const family = familyOf(address);
-      const subnet = network && subnetFor(network, address);
-      return { family, address, length: length ?? subnet?.length ?? (family === 4 ? 32 : 128) };
-    }),
-  }));
+  const [sandbox] = buildSandbox(endpoint.sandbox);
+  if (sandbox === undefined) return [];
+  const { workload, aliases } = endpoint;
+  const addresses = endpoint.addresses.map(({ value: { address, length } }): IpPrefix => {
+    const family = familyOf(address);
+    const subnet = network && subnetFor(network, address);
+    return { family, address, length: length ?? subnet?.length ?? (family === 4 ? 32 : 128) };
+  });
+  const publish = endpoint.publish.flatMap(({ value }) => value);
+  return [
+    {
+      workload,
+      network: endpoint.network,
+      sandbox,
+      interface: endpoint.interface,
+      mac: endpoint.mac?.value ?? deriveMac(endpoint.network, workload),
+      addresses,
+      ...(aliases.length > 0 && { aliases }),
+      ...(publish.length > 0 && { publish }),
+      ...(network && isLeased(endpoint, network) && { addressing: 'dhcp' as const }),
+    },
+  ];
+}
+
+/** Whether the plant's DHCP server is to say the address. */
+function isLeased({ raw }: ResolvedEndpoint, { raw: network }: ResolvedNetwork): boolean {
+  return raw.address === 'dhcp' || (raw.address === undefined && raw.address6 === undefined && 'address' in network);
 }
 
 function buildSandbox({ netns, pid, container }: RawSandbox): Sandbox[] {

@@ -1,7 +1,7 @@
 import { contains, formatIpPrefix, isHostAddress, overlaps, rangeOf } from '../model/ip.ts';
 import type { IpPrefix } from '../model/ip.ts';
-import type { Problem, ProblemCode } from '../model/problem.ts';
-import { spoken } from './pointer.ts';
+import type { Problem } from '../model/problem.ts';
+import { problem } from './pointer.ts';
 import { placeOf, subnetFor } from './resolve.ts';
 import type { Located, Resolved, ResolvedEndpoint, ResolvedNetwork, WantedAddress } from './resolve.ts';
 
@@ -13,11 +13,8 @@ export const addressChecks: readonly ((resolved: Resolved) => Problem[])[] = [
   addressInside,
   duplicateAddress,
   addressRequired,
+  leaseOnWire,
 ];
-
-function problem(path: string, code: ProblemCode, reason: string): Problem {
-  return { path, code, message: `${spoken(path)} ${reason}` };
-}
 
 type Placed = {
   readonly network: ResolvedNetwork;
@@ -152,6 +149,19 @@ function addressRequired({ networks, endpoints }: Resolved): Problem[] {
     const reason = `needs an address: which of ${network.name}'s are free only the plant knows; add "address", or a "range" to the network`;
     return [problem(endpoint.path, 'address_required', reason)];
   });
+}
+
+/** A DHCP server is the plant's: it stands on the wire of a macvlan network, and no guard lets its answers cross sites. */
+function leaseOnWire({ networks, endpoints }: Resolved): Problem[] {
+  return endpoints
+    .filter(({ raw, network }) => raw.address === 'dhcp' && networks.get(network)?.raw.driver !== 'macvlan')
+    .map(({ path, network }) =>
+      problem(
+        `${path}/address`,
+        'address_required',
+        `cannot be dhcp: network ${network} is no macvlan network; write the address or leave it off`,
+      ),
+    );
 }
 
 function isPlantSubnet({ raw, subnets, range }: ResolvedNetwork): boolean {

@@ -1,6 +1,7 @@
-import type { Problem, ProblemCode } from '../model/problem.ts';
+import type { Problem } from '../model/problem.ts';
 import { addressChecks } from './check-addresses.ts';
-import { pointer, spoken } from './pointer.ts';
+import { publishedChecks } from './check-published.ts';
+import { pointer, problem } from './pointer.ts';
 import { placeOf } from './resolve.ts';
 import type { Resolved, ResolvedEndpoint, ResolvedNetwork } from './resolve.ts';
 
@@ -21,15 +22,12 @@ const CHECKS: readonly Check[] = [
   duplicateInterface,
   duplicateMac,
   ...addressChecks,
+  ...publishedChecks,
 ];
 
 /** Checks the parts of a document against each other and against the host; empty where all fit. */
 export function crossCheck(resolved: Resolved, context: CheckContext): Problem[] {
   return CHECKS.flatMap((check) => check(resolved, context));
-}
-
-function problem(path: string, code: ProblemCode, reason: string): Problem {
-  return { path, code, message: `${spoken(path)} ${reason}` };
 }
 
 /** One problem for each item whose key an earlier item has; an undefined key clashes with nothing. */

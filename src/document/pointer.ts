@@ -1,3 +1,5 @@
+import type { Problem, ProblemCode } from '../model/problem.ts';
+
 const SHOWN_MAX = 200;
 
 /** A JSON pointer (RFC 6901) from its keys. */
@@ -10,6 +12,11 @@ export function spoken(path: string): string {
   if (path === '') return 'the document';
   const keys = path.slice(1).split('/');
   return shortened(keys.map((key) => key.replaceAll('~1', '/').replaceAll('~0', '~')).join('.'));
+}
+
+/** A problem of what stands at `path`; the message begins with that place. */
+export function problem(path: string, code: ProblemCode, reason: string): Problem {
+  return { path, code, message: `${spoken(path)} ${reason}` };
 }
 
 /** Text from a document, fit for a message: a document may be a mebibyte of one key. */

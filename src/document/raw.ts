@@ -27,11 +27,16 @@ type Addressing = {
   readonly gateway?: string;
   readonly gateway6?: string;
   readonly mtu?: number;
+  readonly internal?: boolean;
 };
 
 type OnUplink = Addressing & { readonly uplink: string; readonly vlan?: number; readonly address?: 'dhcp' };
 
-export type RawBridge = Addressing & { readonly driver: 'bridge'; readonly icc?: boolean };
+export type RawBridge = Addressing & {
+  readonly driver: 'bridge';
+  readonly icc?: boolean;
+  readonly masquerade?: boolean;
+};
 
 export type RawMacvlan = OnUplink & {
   readonly driver: 'macvlan';

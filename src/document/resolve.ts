@@ -1,3 +1,4 @@
+import { dnsName } from '../model/dns-name.ts';
 import {
   contains,
   familyOf,
@@ -11,8 +12,10 @@ import {
 import type { IpPrefix } from '../model/ip.ts';
 import { parseMac } from '../model/mac.ts';
 import type { Mac } from '../model/mac.ts';
+import type { PublishedPort } from '../model/network.ts';
 import type { Problem } from '../model/problem.ts';
 import { pointer, shortened, spoken } from './pointer.ts';
+import { PUBLISH_FORM, readPublish } from './publish.ts';
 import type { RawDocument, RawEndpoint, RawNetwork, RawSandbox } from './raw.ts';
 
 /** A value with the place in the document where it stands. */
@@ -41,6 +44,10 @@ export type ResolvedEndpoint = {
   readonly interface: string;
   readonly mac?: Located<Mac>;
   readonly addresses: readonly Located<WantedAddress>[];
+  /** by item of the document: a range is one item and several ports */
+  readonly publish: readonly Located<readonly PublishedPort[]>[];
+  /** in lower case; workloads may share one, and then each is an answer */
+  readonly aliases: readonly string[];
 };
 
 /** A document whose addresses are values instead of text. */
@@ -104,8 +111,14 @@ class Reader {
       this.#refuse(first.path, 'must be IPv4 where address6 is given as well');
     }
     const addresses = [first, second].filter((item) => item !== undefined);
+    const publish = (raw.publish ?? []).flatMap(
+      (item, at) => this.#read(`${path}/publish/${at}`, item, readPublish, PUBLISH_FORM) ?? [],
+    );
+    const aliases = (raw.aliases ?? []).flatMap(
+      (alias, at) => this.#read(`${path}/aliases/${at}`, alias, dnsName, 'a DNS name such as db')?.value ?? [],
+    );
     const name = raw.interface ?? `${place.sandbox.container === undefined ? 'eth' : 'net'}${index}`;
-    return { ...place, path, raw, interface: name, addresses, ...(mac && { mac }) };
+    return { ...place, path, raw, interface: name, addresses, publish, aliases, ...(mac && { mac }) };
   }
 
   #overlay(

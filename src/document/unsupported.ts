@@ -3,7 +3,7 @@ import { pointer, spoken } from './pointer.ts';
 import type { RawDocument } from './raw.ts';
 
 /** A place in the document (`*` stands for any name), the value there that is refused (undefined: any), what it asks. */
-type NotYet = readonly [place: string, value: string | false | undefined, what: string];
+type NotYet = readonly [place: string, value: string | undefined, what: string];
 
 /**
  * What the format names and this version does not do. A document that asks for it is refused: an operator who asked
@@ -14,13 +14,8 @@ const NOT_YET: readonly NotYet[] = [
   ['/spec/uplinks/*/pskFile', undefined, 'joining WiFi networks; join it outside Linkspan and leave this off'],
   ['/spec/networks/*/driver', 'ipvlan', 'the ipvlan driver; use macvlan'],
   ['/spec/networks/*/vlan', undefined, 'VLANs; name an uplink that is the VLAN already and leave this off'],
-  ['/spec/networks/*/address', 'dhcp', 'addresses from DHCP; give each workload an address or the network a range'],
-  ['/spec/networks/*/icc', false, 'isolation within a bridge network; leave this off'],
   ['/spec/networks/*/stretch', undefined, 'stretching a VLAN over an overlay; leave this off'],
   ['/spec/networks/*/guards', undefined, 'guards on an overlay; leave this off'],
-  ['/spec/workloads/*/networks/*/address', 'dhcp', 'addresses from DHCP; write the address'],
-  ['/spec/workloads/*/networks/*/aliases', undefined, 'DNS aliases; leave this off'],
-  ['/spec/workloads/*/networks/*/publish', undefined, 'published ports; leave this off'],
   ['/confirm', undefined, 'confirmed commit; leave this off'],
 ];
 

@@ -2,21 +2,20 @@ import type { ObservedLink } from '../host/links.ts';
 import { contains, formatIpPrefix, type IpPrefix, overlaps, parseIpPrefix } from '../model/ip.ts';
 import type { BridgeNetwork } from '../model/network.ts';
 import type { Problem } from '../model/problem.ts';
-import { type NetworkDriver, type NetworkSpec, waitingFor } from './driver.ts';
+import { defaultRouters, type NetworkDriver, type NetworkSpec, waitingFor } from './driver.ts';
 import { linkName, networkAlias } from './naming.ts';
 
 const DEFAULT_MTU = 1500;
 
-/** A network inside the gateway: a bridge that is its workloads' router, and masquerades what leaves. */
+/** A network inside the gateway: a bridge that is its workloads' router, and what passes it is up to `reconcile/nat`. */
 export const bridge: NetworkDriver<BridgeNetwork> = {
   specify(network, _endpoints, _remotes, host): NetworkSpec | Problem {
     const name = linkName('lsb', network.name);
     const clash = overlapping(network, host.links);
     if (clash !== undefined) return waitingFor(network, clash, 'subnet_overlap');
     const mtu = network.mtu ?? host.underlay?.mtu ?? DEFAULT_MTU;
-    const { gateways, subnets } = network;
+    const { gateways, subnets, icc, masquerade, internal } = network;
     const routed = subnets.filter((subnet) => gateways.some((router) => contains(subnet, router)));
-    const masqueraded = routed.find((subnet) => subnet.family === 4);
     return {
       links: [
         {
@@ -30,10 +29,16 @@ export const bridge: NetworkDriver<BridgeNetwork> = {
       ],
       attachment: { type: 'veth', bridge: name },
       mtu,
-      gateways,
+      gateways: defaultRouters(network),
       fdb: [],
       routes: [],
-      nat: masqueraded && { bridge: name, subnet: masqueraded },
+      nat: {
+        bridge: name,
+        subnets: routed,
+        masquerade: masquerade !== false && internal !== true,
+        icc: icc !== false,
+        internal: internal === true,
+      },
       engine: undefined,
       datapath: undefined,
       shim: name,

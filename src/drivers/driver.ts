@@ -1,5 +1,5 @@
 import type { DatapathNetwork } from '../datapath/state.ts';
-import type { ObservedLink } from '../host/links.ts';
+import type { ObservedLink, PortFlags } from '../host/links.ts';
 import type { FdbRow } from '../host/fdb.ts';
 import type { HostRoute } from '../host/routes.ts';
 import { formatIpPrefix, type IpPrefix } from '../model/ip.ts';
@@ -48,6 +48,19 @@ export type MacvlanAttachment = {
 /** How a workload's interface hangs on its network. */
 export type Attachment = MacvlanAttachment | { readonly type: 'veth'; readonly bridge: string };
 
+/** A bridge network as the packet filter is to see it. */
+export type NatSpec = {
+  readonly bridge: string;
+  /** those that the gateway is a router of */
+  readonly subnets: readonly IpPrefix[];
+  /** whether what leaves bears the gateway's own address */
+  readonly masquerade: boolean;
+  /** whether its workloads reach each other */
+  readonly icc: boolean;
+  /** whether nothing passes but to and from the gateway itself */
+  readonly internal: boolean;
+};
+
 /** All that a network needs in the host: a driver's answer, as data. */
 export type NetworkSpec = {
   readonly links: readonly LinkSpec[];
@@ -56,8 +69,8 @@ export type NetworkSpec = {
   readonly gateways: readonly string[];
   readonly fdb: readonly { readonly device: string; readonly row: FdbRow }[];
   readonly routes: readonly HostRoute[];
-  /** the subnet that leaves through NAT, and its bridge */
-  readonly nat: { readonly bridge: string; readonly subnet: IpPrefix } | undefined;
+  /** of a bridge network: how its packets may pass to and from all else */
+  readonly nat: NatSpec | undefined;
   readonly engine: EngineChoice | undefined;
   /** what linkspan-datapath is told of it, where it carries the network */
   readonly datapath: DatapathNetwork | undefined;
@@ -113,9 +126,15 @@ export type EndpointSpec = {
   readonly gateways: readonly string[];
   /** its name in the host until it is moved */
   readonly temporary: string;
-  /** the veth's host end */
+  /** the veth's host end, a port of the network's bridge */
   readonly hostEnd: string;
+  readonly port: PortFlags | undefined;
 };
+
+/** The default routers that workloads get: none where there shall be no way out. */
+export function defaultRouters({ internal, gateways }: Network): readonly string[] {
+  return internal === true ? [] : gateways;
+}
 
 /** What the interface's alias remembers: its addresses, then `via` each gateway. */
 export function memoOf(spec: Pick<EndpointSpec, 'endpoint' | 'gateways'>): readonly string[] {

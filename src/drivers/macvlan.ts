@@ -3,7 +3,14 @@ import type { HostRoute } from '../host/routes.ts';
 import { contains, familyOf, parseIpPrefix } from '../model/ip.ts';
 import type { Endpoint, MacvlanNetwork } from '../model/network.ts';
 import type { Problem } from '../model/problem.ts';
-import { type HostView, type LinkSpec, type NetworkDriver, type NetworkSpec, waitingFor } from './driver.ts';
+import {
+  defaultRouters,
+  type HostView,
+  type LinkSpec,
+  type NetworkDriver,
+  type NetworkSpec,
+  waitingFor,
+} from './driver.ts';
 import { linkName, networkAlias } from './naming.ts';
 
 /** Workloads with a MAC of their own on the site's wire: macvlan children of the uplink. */
@@ -18,7 +25,7 @@ export const macvlan: NetworkDriver<MacvlanNetwork> = {
       links: shim.links,
       attachment: { type: 'macvlan', parent: parent.name, mode: network.mode },
       mtu,
-      gateways: network.gateways,
+      gateways: defaultRouters(network),
       fdb: [],
       routes: shim.routes,
       nat: undefined,

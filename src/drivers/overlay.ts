@@ -1,7 +1,7 @@
 import type { OverlayNetwork } from '../model/network.ts';
 import type { Problem } from '../model/problem.ts';
 import { vxlanOverhead } from '../model/vni.ts';
-import { type NetworkDriver, type NetworkSpec, waitingFor } from './driver.ts';
+import { defaultRouters, type NetworkDriver, type NetworkSpec, waitingFor } from './driver.ts';
 import { chooseEngine } from './engine.ts';
 import { kernelEngine } from './overlay-kernel.ts';
 import { userEngine } from './overlay-user.ts';
@@ -25,7 +25,7 @@ export const overlay: NetworkDriver<OverlayNetwork> = {
     return {
       ...spec,
       mtu,
-      gateways: network.gateways,
+      gateways: defaultRouters(network),
       routes: [],
       nat: undefined,
       engine,

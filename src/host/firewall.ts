@@ -1,21 +1,34 @@
 import { createHash } from 'node:crypto';
 import { CommandError, run } from './run.ts';
 
-const FAMILY = 'inet';
+/** Our two nftables tables: what is routed (with its NAT), and what is bridged between the ports of a bridge. */
+export type FirewallFamily = 'inet' | 'bridge';
+
 const TABLE = 'linkspan';
 
-/** What the kernel holds of our nftables table. */
-export type ObservedFirewall = {
+/** What the kernel holds of one of our tables. */
+export type ObservedTable = {
   /** of the listing without the handles, which change at each load */
   readonly fingerprint: string;
   readonly chains: readonly string[];
+  /** of sets and maps, by name: parts of a key joined by a space, to those of its value (empty in a set) */
+  readonly elements: ReadonlyMap<string, ReadonlyMap<string, string>>;
 };
 
-type RawObject = { chain?: { name: string; handle?: number }; metainfo?: unknown };
+export type ObservedFirewall = Readonly<Partial<Record<FirewallFamily, ObservedTable>>>;
 
-/** Our table as it stands, or undefined where there is none (or no nft). */
-export async function readFirewall(): Promise<ObservedFirewall | undefined> {
-  const text = await run(['nft', '-j', 'list', 'table', FAMILY, TABLE]).catch((error: unknown) => {
+type Value = string | number | { readonly concat: readonly (string | number)[] };
+type RawSet = { name: string; elem?: readonly (Value | readonly [Value, Value])[] };
+type RawObject = { chain?: { name: string; handle?: number }; set?: RawSet; map?: RawSet; metainfo?: unknown };
+
+/** Our tables as they stand; without one that is not there (or without nft). */
+export async function readFirewall(): Promise<ObservedFirewall> {
+  const [inet, bridge] = await Promise.all([readTable('inet'), readTable('bridge')]);
+  return { ...(inet && { inet }), ...(bridge && { bridge }) };
+}
+
+export async function readTable(family: FirewallFamily): Promise<ObservedTable | undefined> {
+  const text = await run(['nft', '-j', 'list', 'table', family, TABLE]).catch((error: unknown) => {
     if (error instanceof CommandError) return undefined;
     throw error;
   });
@@ -25,11 +38,26 @@ export async function readFirewall(): Promise<ObservedFirewall | undefined> {
   return {
     fingerprint: createHash('sha256').update(plain).digest('hex'),
     chains: objects.flatMap((object) => (object.chain ? [object.chain.name] : [])),
+    elements: new Map(objects.flatMap((object) => elementsOf(object.set ?? object.map))),
   };
 }
 
-/** Replaces our whole table in one transaction: packets see the old rules or the new ones, never neither. */
-export async function applyFirewall(body: string): Promise<void> {
-  const empty = `table ${FAMILY} ${TABLE} {}\ndelete table ${FAMILY} ${TABLE}\n`;
-  await run(['nft', '-f', '-'], body === '' ? empty : `${empty}table ${FAMILY} ${TABLE} {\n${body}}\n`);
+function elementsOf(set: RawSet | undefined): readonly (readonly [string, ReadonlyMap<string, string>])[] {
+  if (set === undefined) return [];
+  const pairs = (set.elem ?? []).map((element): readonly [string, string] =>
+    Array.isArray(element)
+      ? [joined(element[0] as Value), joined(element[1] as Value)]
+      : [joined(element as Value), ''],
+  );
+  return [[set.name, new Map(pairs)]];
+}
+
+function joined(value: Value): string {
+  return typeof value === 'object' ? value.concat.join(' ') : String(value);
+}
+
+/** Replaces one of our tables in one transaction: packets see the old rules or the new ones, never neither. */
+export async function applyFirewall(family: FirewallFamily, body: string): Promise<void> {
+  const empty = `table ${family} ${TABLE} {}\ndelete table ${family} ${TABLE}\n`;
+  await run(['nft', '-f', '-'], body === '' ? empty : `${empty}table ${family} ${TABLE} {\n${body}}\n`);
 }

@@ -1,36 +1,34 @@
-import { readdir, readFile, writeFile } from 'node:fs/promises';
+import { readForwarding6, setForwarding6 } from './forwarding6.ts';
+import { namesWith, writeSetting } from './sysctl.ts';
 
-const DEVICES = '/proc/sys/net/ipv4/conf';
-
-/** Who forwards IPv4. */
-export type ObservedForwarding = {
-  /** the host as a whole (`net.ipv4.ip_forward`), which Linkspan never changes */
+/** Who forwards the packets of one family. */
+export type FamilyForwarding = {
+  /** the host as a whole, by its owner's will: `net.ipv4.ip_forward`, `net.ipv6.conf.all.forwarding` */
   readonly host: boolean;
-  /** what comes in by these is forwarded: the kernel asks the arriving packet's interface alone */
+  /** what comes in by these is forwarded: the kernel asks the arriving packet's interface */
   readonly devices: ReadonlySet<string>;
 };
 
-export async function readForwarding(): Promise<ObservedForwarding> {
-  const names = await readdir(DEVICES);
-  const on = await Promise.all(names.map(async (name) => ((await isOn(name)) ? [name] : [])));
-  const devices = new Set(on.flat());
+export type ObservedForwarding = {
+  readonly 4: FamilyForwarding;
+  readonly 6: FamilyForwarding;
+  /** interfaces by which packets from and to 127.0.0.0/8 may pass (`route_localnet`) */
+  readonly localnet: ReadonlySet<string>;
+};
+
+export function readForwarding(): ObservedForwarding {
+  const devices = namesWith(4, 'forwarding');
   const host = devices.delete('all');
   devices.delete('default');
-  return { host, devices };
+  return { 4: { host, devices }, 6: readForwarding6(), localnet: namesWith(4, 'route_localnet') };
 }
 
-async function isOn(name: string): Promise<boolean> {
-  const text = await readFile(fileOf(name), 'utf8').catch(unlessGone);
-  return text !== undefined && text.trim() !== '0';
+/** Interfaces that are gone meanwhile are left out. The host as a whole goes on telling what its owner wants. */
+export function setForwarding(family: 4 | 6, devices: readonly string[], on: boolean): void {
+  if (family === 6) setForwarding6(devices, on);
+  else for (const device of devices) writeSetting(4, 'forwarding', device, on ? 1 : 0);
 }
 
-/** Interfaces that are gone meanwhile are left out. */
-export async function setForwarding(devices: readonly string[], on: boolean): Promise<void> {
-  await Promise.all(devices.map((name) => writeFile(fileOf(name), on ? '1' : '0').catch(unlessGone)));
-}
-
-const fileOf = (name: string): string => `${DEVICES}/${name}/forwarding`;
-
-function unlessGone(error: NodeJS.ErrnoException): undefined {
-  if (error.code !== 'ENOENT') throw error;
+export function setLocalnet(devices: readonly string[], on: boolean): void {
+  for (const device of devices) writeSetting(4, 'route_localnet', device, on ? 1 : 0);
 }

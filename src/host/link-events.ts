@@ -55,8 +55,8 @@ function drain(socket: number, buffer: Buffer): boolean {
   return any;
 }
 
-/** `ip netns add` makes the folder at its first use; where it does not exist yet, the regular cycle finds it. */
-function watchNamespaces(onChange: (name: string | null) => void): FSWatcher | undefined {
+/** Calls `onChange` with the name of a named namespace that came or went. `ip netns add` makes the folder at its first use; where it does not exist yet, the regular cycle finds it. */
+export function watchNamespaces(onChange: (name: string | null) => void): FSWatcher | undefined {
   try {
     return watch(NAMED_NAMESPACES, (_event, name) => onChange(name)).on('error', () => {});
   } catch {

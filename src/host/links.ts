@@ -6,6 +6,14 @@ import { inNamespace, run } from './run.ts';
  */
 export const OUR_GROUP = 19_539;
 
+/** Switches of a bridge's port: no frames between isolated ones, or back where they came from. */
+export type PortFlags = { readonly isolated: boolean; readonly hairpin: boolean };
+
+/** The line of `ip -batch` that sets them. */
+export function setPort(name: string, { isolated, hairpin }: PortFlags): string {
+  return `link set dev ${name} type bridge_slave isolated ${isolated ? 'on' : 'off'} hairpin ${hairpin ? 'on' : 'off'}`;
+}
+
 /** A link as the kernel shows it (`ip -d -j address`). */
 export type ObservedLink = {
   readonly index: number;
@@ -23,6 +31,8 @@ export type ObservedLink = {
   /** the parent or peer is in another namespace; read by those who follow a chain of links */
   readonly parentElsewhere?: true;
   readonly master: string | undefined;
+  /** of a bridge's port */
+  readonly port?: PortFlags | undefined;
   readonly data: Readonly<Record<string, unknown>>;
   /** whether it joins received packets (GRO); read only where it matters, of vxlan devices of ours */
   readonly gro?: boolean | undefined;
@@ -44,7 +54,12 @@ type RawLink = {
   link_index?: number;
   link_netnsid?: number;
   master?: string;
-  linkinfo?: { info_kind?: string; info_data?: Record<string, unknown> };
+  linkinfo?: {
+    info_kind?: string;
+    info_data?: Record<string, unknown>;
+    info_slave_kind?: string;
+    info_slave_data?: Record<string, unknown>;
+  };
   addr_info?: RawAddress[];
 };
 
@@ -61,11 +76,18 @@ function observed(raw: RawLink, indexes: ReadonlyMap<string, number>): ObservedL
     parent: raw.link_index ?? indexes.get(raw.link ?? ''),
     ...(raw.link_netnsid !== undefined && { parentElsewhere: true as const }),
     master: raw.master,
+    port: portFlags(raw),
     data: raw.linkinfo?.info_data ?? {},
     addresses: (raw.addr_info ?? [])
       .filter((address) => !(address.family === 'inet6' && address.scope === 'link'))
       .map((address) => `${address.local ?? ''}/${address.prefixlen ?? 0}`),
   };
+}
+
+function portFlags({ linkinfo }: RawLink): PortFlags | undefined {
+  if (linkinfo?.info_slave_kind !== 'bridge') return undefined;
+  const { isolated, hairpin } = linkinfo.info_slave_data ?? {};
+  return { isolated: isolated === true, hairpin: hairpin === true };
 }
 
 /** Every link of the namespace at `path` (own namespace when undefined), with its addresses. */

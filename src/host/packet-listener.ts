@@ -1,6 +1,7 @@
 import { ETHERTYPE_ARP, ETHERTYPE_IPV6 } from '../packet/ethernet.ts';
 import { libc, LINUX, SystemCallError } from './libc.ts';
-import { linkAddress, within } from './packet-socket.ts';
+import { within } from './namespace.ts';
+import { linkAddress } from './packet-socket.ts';
 
 const SOL_SOCKET = 1;
 const SO_ATTACH_FILTER = 26;

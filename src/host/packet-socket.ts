@@ -1,11 +1,11 @@
 import { libc, LINUX } from './libc.ts';
+import { within } from './namespace.ts';
 
 const ETHERNET_ADDRESS_LENGTH = 6;
 
 /**
  * Sends whole Ethernet frames out of an interface of another network namespace. Best effort: an interface that is gone,
- * down or without carrier loses them. The main thread is inside the other namespace only between two lines of
- * synchronous code; the socket then stays in the namespace that it was made in (namespaces(7)).
+ * down or without carrier loses them.
  */
 export function sendFrames(namespace: string, interfaceName: string, frames: readonly Buffer[]): void {
   try {
@@ -20,27 +20,6 @@ export function sendFrames(namespace: string, interfaceName: string, frames: rea
     }
   } catch {
     // Nobody waits for an announcement, and the next one follows in a second.
-  }
-}
-
-/**
- * Runs `work` with the calling thread in another network namespace, and comes back.
- * @throws SystemCallError where the namespace is gone, or what `work` throws
- */
-export function within<T>(namespace: string, work: (calls: ReturnType<typeof libc>) => T): T {
-  const calls = libc();
-  const home = calls.open('/proc/self/ns/net', LINUX.O_RDONLY | LINUX.O_CLOEXEC);
-  try {
-    const there = calls.open(namespace, LINUX.O_RDONLY | LINUX.O_CLOEXEC);
-    try {
-      calls.setns(there, LINUX.CLONE_NEWNET);
-      return work(calls);
-    } finally {
-      calls.setns(home, LINUX.CLONE_NEWNET);
-      calls.close(there);
-    }
-  } finally {
-    calls.close(home);
   }
 }
 

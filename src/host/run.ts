@@ -7,13 +7,16 @@ const TIMEOUT_MS = 10_000;
 export class CommandError extends LinkspanError {
   readonly exitCode: number | null;
   readonly stderr: string;
+  /** of a batch: which line failed, from 1; all before it were done. Undefined where that is not known. */
+  readonly line: number | undefined;
 
-  constructor(argv: readonly string[], exitCode: number | null, stderr: string, remedy: string) {
+  constructor(argv: readonly string[], exitCode: number | null, stderr: string, remedy: string, line?: number) {
     const reason =
       stderr.trim().replaceAll('\n', ', ') || `ended with code ${exitCode ?? 'none (killed or timed out)'}`;
     super({ code: 'command_failed', object: argv.slice(0, 6).join(' '), reason, remedy });
     this.exitCode = exitCode;
     this.stderr = stderr;
+    this.line = line;
   }
 }
 
@@ -59,7 +62,8 @@ const FAILED_LINE = /\s*Command failed -:(\d+)\s*$/;
 
 /** `ip -batch` tells the failing line by its number only. */
 function nameLine(error: CommandError, lines: readonly string[]): CommandError {
-  const line = lines[Number(FAILED_LINE.exec(error.stderr)?.[1] ?? 0) - 1];
+  const number = Number(FAILED_LINE.exec(error.stderr)?.[1] ?? 0);
+  const line = lines[number - 1];
   if (line === undefined) return error;
-  return new CommandError(['ip', line], error.exitCode, error.stderr.replace(FAILED_LINE, ''), error.remedy);
+  return new CommandError(['ip', line], error.exitCode, error.stderr.replace(FAILED_LINE, ''), error.remedy, number);
 }

@@ -20,6 +20,8 @@ export type DockerEndpoint = {
   /** what Docker will set and we take away again, where its own idea of the subnet is not the network's */
   readonly foreign: readonly IpPrefix[];
   readonly publish: readonly PublishedPort[];
+  /** the addresses are the plant's DHCP server's, with its router where it named one */
+  readonly dhcp?: { readonly router?: string };
   readonly sandbox?: string;
   readonly interface?: string;
   /** the container's name and aliases, once the engine has told them */

@@ -89,8 +89,14 @@ export type Endpoint = {
   readonly addresses: readonly IpPrefix[];
   /** where the addresses come from that are not named here: the plant's DHCP server, or nowhere; absent: Linkspan picks */
   readonly addressing?: 'dhcp' | 'none';
+  /** the name by which the plant's DHCP server knows it; absent: the workload's */
+  readonly client?: string;
+  /** its own router, which comes before the network's */
+  readonly router?: string;
   /** DNS names beside the workload's own */
   readonly aliases?: readonly string[];
+  /** the workload's name is of Linkspan's own making, and nobody asks for it */
+  readonly anonymous?: true;
   readonly publish?: readonly PublishedPort[];
 };
 

@@ -12,6 +12,8 @@ export type MacEntry = {
   readonly q: number;
   /** 1 for a MAC that is ours by construction and never learned elsewhere (sticky) */
   readonly s: 0 | 1;
+  /** DNS names of the workload, lower case (`dnsName`); absent: none */
+  readonly n?: readonly string[];
 };
 
 /** One gateway's membership in a VNI and its table, as published retained on `vni/<vni>/gw/<gw>`. */

@@ -16,6 +16,7 @@ export type ProblemCode =
   | 'duplicate_mac'
   | 'duplicate_address'
   | 'duplicate_interface'
+  | 'duplicate_port'
   | 'subnet_overlap'
   | 'address_outside_subnet'
   | 'address_required'
@@ -24,6 +25,7 @@ export type ProblemCode =
   | 'missing_interface'
   | 'wrong_gateway'
   | 'engine_conflict'
+  | 'unpublishable'
   | 'version_old'
   | 'version_conflict'
   // found while applying, not in the document itself
@@ -31,8 +33,11 @@ export type ProblemCode =
   | 'document_lost'
   | 'name_taken'
   | 'parent_busy'
+  | 'port_taken'
   | 'engine_unavailable'
   | 'path_mtu'
+  | 'names_unavailable'
   | 'mac_limit'
   | 'pool_exhausted'
+  | 'no_lease'
   | 'failed';

@@ -44,6 +44,8 @@ export type EndpointStatus = {
   readonly mac: string;
   readonly addresses: readonly string[];
   readonly sandbox: string;
+  /** its ports at the gateway that are in force, `[ADDRESS:]PORT:PORT/PROTOCOL` or ranges */
+  readonly published: readonly string[];
   readonly state: 'attached' | 'waiting' | 'failed';
   readonly problem: string | null;
 };

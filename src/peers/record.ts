@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { dnsName } from '../model/dns-name.ts';
 import { parseMac, type Mac } from '../model/mac.ts';
 import type { MacEntry, PeerRecord } from '../model/peer.ts';
 import { isVni, type Vni } from '../model/vni.ts';
@@ -11,6 +12,8 @@ export type RecordAddress = { readonly fleet: string; readonly vni: Vni; readonl
 
 const MAX_MACS = 4096;
 const MAX_IPS_PER_MAC = 32;
+/** A workload's name and the 64 aliases that a document may give it. */
+export const MAX_NAMES_PER_MAC = 65;
 const MAX_CAPS = 32;
 const MAX_PAGES = 64;
 /** IPv4's least MTU (RFC 791) up to the largest length field. */
@@ -63,14 +66,21 @@ function readMac(fields: Fields): MacEntry {
     ip: asList('macs.ip', fields['ip'] ?? [], MAX_IPS_PER_MAC).map((ip) => asIp('macs.ip', ip)),
     q: asNumber('macs.q', fields['q'] ?? 0, 0, MAX_U32),
     s,
+    ...(fields['n'] !== undefined && { n: asList('macs.n', fields['n'], MAX_NAMES_PER_MAC).map(readName) }),
   };
+}
+
+function readName(value: unknown): string {
+  const name = typeof value === 'string' ? dnsName(value) : undefined;
+  return name === value && name !== undefined ? name : refuse('macs.n', 'DNS names in lower case');
 }
 
 /** The record's bytes as published: JSON with a fixed order of fields, so that equal records have equal bytes. */
 export function encodeRecord(record: PeerRecord): Buffer {
   const { v, fleet, vni, gw, epoch, seq, iat, exp, mtu, bum, caps, pages } = record;
   const vtep = record.vtep.map(({ ip, port }) => ({ ip, port }));
-  const macs = record.macs.map(({ m, ip, q, s }) => ({ m, ip, q, s }));
+  // Names only where there are any: a record without them has the bytes, and so the digest, that it always had.
+  const macs = record.macs.map(({ m, ip, q, s, n = [] }) => ({ m, ip, q, s, ...(n.length > 0 && { n }) }));
   return Buffer.from(JSON.stringify({ v, fleet, vni, gw, epoch, seq, iat, exp, vtep, mtu, bum, caps, macs, pages }));
 }
 

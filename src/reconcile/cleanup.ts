@@ -29,16 +29,17 @@ export async function cleanUp(
       attachments: [],
       docker: () => NO_WISHES,
       leases: NO_LEASES,
+      plantLeases: new Map(),
       remotes: new Map(),
       otherSandboxes: [...sandboxes, ...(await namedSandboxes())],
     },
-    undefined,
+    {},
   );
   const removed: string[] = [];
   const failed: string[] = [];
   for (const step of view.steps) {
     const what = `${step.object}: ${step.kind}${'name' in step ? ` ${step.name}` : ''}`;
-    await execute(step, { endpoints, datapathSocket, rememberFirewall: () => {} }).then(
+    await execute(step, { endpoints, datapathSocket, rememberFirewall: () => {}, releaseLease: async () => {} }).then(
       () => removed.push(what),
       (error: unknown) => failed.push(`${what}: ${messageOf(error)}`),
     );

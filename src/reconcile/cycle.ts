@@ -3,7 +3,7 @@ import { type Endpoint, endpointKey, type Network, sandboxPath } from '../model/
 import type { DesiredState, OverlayNetwork } from '../model/network.ts';
 import type { RemotesByVni } from '../model/peer.ts';
 import type { Problem } from '../model/problem.ts';
-import type { Lease } from './effective.ts';
+import type { Lease, PlantLeases } from './effective.ts';
 import { effective } from './effective.ts';
 import { type HostFacts, type Intent, intend } from './intend.ts';
 import { observe, type Observation } from './observe.ts';
@@ -26,6 +26,7 @@ export type CycleInput = {
   /** networks and endpoints that Docker's calls made, beside the document's; they are made while a cycle runs, too */
   readonly docker: () => DockerWishes;
   readonly leases: LeaseStore;
+  readonly plantLeases: PlantLeases;
   readonly remotes: RemotesByVni;
   /** namespaces that may hold interfaces of ours beside the desired ones */
   readonly otherSandboxes: Iterable<string>;
@@ -70,7 +71,7 @@ export async function look(input: CycleInput, memory: FirewallMemory): Promise<C
   const document = { uplinks, networks: [...input.document.networks, ...docker.networks], endpoints: input.endpoints };
   const attachments = [...input.attachments, ...docker.endpoints];
   const taken = new Map(document.networks.map((network) => [network.name, remoteAddresses(network, input.remotes)]));
-  const wanted = effective(document, attachments, leases.list(), taken, gateway);
+  const wanted = effective(document, attachments, leases.list(), taken, gateway, input.plantLeases);
   for (const lease of wanted.staleLeases) leases.remove(lease);
   for (const lease of wanted.newLeases) leases.put(lease);
   const sandboxes = [...wanted.desired.endpoints, ...docker.handed].map((endpoint) => sandboxPath(endpoint.sandbox));
@@ -80,14 +81,18 @@ export async function look(input: CycleInput, memory: FirewallMemory): Promise<C
     sandboxPaths: paths,
     datapathSocket: input.datapath.socket,
     overlays: wanted.desired.networks.some((network) => network.driver === 'overlay'),
+    bridges: wanted.desired.networks.some((network) => network.driver === 'bridge'),
+    ports: portsOf(wanted.desired.endpoints),
   });
   const facts = factsOf(input, seen);
-  const intent = intend(wanted.desired, input.remotes, facts, seen.forwarding.host, onTheirWay(docker, input.docker()));
+  const now = input.docker();
+  const desired = without(wanted.desired, leftSince(docker, now));
+  const intent = intend(desired, input.remotes, facts, seen, onTheirWay(docker, now));
   const planned = plan(intent, seen, gateway, memory);
   const silent = datapathProblems(intent, seen, input.datapath.socket);
   const problems = new Map([...wanted.problems, ...planned.waiting, ...silent, ...(input.lost ? [LOST] : [])]);
   const steps = input.lost ? [] : planned.steps;
-  return { document: input.document, complete: false, desired: wanted.desired, intent, seen, steps, problems };
+  return { document: input.document, complete: false, desired, intent, seen, steps, problems };
 }
 
 /**
@@ -96,7 +101,24 @@ export async function look(input: CycleInput, memory: FirewallMemory): Promise<C
  */
 function onTheirWay(before: DockerWishes, now: DockerWishes): readonly Endpoint[] {
   const known = new Set(before.endpoints.map((endpoint) => endpointKey(endpoint)));
-  return [...before.handed, ...now.handed, ...now.endpoints.filter((endpoint) => !known.has(endpointKey(endpoint)))];
+  const come = now.endpoints.filter((endpoint) => !known.has(endpointKey(endpoint)));
+  return [...before.handed, ...now.handed, ...come, ...leftSince(before, now)];
+}
+
+/** Endpoints that Docker has taken away while the kernel was looked at: missing there, they must not be made again. */
+function leftSince(before: DockerWishes, now: DockerWishes): readonly Endpoint[] {
+  const stay = new Set(now.endpoints.map((endpoint) => endpointKey(endpoint)));
+  return before.endpoints.filter((endpoint) => !stay.has(endpointKey(endpoint)));
+}
+
+function without(desired: DesiredState, left: readonly Endpoint[]): DesiredState {
+  const gone = new Set(left.map((endpoint) => endpointKey(endpoint)));
+  return { ...desired, endpoints: desired.endpoints.filter((endpoint) => !gone.has(endpointKey(endpoint))) };
+}
+
+function portsOf(endpoints: readonly Endpoint[]): ReadonlySet<string> {
+  const ports = endpoints.flatMap(({ publish = [] }) => publish);
+  return new Set(ports.map(({ protocol, hostPort }) => `${protocol} ${hostPort}`));
 }
 
 function factsOf({ gateway, underlay, datapath }: CycleInput, seen: Observation): HostFacts {

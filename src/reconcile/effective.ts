@@ -1,5 +1,5 @@
 import { pickAddress } from '../ipam/pool.ts';
-import { isHostAddress } from '../model/ip.ts';
+import { type IpPrefix, isHostAddress } from '../model/ip.ts';
 import { endpointKey } from '../model/network.ts';
 import type { DesiredState, Endpoint, Network } from '../model/network.ts';
 import type { Problem } from '../model/problem.ts';
@@ -11,6 +11,9 @@ export type Lease = {
   readonly family: 4 | 6;
   readonly address: string;
 };
+
+/** Of the plant's DHCP server: an endpoint's address for now, and the router that came with it. */
+export type PlantLeases = ReadonlyMap<string, { readonly address: IpPrefix; readonly router?: string }>;
 
 export type Effective = {
   readonly desired: DesiredState;
@@ -24,6 +27,7 @@ export type Effective = {
 /**
  * The document, with the attachments made on the spot and an address for each endpoint that names none. Pure.
  * @param remoteAddresses addresses in use at other sites, by network
+ * @param plantLeases what the plant's DHCP server has said, by endpoint
  */
 export function effective(
   document: DesiredState,
@@ -31,11 +35,12 @@ export function effective(
   leases: readonly Lease[],
   remoteAddresses: ReadonlyMap<string, ReadonlySet<string>>,
   gateway: string,
+  plantLeases: PlantLeases = new Map(),
 ): Effective {
   const named = new Set(document.endpoints.map((endpoint) => endpointKey(endpoint)));
   const networks = new Map(document.networks.map((network) => [network.name, network]));
   const extra = attachments.filter((endpoint) => !named.has(endpointKey(endpoint)) && networks.has(endpoint.network));
-  const all = [...document.endpoints, ...extra];
+  const all = [...document.endpoints, ...extra].map((endpoint) => withLease(endpoint, plantLeases));
   const [held, staleLeases] = partition(leases, (lease) => isHeld(lease, all, networks.get(lease.network)));
   const newLeases: Lease[] = [];
   const problems = new Map<string, Problem>();
@@ -63,6 +68,15 @@ function isHeld(lease: Lease, endpoints: readonly Endpoint[], network: Network |
     (endpoint) => endpoint.workload === lease.workload && endpoint.network === lease.network && picks(endpoint),
   );
   return wanted && (network?.subnets.some((subnet) => isHostAddress(subnet, address)) ?? false);
+}
+
+/** An endpoint without a lease has no address: where it is not attached yet, it waits. */
+function withLease(endpoint: Endpoint, leases: PlantLeases): Endpoint {
+  if (endpoint.addressing !== 'dhcp') return endpoint;
+  const lease = leases.get(endpointKey(endpoint));
+  if (lease === undefined) return { ...endpoint, addresses: [] };
+  const { address, router } = lease;
+  return { ...endpoint, addresses: [address], ...(router !== undefined && { router }) };
 }
 
 /** Whether Linkspan is to pick the endpoint's addresses. */

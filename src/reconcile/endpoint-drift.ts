@@ -71,9 +71,11 @@ export function drift(spec: EndpointSpec, have: ObservedLink): Adjustment {
 export function hostEndDrift(spec: EndpointSpec, host: readonly ObservedLink[]): readonly Step[] {
   if (spec.attachment.type !== 'veth') return [];
   const end = host.find((link) => link.name === spec.hostEnd);
-  const { mtu } = spec;
-  const wrong = end?.ours && (end.master !== spec.attachment.bridge || !end.up || end.mtu !== mtu);
+  const { mtu, port } = spec;
+  const { bridge: master } = spec.attachment;
+  const flags = port !== undefined && (end?.port?.isolated !== port.isolated || end.port.hairpin !== port.hairpin);
+  const wrong = end?.ours && (end.master !== master || !end.up || end.mtu !== mtu || flags);
   if (!wrong) return [];
-  const changes = { mtu, master: spec.attachment.bridge, up: true as const, addAddresses: [], removeAddresses: [] };
+  const changes = { mtu, master, ...(port && { port }), up: true as const, addAddresses: [], removeAddresses: [] };
   return [{ kind: 'link.adjust', object: spec.object, sandbox: undefined, name: spec.hostEnd, changes }];
 }

@@ -4,13 +4,14 @@ import type { EngineHost } from '../drivers/engine.ts';
 import { endpointAlias, linkNames } from '../drivers/naming.ts';
 import { specify } from '../drivers/registry.ts';
 import type { FdbRow } from '../host/fdb.ts';
+import type { ObservedTable } from '../host/firewall.ts';
 import type { HostRoute } from '../host/routes.ts';
 import { contains, familyOf } from '../model/ip.ts';
 import { parseMac } from '../model/mac.ts';
 import type { DesiredState, Endpoint, Network } from '../model/network.ts';
 import type { Remote, RemotesByVni } from '../model/peer.ts';
 import type { Problem } from '../model/problem.ts';
-import { natRules } from './nat.ts';
+import { intendNat, type NatFacts, type NatIntent, portOf } from './nat/intent.ts';
 
 /** What shall stand on this host: the desired state worked out against what the host is. */
 export type Intent = {
@@ -20,14 +21,11 @@ export type Intent = {
   readonly pending: readonly Pick<EndpointSpec, 'endpoint' | 'alias' | 'temporary' | 'hostEnd'>[];
   readonly fdb: ReadonlyMap<string, readonly FdbRow[]>;
   readonly routes: readonly HostRoute[];
-  /** body of our nftables table; empty: no table */
-  readonly firewall: string;
-  /** interfaces that must forward where the host as a whole does not: a NAT network's packets, and their answers */
-  readonly forwarding: readonly string[];
+  readonly nat: NatIntent;
   /** what linkspan-datapath shall carry; undefined where no network is for it */
   readonly datapath: DatapathState | undefined;
   readonly networks: ReadonlyMap<string, NetworkSpec>;
-  /** by object: what each network waits for */
+  /** by object: what each network waits for, and which of a workload's ports are not published */
   readonly waiting: ReadonlyMap<string, Problem>;
 };
 
@@ -42,7 +40,7 @@ export function intend(
   desired: DesiredState,
   remotes: RemotesByVni,
   facts: HostFacts,
-  hostForwards: boolean,
+  seen: NatFacts,
   handed: readonly Endpoint[] = [],
 ): Intent {
   const overlays = desired.networks.flatMap((network) => (network.driver === 'overlay' ? [network] : []));
@@ -58,25 +56,25 @@ export function intend(
     else networks.set(network.name, spec);
   }
   const specs = [...networks.values()];
-  const nats = specs.flatMap((spec) => spec.nat ?? []);
   const fdb = new Map<string, readonly FdbRow[]>();
   for (const { device, row } of specs.flatMap((spec) => spec.fdb)) fdb.set(device, [...(fdb.get(device) ?? []), row]);
+  const wanted = desired.endpoints.flatMap((endpoint) => {
+    const spec = networks.get(endpoint.network);
+    return spec === undefined ? [] : [specifyEndpoint(endpoint, spec, host, seen.firewall.bridge)];
+  });
+  const nat = intendNat(networks, wanted, seen);
   return {
     links: specs.flatMap((spec) => spec.links),
-    endpoints: desired.endpoints.flatMap((endpoint) => {
-      const spec = networks.get(endpoint.network);
-      return spec === undefined ? [] : [specifyEndpoint(endpoint, spec, host)];
-    }),
+    endpoints: wanted,
     pending: [...desired.endpoints.filter((endpoint) => !networks.has(endpoint.network)), ...handed].map((endpoint) =>
       pendingOf(endpoint, host.gateway),
     ),
     fdb,
     routes: specs.flatMap((spec) => spec.routes),
-    firewall: natRules(nats, !hostForwards),
-    forwarding: nats.length === 0 ? [] : [...new Set([...nats.map((nat) => nat.bridge), ...routed(host)])],
+    nat,
     datapath: datapathState(specs, host),
     networks,
-    waiting,
+    waiting: new Map([...waiting, ...nat.problems]),
   };
 }
 
@@ -89,13 +87,6 @@ function datapathState(specs: readonly NetworkSpec[], { underlay, port }: HostVi
   const networks = specs.flatMap((spec) => spec.datapath ?? []);
   if (underlay === undefined || networks.length === 0) return undefined;
   return { v: 1, vtep: { ip: underlay.address, port, ifindex: underlay.index }, networks };
-}
-
-/** Where an answer to a masqueraded packet may come in: wherever this host has an IPv4 address. */
-function routed(host: HostView): readonly string[] {
-  return host.links.flatMap(({ name, addresses }) =>
-    name !== 'lo' && addresses.some((address) => !address.includes(':')) ? [name] : [],
-  );
 }
 
 /** A name that is a foreign link's: nothing of the network may stand then, or its table and rules would meet that link. */
@@ -114,16 +105,21 @@ function routersFor(endpoint: Endpoint, gateways: readonly string[]): readonly s
   return ([4, 6] as const).flatMap((family) => own.find((router) => familyOf(router) === family) ?? []);
 }
 
-/** The workload's interface on a network that stands as `network` says. Pure. */
+/**
+ * The workload's interface on a network that stands as `network` says. Pure.
+ * @param bridgeRules our rules for bridges as they stand; where they are not known, the interface is safe without
+ */
 export function specifyEndpoint(
   endpoint: Endpoint,
   network: NetworkSpec,
   host: Pick<HostView, 'gateway' | 'links'>,
+  bridgeRules?: ObservedTable,
 ): EndpointSpec {
   const key = `${endpoint.workload}/${endpoint.network}`;
   const { attachment } = network;
   const passthru = attachment.type === 'macvlan' && attachment.mode === 'passthru';
   const parent = passthru ? host.links.find((link) => link.name === attachment.parent) : undefined;
+  const names = linkNames(endpoint);
   return {
     endpoint,
     object: `endpoint/${key}`,
@@ -133,7 +129,8 @@ export function specifyEndpoint(
     mac: passthru ? undefined : endpoint.mac,
     seenMac: parseMac(parent?.mac ?? '') ?? endpoint.mac,
     mtu: network.mtu,
-    gateways: routersFor(endpoint, network.gateways),
-    ...linkNames(endpoint),
+    gateways: routersFor(endpoint, [...(endpoint.router === undefined ? [] : [endpoint.router]), ...network.gateways]),
+    ...names,
+    port: portOf({ endpoint, ...names }, network.nat, bridgeRules),
   };
 }

@@ -1,6 +1,7 @@
 import type { LinkKind, LinkSpec } from '../drivers/driver.ts';
 import { OUR_GROUP } from '../host/links.ts';
 import { setGro } from '../host/offloads.ts';
+import { setPort } from '../host/links.ts';
 import { CommandError, ipBatch } from '../host/run.ts';
 import { closeTap, keepTap, openTap } from '../host/tap.ts';
 import type { Adjustment } from './plan-links.ts';
@@ -73,6 +74,7 @@ export async function adjustLink(name: string, changes: Adjustment, sandbox: str
       ...(changes.vxlan === undefined ? [] : [`${set} type vxlan ${changes.vxlan.join(' ')}`]),
       ...(changes.mtu === undefined ? [] : [`${set} mtu ${changes.mtu}`]),
       ...(changes.master === undefined ? [] : [`${set} master ${changes.master}`]),
+      ...(changes.port === undefined ? [] : [setPort(name, changes.port)]),
       ...changes.addAddresses.map((address) => addAddress(address, name)),
       ...changes.removeAddresses.map((address) => `address del ${address} dev ${name}`),
       ...(changes.alias === undefined ? [] : [`${set} alias "${changes.alias}"`]),

@@ -18,6 +18,7 @@ const PASSES = 6;
 export type LoopOptions = {
   readonly input: () => CycleInput;
   readonly endpoints: StepContext['endpoints'];
+  readonly releaseLease: StepContext['releaseLease'];
   readonly clock: Clock;
   readonly log: Log;
   /** after each cycle, with the kernel as it then was */
@@ -44,7 +45,7 @@ export class ReconcileLoop {
   #due = Number.POSITIVE_INFINITY;
   #hostChanged = false;
   #stopped = false;
-  #firewall: FirewallMemory;
+  #firewall: FirewallMemory = {};
   #lastGood: number | undefined;
   readonly #waiters: (() => void)[] = [];
 
@@ -149,7 +150,11 @@ export class ReconcileLoop {
       await execute(step, {
         endpoints,
         datapathSocket: this.#options.input().datapath.socket,
-        rememberFirewall: (memory) => (this.#firewall = memory),
+        rememberFirewall: (family, applied) => {
+          const { [family]: _, ...others } = this.#firewall;
+          this.#firewall = applied === undefined ? others : { ...others, [family]: applied };
+        },
+        releaseLease: this.#options.releaseLease,
       });
       log.info(`${step.object}: ${what}`);
     } catch (error) {

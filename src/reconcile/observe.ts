@@ -1,5 +1,6 @@
 import { readFdb } from '../host/fdb.ts';
 import type { FdbRow } from '../host/fdb.ts';
+import { type ObservedDockers, readDockers } from '../host/docker-user.ts';
 import { type ObservedFirewall, readFirewall } from '../host/firewall.ts';
 import { readDatapath } from '../host/datapath-client.ts';
 import { hasVxlan } from '../host/vxlan.ts';
@@ -7,6 +8,7 @@ import type { DatapathStatus } from '../datapath/status.ts';
 import { type ObservedForwarding, readForwarding } from '../host/forwarding.ts';
 import type { Underlay } from '../drivers/driver.ts';
 import { type ObservedLink, readLinks } from '../host/links.ts';
+import { type Listener, readListeners } from '../host/listeners.ts';
 import { readGro, readReceiveChecksum } from '../host/offloads.ts';
 import { defaultSource, type HostRoute, readRoutes } from '../host/routes.ts';
 import { type ObservedSandbox, readSandbox } from '../host/sandbox.ts';
@@ -17,7 +19,10 @@ export type Observation = {
   readonly links: readonly ObservedLink[];
   readonly fdb: ReadonlyMap<string, readonly FdbRow[]>;
   readonly routes: readonly HostRoute[];
-  readonly firewall: ObservedFirewall | undefined;
+  readonly firewall: ObservedFirewall;
+  readonly dockers: ObservedDockers;
+  /** the host's own services at ports that shall be published */
+  readonly listeners: readonly Listener[];
   readonly forwarding: ObservedForwarding;
   readonly underlay: Underlay | undefined;
   /** whether the kernel has vxlan */
@@ -36,17 +41,21 @@ export type ObserveOptions = {
   readonly datapathSocket: string;
   /** whether it matters if the kernel has vxlan: to ask loads its module */
   readonly overlays: boolean;
+  /** whether bridge networks are wanted, which Docker's rules matter to */
+  readonly bridges: boolean;
+  /** ports that shall be published, each `PROTOCOL PORT` */
+  readonly ports: ReadonlySet<string>;
 };
 
 /** Reads everything that Linkspan manages, in the own namespace and in the given sandboxes. */
 export async function observe(options: ObserveOptions): Promise<Observation> {
   const { underlayAddress, sandboxPaths, datapathSocket } = options;
-  const [found, fdb, routes, firewall, forwarding, source, datapath, sandboxes] = await Promise.all([
+  const [found, fdb, routes, rules, listeners, source, datapath, sandboxes] = await Promise.all([
     readLinks(),
     readFdb(),
     readRoutes(),
-    readFirewall(),
-    readForwarding(),
+    readRules(options.bridges),
+    readListeners(options.ports),
     // canonical, as the kernel writes it
     underlayAddress === '' ? defaultSource() : parseIp(underlayAddress),
     datapathSocket === '' ? undefined : readDatapath(datapathSocket),
@@ -55,7 +64,18 @@ export async function observe(options: ObserveOptions): Promise<Observation> {
   const links = found.map((link) => (link.ours && link.kind === 'vxlan' ? withGro(link) : link));
   const underlay = findUnderlay(links, source);
   const vxlan = options.overlays && (await hasVxlan(found));
-  return { links, fdb, routes, firewall, forwarding, underlay, vxlan, datapath, sandboxes: new Map(sandboxes) };
+  const host = { links, fdb, routes, ...rules, listeners, forwarding: readForwarding(), underlay, vxlan };
+  return { ...host, datapath, sandboxes: new Map(sandboxes) };
+}
+
+/** Docker's rules are asked for only where ours may have to be among them. */
+async function readRules(bridges: boolean): Promise<Pick<Observation, 'firewall' | 'dockers'>> {
+  if (bridges) {
+    const [firewall, dockers] = await Promise.all([readFirewall(), readDockers()]);
+    return { firewall, dockers };
+  }
+  const firewall = await readFirewall();
+  return { firewall, dockers: firewall.inet === undefined ? { 4: undefined, 6: undefined } : await readDockers() };
 }
 
 function withGro(link: ObservedLink): ObservedLink {

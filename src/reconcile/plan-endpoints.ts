@@ -33,6 +33,7 @@ export function planEndpoints(
     const sandbox = seen.sandboxes.get(sandboxPath(spec.endpoint.sandbox));
     const rival = sandbox && nameRival(spec, sandbox, intent, seen);
     if (sandbox === undefined) waiting.set(spec.object, noSandbox(spec));
+    else if (lacksLease(spec, sandbox.links)) waiting.set(spec.object, noLease(spec));
     else if (rival !== undefined) waiting.set(spec.object, interfaceTaken(spec, rival));
     else planOne(spec, sandbox.links, { links: seen.links, gone }, { detach, move, attach, waiting });
   }
@@ -117,6 +118,19 @@ function missing(sandbox: Sandbox): string {
   return sandbox.kind === 'netns'
     ? `network namespace ${name} does not exist; start the workload, or make it with "ip netns add ${name}"`
     : `container ${name} does not run; start it with "docker start ${name}"`;
+}
+
+/** A workload starts with its address or not at all; one that is attached already goes on without. */
+function lacksLease({ endpoint, alias }: EndpointSpec, links: readonly ObservedLink[]): boolean {
+  if (endpoint.addressing !== 'dhcp' || endpoint.addresses.length > 0) return false;
+  return !links.some((link) => link.ours && splitAlias(link.alias).alias === alias);
+}
+
+function noLease(spec: EndpointSpec): Problem {
+  const { workload, network } = spec.endpoint;
+  const where = spec.attachment.type === 'macvlan' ? spec.attachment.parent : spec.attachment.bridge;
+  const message = `workload ${workload}: no DHCP server on ${where} has given it an address yet; see that one answers there, or write an "address"`;
+  return { path: `/spec/workloads/${workload}/networks/${network}`, code: 'no_lease', message };
 }
 
 function interfaceTaken(spec: EndpointSpec, owner: string): Problem {

@@ -1,6 +1,6 @@
 import type { LinkSpec } from '../drivers/driver.ts';
 import { splitAlias } from '../drivers/naming.ts';
-import type { ObservedLink } from '../host/links.ts';
+import type { ObservedLink, PortFlags } from '../host/links.ts';
 import type { Intent } from './intend.ts';
 import type { Observation } from './observe.ts';
 import type { Step } from './plan.ts';
@@ -12,6 +12,7 @@ export type Adjustment = {
   readonly up?: true;
   readonly gro?: boolean;
   readonly master?: string;
+  readonly port?: PortFlags;
   /** words of `ip link set … type vxlan` */
   readonly vxlan?: readonly string[];
   readonly addAddresses: readonly string[];

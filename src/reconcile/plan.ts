@@ -1,11 +1,14 @@
 import type { DatapathState } from '../datapath/state.ts';
 import type { EndpointSpec, LinkSpec, MacvlanAttachment } from '../drivers/driver.ts';
 import type { FdbRow } from '../host/fdb.ts';
+import type { FlowTarget } from '../host/conntrack.ts';
+import type { FirewallFamily } from '../host/firewall.ts';
 import type { HostRoute } from '../host/routes.ts';
 import type { Problem } from '../model/problem.ts';
 import { planEndpoints } from './plan-endpoints.ts';
 import type { Intent } from './intend.ts';
-import { GUARD_CHAIN } from './nat.ts';
+import { difference } from './difference.ts';
+import { planNat } from './nat/plan-nat.ts';
 import type { Observation } from './observe.ts';
 import { planDatapath } from './plan-datapath.ts';
 import { type Adjustment, planLinks } from './plan-links.ts';
@@ -36,8 +39,27 @@ export type Step = { readonly object: string } & (
       readonly remove: readonly FdbRow[];
     }
   | { readonly kind: 'routes.sync'; readonly add: readonly HostRoute[]; readonly remove: readonly HostRoute[] }
-  | { readonly kind: 'firewall.apply'; readonly body: string }
-  | { readonly kind: 'forwarding.set'; readonly devices: readonly string[]; readonly on: boolean }
+  | {
+      readonly kind: 'firewall.apply';
+      readonly family: FirewallFamily;
+      readonly body: string;
+      /** published ports that lead elsewhere than before, and the gateway's own addresses */
+      readonly flows: readonly FlowTarget[];
+      readonly local: readonly string[];
+    }
+  | {
+      readonly kind: 'forwarding.set';
+      readonly family: 4 | 6;
+      readonly devices: readonly string[];
+      readonly on: boolean;
+    }
+  | { readonly kind: 'localnet.set'; readonly devices: readonly string[]; readonly on: boolean }
+  | {
+      readonly kind: 'docker.sync';
+      readonly family: 4 | 6;
+      readonly add: readonly string[];
+      readonly remove: readonly string[];
+    }
   | { readonly kind: 'endpoint.attach'; readonly spec: EndpointSpec }
   | {
       readonly kind: 'endpoint.move';
@@ -52,8 +74,10 @@ export type Step = { readonly object: string } & (
 
 export type Plan = { readonly steps: readonly Step[]; readonly waiting: ReadonlyMap<string, Problem> };
 
-/** What an earlier cycle knows and the kernel cannot tell: the listing that our last ruleset became. */
-export type FirewallMemory = { readonly body: string; readonly fingerprint: string } | undefined;
+/** What an earlier cycle knows and the kernel cannot tell: the listing that each table's last rules became. */
+export type FirewallMemory = Readonly<
+  Partial<Record<FirewallFamily, { readonly body: string; readonly fingerprint: string }>>
+>;
 
 /**
  * Compares what shall stand with what does. Pure. The order is the order of safety: what goes away leaves first (names
@@ -76,7 +100,7 @@ export function plan(intent: Intent, seen: Observation, gateway: string, memory:
     ...links.make,
     ...planFdb(intent, seen, gone),
     ...planRoutes(intent, seen, gone),
-    ...planFirewall(intent, seen, memory),
+    ...planNat(intent.nat, seen, memory),
     ...port.moves,
     ...port.yield,
     ...datapath.set,
@@ -124,35 +148,4 @@ function planRoutes(intent: Intent, seen: Observation, gone: ReadonlySet<string>
   const have = seen.routes.filter((route) => !gone.has(route.device));
   const { add, remove } = difference(intent.routes, have, (route) => `${route.to} ${route.device} ${route.source}`);
   return add.length + remove.length === 0 ? [] : [{ kind: 'routes.sync', object: 'host/routes', add, remove }];
-}
-
-function planFirewall(intent: Intent, seen: Observation, memory: FirewallMemory): readonly Step[] {
-  const steps: Step[] = [];
-  const object = 'host/firewall';
-  const asApplied = memory?.body === intent.firewall && memory.fingerprint === seen.firewall?.fingerprint;
-  const absent = intent.firewall === '' && seen.firewall === undefined;
-  const { host, devices } = seen.forwarding;
-  // The guard's presence tells that it is ours to switch off.
-  const off =
-    intent.forwarding.length === 0 && !host && seen.firewall?.chains.includes(GUARD_CHAIN) ? [...devices] : [];
-  const on = host ? [] : intent.forwarding.filter((device) => !devices.has(device));
-  // Rules before forwarding: at no moment does the host forward what the guard should drop. And back in reverse.
-  if (off.length > 0) steps.push({ kind: 'forwarding.set', object, devices: off, on: false });
-  if (!asApplied && !absent) steps.push({ kind: 'firewall.apply', object, body: intent.firewall });
-  if (on.length > 0) steps.push({ kind: 'forwarding.set', object, devices: on, on: true });
-  return steps;
-}
-
-/** What is wanted and not there, and what is there and not wanted. */
-export function difference<T>(
-  want: readonly T[],
-  have: readonly T[],
-  key: (item: T) => string,
-): { add: readonly T[]; remove: readonly T[] } {
-  const wanted = new Set(want.map((item) => key(item)));
-  const held = new Set(have.map((item) => key(item)));
-  return {
-    add: want.filter((item) => !held.has(key(item))),
-    remove: have.filter((item) => !wanted.has(key(item))),
-  };
 }

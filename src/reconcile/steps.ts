@@ -3,8 +3,10 @@ import { detach } from '../attach/detach.ts';
 import { move } from '../attach/move.ts';
 import { setDatapath } from '../host/datapath-client.ts';
 import { syncFdb } from '../host/fdb.ts';
-import { applyFirewall, readFirewall } from '../host/firewall.ts';
-import { setForwarding } from '../host/forwarding.ts';
+import { forgetStaleFlows } from '../host/conntrack.ts';
+import { syncDockerUser } from '../host/docker-user.ts';
+import { applyFirewall, type FirewallFamily, readTable } from '../host/firewall.ts';
+import { setForwarding, setLocalnet } from '../host/forwarding.ts';
 import { syncRoutes } from '../host/routes.ts';
 import { adjustLink, createLink, deleteLink, setDown } from './link-steps.ts';
 import type { FirewallMemory, Step } from './plan.ts';
@@ -13,7 +15,9 @@ import type { FirewallMemory, Step } from './plan.ts';
 export type StepContext = {
   readonly endpoints: EndpointStore;
   readonly datapathSocket: string;
-  readonly rememberFirewall: (memory: FirewallMemory) => void;
+  readonly rememberFirewall: (family: FirewallFamily, applied: FirewallMemory[FirewallFamily]) => void;
+  /** gives an endpoint's lease back to the plant's DHCP server; none is no error */
+  readonly releaseLease: (key: string) => Promise<void>;
 };
 
 type Executors = {
@@ -22,7 +26,10 @@ type Executors = {
 
 /** The one place where a plan becomes changes of the host. Every executor may be run again after a crash half-way. */
 const executors: Executors = {
-  'endpoint.detach': (step, { endpoints }) => detach(step.sandbox, step.name, step.object, endpoints),
+  'endpoint.detach': async (step, { endpoints, releaseLease }) => {
+    await releaseLease(step.object.replace('endpoint/', ''));
+    await detach(step.sandbox, step.name, step.object, endpoints);
+  },
   'endpoint.attach': (step, { endpoints }) => attach(step.spec, endpoints),
   'endpoint.move': (step) => move(step.spec, step.to, step.from),
   'link.delete': (step) => deleteLink(step.name, step.sandbox),
@@ -31,12 +38,16 @@ const executors: Executors = {
   'link.adjust': (step) => adjustLink(step.name, step.changes, step.sandbox),
   'fdb.sync': (step) => syncFdb(step.device, step.add, step.remove),
   'routes.sync': (step) => syncRoutes(step.add, step.remove),
-  'forwarding.set': (step) => setForwarding(step.devices, step.on),
+  'forwarding.set': async (step) => setForwarding(step.family, step.devices, step.on),
+  'localnet.set': async (step) => setLocalnet(step.devices, step.on),
+  'docker.sync': (step) => syncDockerUser(step.family, step.add, step.remove),
   'datapath.set': (step, { datapathSocket }) => setDatapath(datapathSocket, step.state),
   'firewall.apply': async (step, { rememberFirewall }) => {
-    await applyFirewall(step.body);
-    const listed = await readFirewall();
-    rememberFirewall(listed && { body: step.body, fingerprint: listed.fingerprint });
+    const { family, body, flows, local } = step;
+    await applyFirewall(family, body);
+    const listed = await readTable(family);
+    rememberFirewall(family, listed && { body, fingerprint: listed.fingerprint });
+    await forgetStaleFlows(flows, new Set(local));
   },
 };
 

@@ -83,6 +83,11 @@ export const BOOTSTRAP_KEYS: Readonly<Record<string, BootstrapKey>> = {
     format: oneOf('auto', 'one', 'two'),
   },
   'datapath.socket': { default: '/run/linkspan/datapath.sock', doc: "the datapath's socket", format: socketPath },
+  'names.resolvConf': {
+    default: '/etc/resolv.conf',
+    doc: 'lists the name servers that answer what is no name of a workload (empty: workloads get no resolver)',
+    format: orEmpty(path),
+  },
   'status.listen': { default: '127.0.0.1:8479', doc: 'where the status page and API listen', format: listen },
   'docker.pluginSocket': {
     default: '/run/docker/plugins/linkspan.sock',

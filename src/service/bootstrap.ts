@@ -33,6 +33,8 @@ export type Bootstrap = {
     readonly workers: 'auto' | 'one' | 'two';
     readonly socket: string;
   };
+  /** empty: off */
+  readonly names: { readonly resolvConf: string };
   readonly status: { readonly listen: string };
   /** empty: off */
   readonly docker: { readonly pluginSocket: string; readonly engineSocket: string };

@@ -162,11 +162,12 @@ const ENDPOINT_TONES = { attached: 'good', waiting: 'warn', failed: 'bad' } as c
 function endpoints(list: readonly EndpointStatus[], limit: number): Html {
   return table({
     title: 'Endpoints',
-    columns: ['Workload', 'Network', 'Addresses', 'MAC', 'Interface', 'Sandbox', 'State'],
+    columns: ['Workload', 'Network', 'Addresses', 'Published', 'MAC', 'Interface', 'Sandbox', 'State'],
     rows: list.map((one) => [
       one.workload,
       one.network,
       lines(one.addresses),
+      lines(one.published),
       html`<span class="n">${one.mac}</span>`,
       one.interface,
       one.sandbox,

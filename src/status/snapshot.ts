@@ -4,6 +4,7 @@ import type { ObservedLink } from '../host/links.ts';
 import { formatIpPrefix } from '../model/ip.ts';
 import { type Endpoint, endpointKey, type Network, sandboxPath } from '../model/network.ts';
 import type { RemotesByVni } from '../model/peer.ts';
+import { formatPublished } from '../model/published.ts';
 import type { EndpointStatus, FdbEntry, NetworkStatus } from '../model/status.ts';
 import type { CycleView } from '../reconcile/cycle.ts';
 
@@ -50,6 +51,7 @@ export function endpointStatuses(view: CycleView): readonly EndpointStatus[] {
       mac: link?.mac ?? endpoint.mac,
       addresses: link?.addresses ?? endpoint.addresses.map((address) => formatIpPrefix(address)),
       sandbox: sandboxPath(endpoint.sandbox),
+      published: formatPublished(view.intent.nat.ports.get(`endpoint/${endpointKey(endpoint)}`) ?? []),
       state: stateOf(link !== undefined, failed),
       problem: problem?.message ?? null,
     };

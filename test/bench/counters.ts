@@ -1,5 +1,5 @@
 import { readFile } from 'node:fs/promises';
-import type { Namespace } from '../lab/namespace.ts';
+import type { NetworkNamespace } from '../lab/namespace.ts';
 
 const TICKS_PER_SECOND = 100;
 const IDLE = 3;
@@ -19,7 +19,9 @@ export async function processorSeconds(): Promise<number> {
 }
 
 /** UDP datagrams that programs of the namespace have sent and received so far, by the kernel's own count. */
-export async function datagrams(namespace: Namespace): Promise<{ readonly sent: number; readonly received: number }> {
+export async function datagrams(
+  namespace: NetworkNamespace,
+): Promise<{ readonly sent: number; readonly received: number }> {
   const { stdout } = await namespace.exec('cat', '/proc/net/snmp');
   const [, received, sent] = /^Udp: (\d+) \d+ \d+ (\d+)/m.exec(stdout) ?? [];
   return { sent: Number(sent), received: Number(received) };
@@ -40,7 +42,7 @@ export type KernelDrops = {
 };
 
 /** Where the drops stand in a namespace's /proc/net/snmp and, 12th of an interface's numbers, in /proc/net/dev. */
-export async function kernelDrops(namespace: Namespace, tap: string): Promise<KernelDrops> {
+export async function kernelDrops(namespace: NetworkNamespace, tap: string): Promise<KernelDrops> {
   const { stdout } = await namespace.exec('cat', '/proc/net/snmp', '/proc/net/dev');
   const socket = /^Udp: (?:\d+ ){4}(\d+)/m.exec(stdout)?.[1];
   const queue = new RegExp(String.raw`^ *${tap}:(?: +\d+){11} +(\d+)`, 'm').exec(stdout)?.[1];

@@ -2,13 +2,14 @@ import { withLab } from '../lab/lab.ts';
 import { floored } from './floors.ts';
 import { serve } from './iperf.ts';
 import { thisMachine } from './machine.ts';
-import type { How, Measure, Values } from './measures.ts';
+import type { How } from './measures.ts';
 import { MEASURES } from './measures.ts';
 import type { LabReport, Report, Round } from './report.ts';
 import { summarise } from './report.ts';
+import { takeRound } from './rounds.ts';
 import type { TopologyName } from './topologies/build.ts';
 import { buildTopologies } from './topologies/build.ts';
-import type { LabName, Path } from './topologies/ends.ts';
+import type { LabName } from './topologies/ends.ts';
 
 export type Plan = {
   readonly labs: readonly LabName[];
@@ -16,44 +17,14 @@ export type Plan = {
   readonly rounds: number;
 } & How;
 
-type Take = (topology: TopologyName, path: Path, measure: Measure) => Promise<Values>;
-
-/**
- * Every topology once for each measure, one straight after the other: what is compared lies seconds apart, within the
- * same minute of a machine whose speed drifts. A round starts one topology further on than the last, so that none
- * always follows the same.
- */
-async function takeRound(number: number, paths: ReadonlyMap<TopologyName, Path>, take: Take): Promise<Round> {
-  const all = [...paths];
-  const start = number % all.length;
-  const order = [...all.slice(start), ...all.slice(0, start)];
-  const round: Partial<Record<TopologyName, Values>> = {};
-  for (const measure of MEASURES) {
-    for (const [topology, path] of order) {
-      round[topology] = { ...round[topology], ...(await take(topology, path, measure)) };
-    }
-  }
-  return round;
-}
-
-const told = (values: Values): string =>
-  Object.entries(values)
-    .map(([metric, value]) => `${metric} ${value.toPrecision(3)}`)
-    .join(', ');
-
 async function measureLab(name: LabName, plan: Plan, progress: (line: string) => void): Promise<LabReport> {
   return withLab(async (lab) => {
     const paths = await buildTopologies(lab, name, plan.topologies);
     for (const path of paths.values()) await serve(lab, path);
     const rounds: Round[] = [];
     for (let number = 0; number < plan.rounds; number++) {
-      const take: Take = async (topology, path, measure) => {
-        const values = await measure.take(path, plan);
-        const said = told(values);
-        if (said) progress(`${name}, round ${number + 1} of ${plan.rounds}, ${topology}: ${said}`);
-        return values;
-      };
-      rounds.push(await takeRound(number, paths, take));
+      const say = (said: string): void => progress(`${name}, round ${number + 1} of ${plan.rounds}, ${said}`);
+      rounds.push(await takeRound({ number, paths, measures: MEASURES, how: plan }, say));
     }
     return summarise(name, plan.topologies, rounds);
   });

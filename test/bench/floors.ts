@@ -17,8 +17,8 @@ type Floor = {
 };
 
 /** A floor in one lab of this run; without a value where the run did not measure it. */
-export type Floored = Pick<Floor, 'what' | 'bound' | 'limit'> & {
-  readonly lab: LabName;
+export type Floored<Lab extends string = LabName> = Pick<Floor, 'what' | 'bound' | 'limit'> & {
+  readonly lab: Lab;
   readonly unit: string;
   readonly value: number | null;
   readonly met: boolean | null;
@@ -58,11 +58,16 @@ function measured(floor: Floor, lab: LabReport): number | null {
   return (to ? figure?.ratio_to[to] : figure)?.median ?? null;
 }
 
+/** Whether the value found is within the bound. */
+export function held<Lab extends string>(floor: Omit<Floored<Lab>, 'met'>): Floored<Lab> {
+  const { bound, limit, value } = floor;
+  const holds = (found: number): boolean => (bound === 'at least' ? found >= limit : found <= limit);
+  return { ...floor, met: value === null ? null : holds(value) };
+}
+
 function holdTo(floor: Floor, lab: LabReport): Floored {
   const { what, bound, limit, unit = '' } = floor;
-  const value = measured(floor, lab);
-  const holds = (found: number): boolean => (bound === 'at least' ? found >= limit : found <= limit);
-  return { lab: lab.lab, what, bound, limit, unit, value, met: value === null ? null : holds(value) };
+  return held({ lab: lab.lab, what, bound, limit, unit, value: measured(floor, lab) });
 }
 
 /** Every floor in every lab of this run that it counts in. */

@@ -1,3 +1,4 @@
+import { attachCommand } from './commands/attach.ts';
 import type { Command } from './commands/command.ts';
 import { UsageError } from './commands/command.ts';
 import { datapathCommand } from './commands/datapath.ts';
@@ -5,6 +6,7 @@ import { soakCommand } from './commands/soak.ts';
 
 const COMMANDS: ReadonlyMap<string, Command> = new Map([
   ['datapath', datapathCommand],
+  ['attach', attachCommand],
   ['soak', soakCommand],
 ]);
 

@@ -23,7 +23,8 @@ export function short(value: number): string {
 
 const whole = (value: number): string => value.toFixed(0);
 
-function spread(figure: Spread | undefined, format: (value: number) => string): string {
+/** `median (least..greatest)` */
+export function spread(figure: Spread | undefined, format: (value: number) => string): string {
   if (!figure) return '-';
   return `${format(figure.median)} (${format(figure.min)}..${format(figure.max)})`;
 }
@@ -68,7 +69,8 @@ function labTables(lab: LabReport): string[] {
   ];
 }
 
-function floorRow({ lab, what, bound, limit, unit, value, met }: Floored): string {
+/** What it is held to, what was found, and whether that will do. */
+export function floorRow({ lab, what, bound, limit, unit, value, met }: Floored<string>): string {
   const wanted = `${bound} ${limit} ${unit}`.padEnd(17);
   const found = value === null ? 'not measured' : `${short(value)} ${unit}`.padEnd(10);
   const verdict = met === null ? '' : met ? 'met' : 'NOT met';

@@ -51,6 +51,11 @@ async function addressOf(site: DockerSite, container: string): Promise<string> {
   return /inet ([\d.]+)\//.exec(text)?.[1] ?? '';
 }
 
+/** What busybox's nslookup says in a container, whether it finds anything or not. */
+async function namedIn(site: DockerSite, container: string, name: string): Promise<string> {
+  return site.exec(container, 'sh', '-c', 'nslookup "$0" 2>&1 || true', name);
+}
+
 describe('containers at two sites', () => {
   test('reach each other on a network of the document, by the plainest command', async () => {
     await Promise.all([a, b].map((site) => site.docker(...JOIN)));
@@ -60,6 +65,25 @@ describe('containers at two sites', () => {
     expect(ben).toMatch(/^10\.110\.0\./);
     expect(await a.reaches('ann', ben)).toBe(true);
     expect(await b.reaches('ben', await addressOf(a, 'ann'))).toBe(true);
+  }, 60_000);
+
+  test('find each other by name and by alias, and all else as before, through the service’s end as well', async () => {
+    await Promise.all([a, b].map((site) => site.docker(...JOIN)));
+    await a.run('ann', '--network', 'line1');
+    await b.run('ben', '--network', 'line1', '--network-alias', 'historian');
+    await a.run('sibling', '--network', 'line1');
+    const [ben, sibling] = [await addressOf(b, 'ben'), await addressOf(a, 'sibling')];
+    await until('the name of the other site', async () => (await namedIn(a, 'ann', 'ben')).includes(ben));
+    expect(await a.reaches('ann', 'ben')).toBe(true);
+    for (const name of ['historian', 'ben.line1', 'HISTORIAN']) expect(await namedIn(a, 'ann', name)).toContain(ben);
+    expect(await namedIn(a, 'ann', ben)).toContain('ben.line1');
+    expect(await namedIn(a, 'ann', 'sibling')).toContain(sibling);
+    await b.docker('rm', '-f', 'ben');
+    await until('the name to be gone', async () => !(await namedIn(a, 'ann', 'historian')).includes(ben));
+    await a.gateway.kill9();
+    // Docker's own answer, which may be the address that its IPAM meant and not the one that the container has.
+    expect(await namedIn(a, 'ann', 'sibling')).toMatch(/Name:\s+sibling/);
+    await a.restartGateway();
   }, 60_000);
 
   test('reach each other on one made on the spot; an address of the other site is refused', async () => {

@@ -3,28 +3,16 @@ import { run } from './exec.ts';
 import { LabProcess } from './process.ts';
 
 /** Somewhere to start a program: `inside` gives the arguments that run it there. */
-export type Place = Pick<Namespace, 'inside'>;
+export type Place = Pick<NetworkNamespace, 'inside'>;
 
-/** A named network namespace of this process; its loopback is up. */
-export class Namespace {
+/** A network namespace, whoever made it: `path` names it in the file system, `name` in messages. */
+export class NetworkNamespace {
   readonly name: string;
-  readonly label: string;
+  readonly path: string;
 
-  private constructor(label: string) {
-    this.label = label;
-    this.name = `ls-${process.pid}-${label}`;
-  }
-
-  /** Makes `/run/netns/ls-<pid>-<label>`: the process id keeps runs side by side apart. */
-  static async create(label: string): Promise<Namespace> {
-    const namespace = new Namespace(label);
-    await run(['ip', 'netns', 'add', namespace.name]);
-    await namespace.ip('link', 'set', 'lo', 'up');
-    return namespace;
-  }
-
-  get path(): string {
-    return `/run/netns/${this.name}`;
+  constructor(name: string, path: string) {
+    this.name = name;
+    this.path = path;
   }
 
   /** The command as it is run inside. Not `ip netns exec`: that also remounts /sys, and cgroups vanish. */
@@ -66,6 +54,25 @@ export class Namespace {
   async reaches(address: string, timeoutS = 1): Promise<boolean> {
     const { code } = await this.attempt('ping', '-n', '-q', '-c', '1', '-W', String(timeoutS), address);
     return code === 0;
+  }
+}
+
+/** A named network namespace of this process; its loopback is up. */
+export class Namespace extends NetworkNamespace {
+  readonly label: string;
+
+  private constructor(label: string) {
+    const name = `ls-${process.pid}-${label}`;
+    super(name, `/run/netns/${name}`);
+    this.label = label;
+  }
+
+  /** Makes `/run/netns/ls-<pid>-<label>`: the process id keeps runs side by side apart. */
+  static async create(label: string): Promise<Namespace> {
+    const namespace = new Namespace(label);
+    await run(['ip', 'netns', 'add', namespace.name]);
+    await namespace.ip('link', 'set', 'lo', 'up');
+    return namespace;
   }
 
   /** Deletes it; what runs inside must have ended. */

@@ -1,5 +1,5 @@
 import type { Lab } from './lab.ts';
-import type { Namespace } from './namespace.ts';
+import type { Place } from './namespace.ts';
 import type { LabProcess } from './process.ts';
 
 export type PingResult = {
@@ -10,18 +10,19 @@ export type PingResult = {
   readonly longestGapMs: number;
 };
 
+/** `at`: when it came, in milliseconds since 1970. */
 type Answer = { readonly at: number; readonly sequence: number };
 
 const ANSWER = /^\[(\d+\.\d+)\].*icmp_seq=(\d+) .*time=/gm;
 // With duplicates or errors the words between differ, the first number does not.
 const SENT = /^(\d+) packets transmitted/m;
 
+const answersIn = (text: string): readonly Answer[] =>
+  [...text.matchAll(ANSWER)].map((match) => ({ at: Number(match[1]) * 1000, sequence: Number(match[2]) }));
+
 /** What a stopped `ping -D` said. */
 export function parsePing(text: string): PingResult {
-  const answers: Answer[] = [...text.matchAll(ANSWER)].map((match) => ({
-    at: Number(match[1]) * 1000,
-    sequence: Number(match[2]),
-  }));
+  const answers = answersIn(text);
   const seen = new Set(answers.map((answer) => answer.sequence));
   const transmitted = Number(SENT.exec(text)?.[1] ?? 0);
   // The last request may have been on its way when ping was stopped: that is no loss.
@@ -44,9 +45,14 @@ export class PingStream {
   }
 
   /** Starts pinging every `intervalMs` (default 10). */
-  static async start(lab: Lab, from: Namespace, address: string, intervalMs = 10): Promise<PingStream> {
+  static async start(lab: Lab, from: Place, address: string, intervalMs = 10): Promise<PingStream> {
     const argv = ['ping', '-n', '-D', '-i', String(intervalMs / 1000), '-W', '1', address];
     return new PingStream(await lab.process(from, argv));
+  }
+
+  /** When the first answer came, in milliseconds since 1970; undefined while there is none. */
+  firstAnswer(): number | undefined {
+    return answersIn(this.#process.log())[0]?.at;
   }
 
   /** Stops it (ping sums up on SIGINT) and counts. */

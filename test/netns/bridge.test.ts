@@ -162,8 +162,16 @@ test('a rule of somebody else in our table goes with the next cycle', async () =
 test('a restart changes nothing, cleanup takes everything back', async () => {
   const sandboxes = [w1, w2, w3];
   const empty = await kernelState(site.gateway, sandboxes);
-  await apply(gateway, 1, cells());
+  const cell = { driver: 'bridge', subnet: '172.30.0.0/24', subnet6: 'fd00:30::/64', icc: false };
+  const { networks, workloads } = cells();
+  await apply(gateway, 1, {
+    networks: { ...networks, cell },
+    workloads: { ...workloads, w1: workload(w1, { cell: { publish: ['8080:80', '127.0.0.1:9000-9009:80-89/udp'] } }) },
+  });
   const full = await kernelState(site.gateway, sandboxes);
+  expect(full).toMatch(/forwards IPv6 .*lsb-cell/);
+  expect(full).toContain('passes 127.0.0.0/8 lsb-cell\n');
+  expect(full).toMatch(/master lsb-cell hairpin/);
   await gateway.stop();
   expect(await kernelState(site.gateway, sandboxes)).toBe(full);
   await site.gateway.exec(process.execPath, builtService(), '--config', `${gateway.dir}/linkspand.json`, '--cleanup');

@@ -21,6 +21,7 @@ const ENDPOINT: EndpointStatus = {
   mac: '02:00:00:00:00:21',
   addresses: ['10.110.0.21/24', 'fd00:110:aaaa:bbbb:cccc:dddd:eeee:21/64'],
   sandbox: 'netns:w1',
+  published: [],
   state: 'waiting',
   problem: 'the namespace w1 does not exist; make it with ip netns add w1',
 };

@@ -42,6 +42,7 @@ function statusOf(endpoint: Endpoint): EndpointStatus {
     mac: endpoint.mac,
     addresses: addresses.map((a) => formatIpPrefix(a)),
     sandbox,
+    published: [],
     ...rest,
   };
 }

@@ -144,7 +144,7 @@ describe('after a restart', () => {
   });
 
   test('nothing is wanted where nothing was stored or nothing can be read', () => {
-    expect([documents.desired, documents.status.state]).toEqual([{ networks: [], endpoints: [] }, 'none']);
+    expect([documents.desired, documents.status.state]).toEqual([{ uplinks: [], networks: [], endpoints: [] }, 'none']);
     documents.settled([FAILED]);
     expect([told, documents.status.state]).toEqual([[], 'none']);
     store.accept({ version: 2, hash: 'x', body: '' });

@@ -47,7 +47,7 @@ test('a datapath that is not there is no error to ask, and one to tell', async (
 test('the step tells the whole state to the socket of the bootstrap file', async () => {
   await serve();
   const endpoints = { put: () => {}, remove: () => {} };
-  const context = { endpoints, datapathSocket: socket, rememberFirewall: () => {} };
+  const context = { endpoints, datapathSocket: socket, rememberFirewall: () => {}, releaseLease: async () => {} };
   await execute({ kind: 'datapath.set', object: 'host/datapath', state: STATE }, context);
   expect(asked).toEqual([{ ask: 'set', state: STATE }]);
   // one of an older version, which says less

@@ -46,6 +46,18 @@ const codeOf = (work: () => unknown): string | undefined => {
   }
 };
 
+const wanted = (generic: Record<string, string>, over: object = {}): unknown =>
+  wantedNetwork(readCreateNetwork({ ...CREATE, Options: { 'com.docker.network.generic': generic }, ...over }));
+
+const request = (over: object = {}): Parameters<typeof publish>[0][number] => ({
+  protocol: 'tcp',
+  port: 80,
+  hostAddress: undefined,
+  hostPort: 8080,
+  hostPortEnd: 8080,
+  ...over,
+});
+
 describe('what dockerd sends is read', () => {
   test('a network', () => {
     expect(readCreateNetwork(CREATE)).toEqual({
@@ -105,8 +117,6 @@ describe('what dockerd sends is read', () => {
 });
 
 describe('the options of docker network create', () => {
-  const wanted = (generic: Record<string, string>, over: object = {}): unknown =>
-    wantedNetwork(readCreateNetwork({ ...CREATE, Options: { 'com.docker.network.generic': generic }, ...over }));
   const common = {
     name: `docker-${ID.slice(0, 12)}`,
     subnets: [
@@ -187,15 +197,6 @@ describe('the options of docker network create', () => {
 });
 
 describe('published ports', () => {
-  const request = (over: object = {}): Parameters<typeof publish>[0][number] => ({
-    protocol: 'tcp',
-    port: 80,
-    hostAddress: undefined,
-    hostPort: 8080,
-    hostPortEnd: 8080,
-    ...over,
-  });
-
   test('take the first free one of a range, and any free one where none is named', () => {
     const taken = [{ protocol: 'tcp' as const, hostPort: 8000, port: 1 }];
     const [ranged, any] = publish(

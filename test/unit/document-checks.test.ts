@@ -202,26 +202,33 @@ describe('a gateway has one engine', () => {
   });
 });
 
+test('an address from DHCP is for macvlan alone', () => {
+  const leased = { w: workload({ n: { address: 'dhcp' } }) };
+  expect(problemsOf(parse(document({ n: overlay(1, { subnet: '10.0.0.0/24' }) }, leased)))).toEqual([
+    'address_required /spec/workloads/w/networks/n/address',
+  ]);
+  expect(problemsOf(parse(document({ n: macvlan({ subnet: '10.0.0.0/24' }) }, leased)))).toEqual([]);
+  expect(problemsOf(parse(document({ n: macvlan({ address: 'dhcp' }) }, { w: workload({ n: {} }) })))).toEqual([]);
+});
+
+test('workloads may share an alias, also one that is another’s name; what DNS cannot ask for is refused', () => {
+  const shared = { aliases: ['Store', 'b'] };
+  const parsed = parse(document({ n: overlay(1) }, { a: workload({ n: shared }), b: workload({ n: shared }, 'w2') }));
+  expect(problemsOf(parsed)).toEqual([]);
+  expect(parsed.ok ? parsed.document.state.endpoints.map(({ aliases }) => aliases) : []).toEqual([
+    ['store', 'b'],
+    ['store', 'b'],
+  ]);
+  const wrong = parse(document({ n: overlay(1) }, { a: workload({ n: { aliases: ['db', 'a..b'] } }) }));
+  expect(problemsOf(wrong)).toEqual(['schema /spec/workloads/a/networks/n/aliases/1']);
+});
+
 describe('what this version does not do yet is refused, never ignored', () => {
   test.each<[string, Json]>([
     ['/spec/networks/n/driver', document({ n: { driver: 'ipvlan', uplink: 'lan' } })],
     ['/spec/networks/n/vlan', document({ n: macvlan({ vlan: 110 }) })],
     ['/spec/networks/n/stretch', document({ n: overlay(1, { stretch: { uplink: 'lan', vlan: 1 } }) })],
     ['/spec/networks/n/guards', document({ n: overlay(1, { guards: { dhcp: 'block' } }) })],
-    ['/spec/networks/n/icc', document({ n: bridge('10.0.0.0/24', { icc: false }) })],
-    [
-      '/spec/networks/n/address',
-      document({ n: macvlan({ address: 'dhcp', subnet: '10.0.0.0/24' }) }, { w: workload({ n: {} }) }),
-    ],
-    [
-      '/spec/workloads/w/networks/n/address',
-      document({ n: macvlan({ subnet: '10.0.0.0/24' }) }, { w: workload({ n: { address: 'dhcp' } }) }),
-    ],
-    [
-      '/spec/workloads/w/networks/n/publish',
-      document({ n: overlay(1) }, { w: workload({ n: { publish: ['8080:80/tcp'] } }) }),
-    ],
-    ['/spec/workloads/w/networks/n/aliases', document({ n: overlay(1) }, { w: workload({ n: { aliases: ['db'] } }) })],
     ['/spec/uplinks/lan/ssid', { v: 1, version: 1, spec: { uplinks: { lan: { interface: 'eth0', ssid: 'x' } } } }],
     [
       '/spec/uplinks/lan/pskFile',

@@ -1,6 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 import type { HostView, NetworkSpec } from '../../src/drivers/driver.ts';
 import { specify } from '../../src/drivers/registry.ts';
+import type { BridgeNetwork } from '../../src/model/network.ts';
 import type { Remote } from '../../src/model/peer.ts';
 import type { Problem } from '../../src/model/problem.ts';
 import { bridge, type Json, macvlan, overlay, workload } from './support/documents.ts';
@@ -277,13 +278,45 @@ describe('bridge', () => {
     ]);
     expect(spec.attachment).toEqual({ type: 'veth', bridge: 'lsb-net' });
     expect(spec.gateways).toEqual(['172.30.0.1', 'fd00:30::1']);
-    expect(spec.nat).toEqual({ bridge: 'lsb-net', subnet: { family: 4, address: '172.30.0.0', length: 24 } });
+    const subnets = [
+      { family: 4, address: '172.30.0.0', length: 24 },
+      { family: 6, address: 'fd00:30::', length: 64 },
+    ];
+    const open = { bridge: 'lsb-net', subnets, masquerade: true, icc: true, internal: false };
+    expect(spec.nat).toEqual(open);
   });
 
-  test('an IPv6 router has the length of its own subnet, and nothing is masqueraded', () => {
-    const { links, gateways, nat } = specOf(bridge('fd00:30::/64'));
+  test('an IPv6 router has the length of its own subnet', () => {
+    const { links, gateways } = specOf(bridge('fd00:30::/64'));
     expect(links[0]?.addresses).toEqual(['fd00:30::1/64']);
-    expect({ gateways, nat }).toEqual({ gateways: ['fd00:30::1'], nat: undefined });
+    expect(gateways).toEqual(['fd00:30::1']);
+  });
+
+  test('is a router in each of its subnets', () => {
+    const network = desired({ net: bridge('172.30.0.0/24', { subnet6: 'fd00:30::/64' }) }).networks[0] as BridgeNetwork;
+    const second = { family: 4, address: '172.31.0.0', length: 16 } as const;
+    const both: BridgeNetwork = {
+      ...network,
+      subnets: [...network.subnets, second],
+      gateways: [...network.gateways, '172.31.0.1'],
+    };
+    const { links, nat } = specify(both, [], [], HOST) as NetworkSpec;
+    expect(links[0]?.addresses).toEqual(['172.30.0.1/24', 'fd00:30::1/64', '172.31.0.1/16']);
+    expect(nat?.subnets).toEqual(both.subnets);
+  });
+
+  test('that is internal has no way out, and one that is not masqueraded keeps its addresses', () => {
+    const { gateways, nat, links } = specOf(bridge('172.30.0.0/24', { internal: true }));
+    expect({ gateways, nat, addresses: links[0]?.addresses }).toMatchObject({
+      gateways: [],
+      nat: { internal: true, masquerade: false },
+      addresses: ['172.30.0.1/24'],
+    });
+    expect(specOf(bridge('172.30.0.0/24', { masquerade: false, icc: false })).nat).toMatchObject({
+      internal: false,
+      masquerade: false,
+      icc: false,
+    });
   });
 
   test('takes its MTU from the document, the underlay, or Ethernet', () => {

@@ -1,13 +1,9 @@
 import { describe, expect, test } from '@jest/globals';
-import { natRules } from '../../src/reconcile/nat.ts';
 import { bridge, macvlan, overlay, workload } from './support/documents.ts';
 import { newHost } from './support/hosts.ts';
 import { link } from './support/kernel.ts';
-import { converge, desired, intentOf, look } from './support/planning.ts';
+import { desired, intentOf } from './support/planning.ts';
 import { mac, vni } from './support/values.ts';
-
-const CELL = { bridge: 'lsb-cell', subnet: { family: 4, address: '172.30.0.9', length: 24 } } as const;
-const YARD = { bridge: 'lsb-yard', subnet: { family: 4, address: '172.31.0.0', length: 16 } } as const;
 
 const macOf = (mode: string): unknown => {
   const state = desired({ m: macvlan({ mode }) }, { w: workload({ m: { mac: '02:00:00:00:00:09' } }) });
@@ -32,7 +28,7 @@ describe('an intent', () => {
       'endpoint/w/a linkspan:gw-a:endpoint/w/a',
       'endpoint/w/cell linkspan:gw-a:endpoint/w/cell',
     ]);
-    expect(intent.forwarding).toEqual(expect.arrayContaining(['lsb-cell', 'eth0']));
+    expect(intent.nat.forwarding[4]).toEqual(expect.arrayContaining(['lsb-cell', 'eth0']));
   });
 
   test('sets the MAC of every workload but one that holds its parent whole', () => {
@@ -55,57 +51,5 @@ describe('an intent', () => {
     const intent = intentOf(kernel, state, new Map());
     expect([...intent.waiting.keys()]).toEqual(['network/m']);
     expect(intent.endpoints.map(({ object }) => object)).toEqual(['endpoint/w/o']);
-  });
-});
-
-describe('the rules', () => {
-  test('are none without a network that leaves through NAT', () => {
-    expect(natRules([], true)).toBe('');
-  });
-
-  test('masquerade what leaves each bridge, and let no bridge into another', () => {
-    const rules = natRules([CELL, YARD], false);
-    expect(rules).toContain('ip saddr 172.30.0.0/24 oifname != "lsb-cell" masquerade\n');
-    expect(rules).toContain('ip saddr 172.31.0.0/16 oifname != "lsb-yard" masquerade\n');
-    expect(rules).toContain('iifname "lsb-cell" oifname { "lsb-cell", "lsb-yard" } oifname != "lsb-cell" drop\n');
-    expect(rules).toContain('iifname "lsb-yard" oifname { "lsb-cell", "lsb-yard" } oifname != "lsb-yard" drop\n');
-    expect(rules).not.toContain('chain guard');
-  });
-
-  test('drop what is none of our networks’ where forwarding was off before', () => {
-    const guard = natRules([CELL], true).slice(natRules([CELL], false).length);
-    expect(guard).toContain('chain guard {');
-    expect(guard).toContain('iifname != { "lsb-cell" } oifname != { "lsb-cell" } drop\n');
-  });
-
-  test('stand before forwarding begins, and forwarding ends before they go', () => {
-    const kernel = newHost();
-    const firewall = (state: ReturnType<typeof desired>): unknown[] =>
-      look(kernel, state).steps.flatMap((step) => (step.object === 'host/firewall' ? [step.kind] : []));
-    const cell = desired({ cell: bridge('172.30.0.0/24') });
-    expect(firewall(cell)).toEqual(['firewall.apply', 'forwarding.set']);
-    converge(kernel, cell);
-    expect([...kernel.observe().forwarding.devices]).toEqual(expect.arrayContaining(['lsb-cell', 'eth0']));
-    expect(firewall(desired({}))).toEqual(['forwarding.set', 'firewall.apply']);
-    converge(kernel, desired({}));
-    expect(kernel.observe().forwarding).toEqual({ host: false, devices: new Set() });
-  });
-
-  test('leave forwarding on where it was on before', () => {
-    const kernel = newHost();
-    kernel.forwards = true;
-    converge(kernel, desired({ cell: bridge('172.30.0.0/24') }));
-    expect(kernel.memory?.body).not.toContain('chain guard');
-    converge(kernel, desired({}));
-    expect(kernel.observe().forwarding).toEqual({ host: true, devices: new Set() });
-    expect(kernel.memory).toBeUndefined();
-  });
-
-  test('are applied again where somebody changed them', () => {
-    const kernel = newHost();
-    const cell = desired({ cell: bridge('172.30.0.0/24') });
-    const { intent } = converge(kernel, cell);
-    kernel.fingerprint = 'as somebody left it';
-    expect(look(kernel, cell).steps).toMatchObject([{ kind: 'firewall.apply', body: intent.firewall }]);
   });
 });

@@ -33,6 +33,16 @@ describe('record', () => {
     expect(digestOf(parsed.value)).toMatch(/^[0-9a-f]{16}$/);
   });
 
+  test('names come back, and none leave the bytes as they were before there were names', () => {
+    const named = { ...GOOD, macs: [{ ...GOOD.macs[0], n: ['db', 'tags.plant', 'my_app'] }] };
+    const parsed = parseRecord(bytes(named), ADDRESS);
+    if (!parsed.ok) throw new Error(parsed.reason);
+    expect(encodeRecord(parsed.value)).toEqual(bytes(named));
+    const empty = parseRecord(bytes({ ...GOOD, macs: [{ ...GOOD.macs[0], n: [] }] }), ADDRESS);
+    if (!empty.ok) throw new Error(empty.reason);
+    expect(encodeRecord(empty.value)).toEqual(bytes(GOOD));
+  });
+
   test.each([
     ['v', { v: 2 }],
     ['fleet', { fleet: 'x' }],
@@ -59,6 +69,11 @@ describe('record', () => {
     ['macs.m', { macs: [{ m: '01:00:5e:00:00:01' }] }],
     ['macs.q', { macs: [{ m: '02:00:00:00:00:01', q: 2 ** 32 }] }],
     ['macs.ip', { macs: [{ m: '02:00:00:00:00:01', ip: ['x'] }] }],
+    ['macs.n', { macs: [{ ...GOOD.macs[0], n: 'db' }] }],
+    ['macs.n', { macs: [{ ...GOOD.macs[0], n: ['DB'] }] }],
+    ['macs.n', { macs: [{ ...GOOD.macs[0], n: ['a..b'] }] }],
+    ['macs.n', { macs: [{ ...GOOD.macs[0], n: [7] }] }],
+    ['macs.n', { macs: [{ ...GOOD.macs[0], n: Array.from({ length: 66 }, (_, n) => `a${n}`) }] }],
     ['macs', { macs: [GOOD.macs[0], GOOD.macs[0]] }],
   ])('a bad %s is refused by name: %j', (field, over) => {
     const parsed = parseRecord(bytes({ ...GOOD, ...over }), ADDRESS);

@@ -16,7 +16,11 @@ function touched(step: Step): readonly string[] {
   if (step.kind === 'link.create') return [step.link.name];
   if (step.kind === 'fdb.sync') return [step.device];
   if (step.kind === 'routes.sync') return [...step.add, ...step.remove].map(({ device }) => device);
-  if (step.kind === 'firewall.apply') return [...step.body.matchAll(/"([^"]+)"/g)].map((match) => match[1] ?? '');
+  if (step.kind === 'firewall.apply') {
+    // The guard names the host's own bridges, to leave what passes there alone.
+    const rules = step.body.replaceAll(/(chain guard6? \{\n.*\n) {4}iifname \. oifname .* accept\n/g, '$1');
+    return [...rules.matchAll(/"([^"]+)"/g)].map((match) => match[1] ?? '');
+  }
   return 'name' in step ? [`${'sandbox' in step ? (step.sandbox ?? '') : ''}${step.name}`] : [];
 }
 

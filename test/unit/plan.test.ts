@@ -37,7 +37,7 @@ function shape(kernel: Kernel): unknown {
     inside: [...sandboxes].map(([path, sandbox]) => [path, plain(sandbox?.links ?? [])]),
     rows: rows.sort(),
     routes: routes.map((route) => JSON.stringify(route)).sort(),
-    rules: kernel.memory?.body,
+    rules: kernel.memory,
     datapath: kernel.told?.networks.length ? canonicalState(kernel.told) : undefined,
     forwarding,
   };

@@ -43,6 +43,7 @@ test('without any source, the defaults of the contract hold', () => {
     control: { socket: '/run/linkspan/linkspan.sock' },
     datapath: { engine: 'auto', workers: 'auto', socket: '/run/linkspan/datapath.sock' },
     status: { listen: '127.0.0.1:8479' },
+    names: { resolvConf: '/etc/resolv.conf' },
     docker: { pluginSocket: '/run/docker/plugins/linkspan.sock', engineSocket: '/var/run/docker.sock' },
     log: { level: 'info', format: 'auto' },
   });

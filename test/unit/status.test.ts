@@ -28,6 +28,7 @@ const STATUS: GatewayStatus = {
       mac: '02:00:00:00:00:21',
       addresses: ['10.110.0.21/24'],
       sandbox: 'netns:w1',
+      published: ['8080:80/tcp'],
       state: 'attached',
       problem: null,
     },

@@ -1,3 +1,6 @@
+import type { LabName } from '../topologies/ends.ts';
+import { LABS } from '../topologies/ends.ts';
+
 /** A word of scripts/bench: `scripts/bench WORD [options]`. */
 export type Command = {
   /** its part of the usage text, from its name on */
@@ -15,6 +18,14 @@ export function positive(name: string, text: string, greatest = 9999): number {
     throw new UsageError(`--${name} ${text}: give a whole number from 1 to ${greatest}`);
   }
   return value;
+}
+
+/** The lab that an option names; all where there is none. */
+export function labsOf(name: string | undefined): readonly LabName[] {
+  if (name === undefined) return LABS;
+  const chosen = LABS.filter((lab) => lab === name);
+  if (chosen.length === 0) throw new UsageError(`--lab ${name}: give wire or veth`);
+  return chosen;
 }
 
 /** Onto standard error, since a report may be read from standard output by a program. */

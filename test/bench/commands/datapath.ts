@@ -7,10 +7,8 @@ import { CONGESTION } from '../iperf.ts';
 import { table } from '../table.ts';
 import type { TopologyName } from '../topologies/build.ts';
 import { TOPOLOGIES } from '../topologies/build.ts';
-import type { LabName } from '../topologies/ends.ts';
-import { LABS } from '../topologies/ends.ts';
 import type { Command } from './command.ts';
-import { positive, print, progress, UsageError } from './command.ts';
+import { labsOf, positive, print, progress, UsageError } from './command.ts';
 
 const USAGE = `datapath [--lab wire|veth] [--rounds N] [--seconds N] [--congestion NAME]
                 [--topologies a,b,c] [--json] [--chart FILE]
@@ -20,13 +18,6 @@ Measures Linkspan's datapath beside others.
   --congestion  TCP's congestion control, default cubic, as Linux has it unless somebody changed it
   --topologies  only these of underlay, kernel, user, bridge, tinc, ovs; default all
   --json     the report with every round          --chart    draws the figures into an SVG file`;
-
-function labsOf(name: string | undefined): readonly LabName[] {
-  if (name === undefined) return LABS;
-  const chosen = LABS.filter((lab) => lab === name);
-  if (chosen.length === 0) throw new UsageError(`--lab ${name}: give wire or veth`);
-  return chosen;
-}
 
 /** In the order that the table has. */
 function topologiesOf(list: string | undefined): readonly TopologyName[] {

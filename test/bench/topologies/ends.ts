@@ -1,7 +1,7 @@
 import { vxlanOverhead } from '../../../src/model/vni.ts';
 import { deriveMac } from '../../../src/model/mac.ts';
 import type { Lab } from '../../lab/lab.ts';
-import type { Namespace } from '../../lab/namespace.ts';
+import type { Namespace, NetworkNamespace } from '../../lab/namespace.ts';
 import { joinUnderlay } from '../../lab/sites.ts';
 
 export const LABS = ['veth', 'wire'] as const;
@@ -9,8 +9,8 @@ export type LabName = (typeof LABS)[number];
 
 /** Where a measurement's client and server run, and the server's address. */
 export type Path = {
-  readonly client: Namespace;
-  readonly server: Namespace;
+  readonly client: NetworkNamespace;
+  readonly server: NetworkNamespace;
   readonly address: string;
   /** the process at each gateway that every packet passes through; none where the kernel carries them */
   readonly datapaths: readonly number[];

@@ -13,7 +13,11 @@ type RawLink = {
   readonly link?: string;
   readonly link_index?: number;
   readonly master?: string;
-  readonly linkinfo?: { readonly info_kind?: string; readonly info_data?: Record<string, unknown> };
+  readonly linkinfo?: {
+    readonly info_kind?: string;
+    readonly info_data?: Record<string, unknown>;
+    readonly info_slave_data?: Record<string, unknown>;
+  };
   readonly addr_info: readonly {
     readonly family: string;
     readonly local: string;
@@ -27,11 +31,12 @@ type RawFdb = { mac: string; ifname: string; dst?: string; port?: number; state?
 type View = { readonly label: string; readonly links: readonly RawLink[] };
 
 /** The parts of a link's own data in which two states can differ on purpose. */
+const PORT_FLAGS = ['isolated', 'hairpin'];
 const TELLING = ['id', 'group', 'group6', 'local', 'local6', 'port', 'learning', 'mode'];
 
 /**
  * Everything that a document can change in the kernel, and everything that it must not, as sorted lines: links with
- * kind, MTU, alias, parent and master, addresses, routes, vxlan tables, nftables and ip_forward, of the gateway's
+ * kind, MTU, alias, parent and master, addresses, routes, vxlan tables, nftables and who forwards, of the gateway's
  * namespace and of the sandboxes. Left out is what differs from run to run: indexes, random MACs, link-local addresses.
  */
 export async function kernelState(gateway: Namespace, sandboxes: readonly Namespace[]): Promise<string> {
@@ -63,6 +68,7 @@ function describe(link: RawLink, view: View, views: readonly View[]): string {
     ...facts,
     ...(link.link_index === undefined && link.link === undefined ? [] : [`on ${parentName(link, view, views)}`]),
     ...(link.master === undefined ? [] : [`master ${link.master}`]),
+    ...PORT_FLAGS.filter((flag) => link.linkinfo?.info_slave_data?.[flag] === true),
     ...(random ? [] : [`mac ${link.address ?? 'none'}`]),
     ...(link.group === undefined || link.group === 'default' ? [] : [`group ${link.group}`]),
     ...(link.ifalias === undefined ? [] : [`alias ${link.ifalias}`]),
@@ -112,7 +118,18 @@ async function fdbLines(gateway: Namespace): Promise<string[]> {
 
 async function hostLines(gateway: Namespace): Promise<string[]> {
   const rules = await gateway.exec('nft', 'list', 'ruleset');
-  const forwards = await gateway.attempt('grep', '-lrw', '1', '/proc/sys/net/ipv4/conf', '--include=forwarding');
-  const devices = [...forwards.stdout.matchAll(/conf\/(.+)\/forwarding/g)].map((match) => match[1] ?? '');
-  return [`${gateway.label} forwards ${devices.toSorted().join(' ') || 'nothing'}`, rules.stdout.trim()];
+  return [
+    `${gateway.label} forwards ${await devicesWith(gateway, 4, 'forwarding')}`,
+    `${gateway.label} forwards IPv6 ${await devicesWith(gateway, 6, 'force_forwarding')}`,
+    `${gateway.label} routers of IPv6 ${await devicesWith(gateway, 6, 'forwarding')}`,
+    `${gateway.label} passes 127.0.0.0/8 ${await devicesWith(gateway, 4, 'route_localnet')}`,
+    rules.stdout.trim(),
+  ];
+}
+
+/** The interfaces whose setting is 1. */
+async function devicesWith(gateway: Namespace, family: 4 | 6, setting: string): Promise<string> {
+  const found = await gateway.attempt('grep', '-lrw', '1', `/proc/sys/net/ipv${family}/conf`, `--include=${setting}`);
+  const devices = [...found.stdout.matchAll(/conf\/([^/]+)\/\w+/g)].map((match) => match[1] ?? '');
+  return devices.toSorted().join(' ') || 'nothing';
 }

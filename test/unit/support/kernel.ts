@@ -6,6 +6,9 @@ import { memoOf } from '../../../src/drivers/driver.ts';
 import { withMemo } from '../../../src/drivers/naming.ts';
 import type { FdbRow } from '../../../src/host/fdb.ts';
 import type { ObservedLink } from '../../../src/host/links.ts';
+import type { ObservedDockers } from '../../../src/host/docker-user.ts';
+import type { FirewallFamily, ObservedTable } from '../../../src/host/firewall.ts';
+import type { Listener } from '../../../src/host/listeners.ts';
 import type { HostRoute } from '../../../src/host/routes.ts';
 import type { ObservedSandbox } from '../../../src/host/sandbox.ts';
 import { formatIpPrefix } from '../../../src/model/ip.ts';
@@ -27,13 +30,17 @@ export const UNDERLAY = { address: '192.0.2.1', device: 'eth0', index: 2, mtu: 1
  * refuses (a name that exists, a parent that does not, a port that is taken) is an error here.
  */
 export class Kernel {
-  memory: FirewallMemory;
+  memory: FirewallMemory = {};
   links: readonly ObservedLink[];
-  /** of the rules as somebody else left them */
+  /** of the routed packets' rules as somebody else left them */
   fingerprint: string | undefined;
-  /** the host as a whole; and what forwards where it does not */
+  /** the host as a whole, either family; and what forwards where it does not */
   forwards = false;
-  #forwarding: ReadonlySet<string> = new Set();
+  forwards6 = false;
+  #forwarding = { 4: new Set<string>(), 6: new Set<string>() };
+  #localnet = new Set<string>();
+  listeners: readonly Listener[] = [];
+  dockers: ObservedDockers = { 4: undefined, 6: undefined };
   underlay: Observation['underlay'] = UNDERLAY;
   vxlan = true;
   /** `datapath.engine` of the bootstrap file */
@@ -58,12 +65,20 @@ export class Kernel {
 
   observe(): Observation {
     const { links, underlay, memory } = this;
-    const forwards = links.flatMap(({ name }) => (this.#forwarding.has(name) ? [name] : []));
-    const forwarding = { host: this.forwards, devices: new Set(forwards) };
-    const chains = [...(memory?.body ?? '').matchAll(/chain (\w+)/g)].map((match) => match[1] ?? '');
-    const firewall = memory && { fingerprint: this.fingerprint ?? memory.fingerprint, chains };
+    const there = (names: ReadonlySet<string>): ReadonlySet<string> =>
+      new Set(links.flatMap(({ name }) => (names.has(name) ? [name] : [])));
+    const forwarding = {
+      4: { host: this.forwards, devices: there(this.#forwarding[4]) },
+      6: { host: this.forwards6, devices: there(this.#forwarding[6]) },
+      localnet: there(this.#localnet),
+    };
+    const firewall = {
+      ...(memory.inet && { inet: tableOf(memory.inet.body, this.fingerprint ?? memory.inet.fingerprint) }),
+      ...(memory.bridge && { bridge: tableOf(memory.bridge.body, memory.bridge.fingerprint) }),
+    };
     const sandboxes = new Map(this.#sandboxes);
-    const tables = { fdb: new Map(this.#fdb), routes: this.#routes, firewall, forwarding };
+    const { dockers, listeners } = this;
+    const tables = { fdb: new Map(this.#fdb), routes: this.#routes, firewall, dockers, listeners, forwarding };
     return { links, ...tables, underlay, vxlan: this.vxlan, datapath: this.#datapath(), sandboxes };
   }
 
@@ -129,13 +144,27 @@ export class Kernel {
     else if (step.kind === 'link.adjust') this.#adjust(step.sandbox, step.name, step.changes);
     else if (step.kind === 'fdb.sync') this.#syncFdb(step);
     else if (step.kind === 'routes.sync') this.#syncRoutes(step);
-    else if (step.kind === 'forwarding.set') this.#setForwarding(step.devices, step.on);
-    else this.memory = step.body === '' ? undefined : { body: step.body, fingerprint: `listing of ${step.body}` };
+    else if (step.kind === 'forwarding.set') switchAll(this.#forwarding[step.family], step.devices, step.on);
+    else if (step.kind === 'localnet.set') this.#setLocalnet(step.devices, step.on);
+    else if (step.kind === 'docker.sync') this.#syncDocker(step);
+    else this.#applyFirewall(step.family, step.body);
   }
 
-  #setForwarding(devices: readonly string[], on: boolean): void {
-    const others = [...this.#forwarding].filter((name) => !devices.includes(name));
-    this.#forwarding = new Set(on ? [...others, ...devices] : others);
+  #setLocalnet(devices: readonly string[], on: boolean): void {
+    for (const device of devices) this.#find(this.links, device);
+    switchAll(this.#localnet, devices, on);
+  }
+
+  #applyFirewall(family: FirewallFamily, body: string): void {
+    const { [family]: _, ...others } = this.memory;
+    this.memory = body === '' ? others : { ...others, [family]: { body, fingerprint: `listing of ${body}` } };
+  }
+
+  #syncDocker({ family, add, remove }: Extract<Step, { kind: 'docker.sync' }>): void {
+    const docker = this.dockers[family];
+    if (docker === undefined) throw new Error('iptables: No chain/target/match by that name.');
+    const rules = [...docker.rules.filter((rule) => !remove.includes(rule)), ...add];
+    this.dockers = { ...this.dockers, [family]: { ...docker, rules } };
   }
 
   #in(sandbox: string): readonly ObservedLink[] {
@@ -231,7 +260,15 @@ export class Kernel {
     this.#fresh(this.links, spec.hostEnd);
     const master = this.#find(this.links, attachment.bridge).name;
     this.#add(
-      link(spec.hostEnd, hostIndex, { alias: spec.alias, ours: true, kind: 'veth', parent: index, master, mtu }),
+      link(spec.hostEnd, hostIndex, {
+        alias: spec.alias,
+        ours: true,
+        kind: 'veth',
+        parent: index,
+        master,
+        mtu,
+        port: spec.port,
+      }),
     );
     this.#put(path, [...this.#in(path), link(endpoint.interface, index, { ...own, parent: hostIndex })]);
   }
@@ -271,19 +308,13 @@ export class Kernel {
     if (!before.ours) throw new Error(`${name} is not Linkspan's`);
     if (changes.master !== undefined) this.#find(this.links, changes.master);
     if (changes.up) this.#bindsPort(before);
-    const {
-      alias = before.alias,
-      mtu = before.mtu,
-      up = before.up,
-      master = before.master,
-      gro = before.gro,
-    } = changes;
+    const { alias, mtu, up, master, port, gro } = { ...before, ...changes };
     const kept = before.addresses.filter((address) => !changes.removeAddresses.includes(address));
     const [, , , local, learning] = changes.vxlan ?? [];
     const key = local?.includes(':') ? 'local6' : 'local';
     const data =
       local === undefined ? before.data : { ...before.data, [key]: local, learning: learning === 'learning' };
-    const after = { ...before, alias, mtu, up, gro, master, data, addresses: [...kept, ...changes.addAddresses] };
+    const after = { ...before, alias, mtu, up, gro, master, port, data, addresses: [...kept, ...changes.addAddresses] };
     const all = links.map((other) => (other === before ? after : other));
     if (sandbox === undefined) this.links = all;
     else this.#put(sandbox, all);
@@ -302,6 +333,26 @@ export class Kernel {
     const removed = new Set(step.remove);
     this.#routes = [...this.#routes.filter((route) => !removed.has(route)), ...step.add];
   }
+}
+
+function switchAll(names: Set<string>, devices: readonly string[], on: boolean): void {
+  for (const device of devices) {
+    if (on) names.add(device);
+    else names.delete(device);
+  }
+}
+
+/** What nft lists of a body of ours: its chains, and the elements of its sets and maps. */
+function tableOf(body: string, fingerprint: string): ObservedTable {
+  const chains = [...body.matchAll(/chain (\w+)/g)].map((match) => match[1] ?? '');
+  const sets = [...body.matchAll(/(?:set|map) (\w+) \{\n.*\n(?: *elements = \{ (.*) \}\n)?/g)];
+  const elements = sets.map(([, name = '', held = '']) => [name, new Map(held.split(', ').map(parted))] as const);
+  return { fingerprint, chains, elements: new Map(elements) };
+}
+
+function parted(element: string): [string, string] {
+  const [key = '', value = ''] = element.split(' : ').map((part) => part.replaceAll('"', '').split(' . ').join(' '));
+  return [key, value];
 }
 
 function dataOf(kind: LinkKind): Readonly<Record<string, unknown>> {

@@ -16,9 +16,10 @@ export function desired(networks: Json, workloads: Json = {}): DesiredState {
 }
 
 export function intentOf(kernel: Kernel, state: DesiredState, remotes: RemotesByVni, gateway = 'gw-a'): Intent {
-  const { links, underlay, forwarding, vxlan } = kernel.observe();
+  const seen = kernel.observe();
+  const { links, underlay, vxlan } = seen;
   const engines = { vxlan, preferred: kernel.preferred, datapath: { socket: SOCKET, running: kernel.datapathRuns } };
-  return intend(state, remotes, { gateway, links, underlay, port: PORT, engines }, forwarding.host);
+  return intend(state, remotes, { gateway, links, underlay, port: PORT, engines }, seen);
 }
 
 /** One look at the kernel, as a cycle takes it. */

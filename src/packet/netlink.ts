@@ -1,0 +1,59 @@
+/** Numbers of linux/netlink.h and linux/netfilter/nfnetlink.h. */
+export const NETLINK = { REQUEST: 0x1, ACK: 0x4, EXCLUSIVE: 0x200, CREATE: 0x400, APPEND: 0x800 } as const;
+
+const HEADER_LENGTH = 16;
+const ERROR = 2;
+const NESTED = 0x8000;
+const MAX_ERRNO = 4095;
+
+/**
+ * One attribute (struct nlattr), padded to 4 bytes. Netlink's own headers are in the machine's byte order; x86-64 and
+ * arm64 are both little-endian.
+ */
+export function attribute(type: number, payload: Uint8Array): Buffer {
+  const bytes = Buffer.alloc(Math.ceil((4 + payload.length) / 4) * 4);
+  bytes.writeUInt16LE(4 + payload.length, 0);
+  bytes.writeUInt16LE(type, 2);
+  bytes.set(payload, 4);
+  return bytes;
+}
+
+/** An attribute that holds attributes. */
+export function nested(type: number, ...inner: readonly Uint8Array[]): Buffer {
+  return attribute(type | NESTED, Buffer.concat(inner));
+}
+
+/** An attribute that is text, closed by a zero. */
+export function text(type: number, value: string): Buffer {
+  return attribute(type, Buffer.from(`${value}\0`));
+}
+
+/** An attribute that is a number of 32 bits in network order, as all of netfilter's are. */
+export function number(type: number, value: number): Buffer {
+  const bytes = Buffer.alloc(4);
+  bytes.writeInt32BE(value | 0);
+  return attribute(type, bytes);
+}
+
+/** One message (struct nlmsghdr); `payload` begins with the family's own header. */
+export function message(type: number, flags: number, sequence: number, ...payload: readonly Uint8Array[]): Buffer {
+  const body = Buffer.concat(payload);
+  const header = Buffer.alloc(HEADER_LENGTH);
+  header.writeUInt32LE(HEADER_LENGTH + body.length, 0);
+  header.writeUInt16LE(type, 4);
+  header.writeUInt16LE(NETLINK.REQUEST | flags, 6);
+  header.writeUInt32LE(sequence, 8);
+  return Buffer.concat([header, body]);
+}
+
+/** What the kernel's answers say of the messages sent: an errno each, 0 for one that was done. */
+export function readAcknowledgements(answers: Buffer): readonly number[] {
+  const results: number[] = [];
+  for (let at = 0; at + HEADER_LENGTH + 4 <= answers.length;) {
+    const length = answers.readUInt32LE(at);
+    if (answers.readUInt16LE(at + 4) === ERROR)
+      results.push(Math.min(-answers.readInt32LE(at + HEADER_LENGTH), MAX_ERRNO));
+    at += Math.max(Math.ceil(length / 4) * 4, HEADER_LENGTH);
+  }
+  return results;
+}
