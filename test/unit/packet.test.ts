@@ -3,11 +3,13 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, test } from '@jest/globals';
+import * as fc from 'fast-check';
+import { parseIp } from '../../src/model/ip.ts';
 import type { Mac } from '../../src/model/mac.ts';
 import { parseMac } from '../../src/model/mac.ts';
-import { gratuitousArp } from '../../src/packet/arp.ts';
+import { arpProbe, gratuitousArp, readArpClaim } from '../../src/packet/arp.ts';
 import { internetChecksum } from '../../src/packet/checksum.ts';
-import { unsolicitedNa } from '../../src/packet/neighbour.ts';
+import { duplicateProbe, readNeighbourClaim, unsolicitedNa } from '../../src/packet/neighbour.ts';
 
 const MAC = parseMac('02:11:22:33:44:55') as Mac;
 
@@ -83,6 +85,86 @@ describe('unsolicited neighbour advertisement', () => {
   });
   test('refuses IPv4', () => {
     expect(() => unsolicitedNa(MAC, '10.20.0.7')).toThrow('address 10.20.0.7: not an IPv6 address');
+  });
+});
+
+test('Wireshark reads probes as what they are, and finds no fault', () => {
+  const frames = [arpProbe(MAC, '10.20.0.7'), duplicateProbe(MAC, 'fd00:20::1:203:405')];
+  const fields = ['eth.dst', 'arp.isprobe', 'arp.dst.proto_ipv4', 'ipv6.src', 'ipv6.dst', 'ipv6.hlim', 'icmpv6.type'];
+  const more = ['icmpv6.nd.ns.target_address', 'icmpv6.checksum.status', '_ws.malformed', '_ws.expert'];
+  expect(dissect(frames, [...fields, ...more]).map((line) => line.trimEnd())).toEqual([
+    'ff:ff:ff:ff:ff:ff\t1\t10.20.0.7',
+    '33:33:ff:03:04:05\t\t\t::\tff02::1:ff03:405\t255\t135\tfd00:20::1:203:405\t1',
+  ]);
+});
+
+describe('who says that an address is theirs', () => {
+  const arp = gratuitousArp(MAC, '10.20.0.7');
+  const na = unsolicitedNa(MAC, 'fd00:20::7');
+  const changed = (frame: Buffer, at: number, value: number): Buffer => {
+    const copy = Buffer.from(frame);
+    copy.writeUInt8(value, at);
+    return copy;
+  };
+  /** With the checksum that belongs to the message. */
+  const valid = (frame: Buffer): Buffer => {
+    const copy = Buffer.from(frame);
+    const [addresses, message] = [copy.subarray(22, 54), copy.subarray(54)];
+    message.writeUInt16BE(0, 2);
+    copy.writeUInt16BE(message.length, 18);
+    message.writeUInt16BE(internetChecksum(addresses, Buffer.from([0, 0, 0, message.length, 0, 0, 0, 58]), message), 2);
+    return copy;
+  };
+
+  test('is read of requests, replies and advertisements', () => {
+    expect(readArpClaim(arp)).toEqual({ mac: MAC, address: '10.20.0.7' });
+    expect(readArpClaim(changed(arp, 21, 2))).toEqual({ mac: MAC, address: '10.20.0.7' });
+    expect(readArpClaim(Buffer.concat([arp, Buffer.alloc(18)]))).toEqual({ mac: MAC, address: '10.20.0.7' });
+    expect(readNeighbourClaim(na)).toEqual({ mac: MAC, address: 'fd00:20::7' });
+    // Without the option the frame's source says it.
+    const bare = valid(changed(na.subarray(0, 78), 11, 0x66));
+    expect(readNeighbourClaim(bare)).toEqual({ mac: '02:11:22:33:44:66', address: 'fd00:20::7' });
+    const other = valid(Buffer.concat([na.subarray(0, 78), Buffer.from('0e01000000000000', 'hex'), na.subarray(78)]));
+    expect(readNeighbourClaim(other)).toEqual({ mac: MAC, address: 'fd00:20::7' });
+  });
+
+  test('is not read of questions, nor of what is false or cut', () => {
+    const arps = [arpProbe(MAC, '10.20.0.7'), na, arp.subarray(0, 41), changed(arp, 21, 3), changed(arp, 13, 0)];
+    for (const frame of [...arps, ...[15, 16, 18, 19].map((at) => changed(arp, at, 9)), changed(arp, 22, 1)]) {
+      expect(readArpClaim(frame)).toBeUndefined();
+    }
+    const type = valid(changed(na, 54, 135));
+    const code = valid(changed(na, 55, 1));
+    const hops = changed(na, 21, 254);
+    const noLength = valid(changed(na, 79, 0));
+    const group = valid(changed(na, 80, 1));
+    const long = changed(na, 19, 40);
+    const protocol = changed(na, 20, 17);
+    const all = [type, code, hops, noLength, group, long, protocol, changed(na, 57, 0), na.subarray(0, 60), arp];
+    for (const frame of all) expect(readNeighbourClaim(frame)).toBeUndefined();
+    expect(readNeighbourClaim(duplicateProbe(MAC, 'fd00:20::7'))).toBeUndefined();
+  });
+
+  test('is never more than a MAC and an address, whatever the bytes', () => {
+    const bytes = fc.uint8Array({ maxLength: 160 }).map((array) => Buffer.from(array));
+    const mutated = fc
+      .tuple(fc.constantFrom(arp, na), fc.array(fc.tuple(fc.nat(85), fc.nat(255)), { maxLength: 4 }), fc.nat(90))
+      .map(([frame, changes, length]) =>
+        changes.reduce(
+          (all, [at, value]) => (at < all.length ? changed(all, at, value) : all),
+          frame.subarray(0, length),
+        ),
+      );
+    fc.assert(
+      fc.property(fc.oneof(bytes, mutated), (frame) => {
+        for (const claim of [readArpClaim(frame), readNeighbourClaim(frame)]) {
+          if (claim === undefined) continue;
+          expect(parseMac(claim.mac)).toBe(claim.mac);
+          expect(parseIp(claim.address)).toBe(claim.address);
+        }
+      }),
+      { numRuns: 2000 },
+    );
   });
 });
 
