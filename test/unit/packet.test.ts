@@ -98,14 +98,15 @@ test('Wireshark reads probes as what they are, and finds no fault', () => {
   ]);
 });
 
+const changed = (frame: Buffer, at: number, value: number): Buffer => {
+  const copy = Buffer.from(frame);
+  copy.writeUInt8(value, at);
+  return copy;
+};
+
 describe('who says that an address is theirs', () => {
   const arp = gratuitousArp(MAC, '10.20.0.7');
   const na = unsolicitedNa(MAC, 'fd00:20::7');
-  const changed = (frame: Buffer, at: number, value: number): Buffer => {
-    const copy = Buffer.from(frame);
-    copy.writeUInt8(value, at);
-    return copy;
-  };
   /** With the checksum that belongs to the message. */
   const valid = (frame: Buffer): Buffer => {
     const copy = Buffer.from(frame);
