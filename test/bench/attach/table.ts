@@ -40,7 +40,8 @@ const OFTEN = 20;
 function acrossTable(across: AcrossReport): string[] {
   return [
     '',
-    `Across sites, lab ${across.lab}: ${LAB_TITLES[across.lab]}`,
+    `Across sites, lab ${across.lab}:`,
+    LAB_TITLES[across.lab],
     head('overlay'),
     row('first reply, ms', across.firstReply),
     ...TRAFFIC.map((metric) => row(TRAFFIC_TITLES[metric], across[metric])),
@@ -54,7 +55,8 @@ const LEGEND = [
   'dockerd and the plugin, whose own work counts in, while a container is connected',
   'and disconnected without a pause.',
   "first reply: from docker run to the first answer to the other site's pings, one",
-  'each 10 ms; run at the swarm’s manager. TCP, packets: as scripts/bench datapath.',
+  'each 10 ms, by a container that asks for the MAC as often (the kernel: once a',
+  'second); run at the swarm’s manager. TCP, packets: as scripts/bench datapath.',
 ];
 
 /** The report for people, at most 80 columns wide. */
