@@ -30,7 +30,7 @@ async function call(method: string, body: object): Promise<Record<string, Record
     asked.on('error', reject);
     asked.end(JSON.stringify(body));
   });
-  if (answer['Err'] !== undefined) throw new Error(`${method}: ${String(answer['Err'])}`);
+  if (answer['Err'] !== undefined) throw new Error(`${method}: ${JSON.stringify(answer['Err'])}`);
   return answer;
 }
 
