@@ -18,7 +18,7 @@ export async function detach(sandbox: string, name: string, object: string, stor
 }
 
 /** Whether a command failed because the interface or its namespace is gone. */
-export function isGone(error: unknown, sandbox: string): boolean {
+function isGone(error: unknown, sandbox: string): boolean {
   if (!(error instanceof CommandError)) return false;
   if (error.stderr.includes('Cannot find device')) return true;
   return !existsSync(sandbox);

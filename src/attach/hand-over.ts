@@ -1,11 +1,11 @@
 import { type EndpointSpec, memoOf } from '../drivers/driver.ts';
 import { splitAlias, withMemo } from '../drivers/naming.ts';
+import { removeLink } from '../host/rtnetlink.ts';
 import { ipBatch } from '../host/run.ts';
 import { readSandbox } from '../host/sandbox.ts';
 import { formatIpPrefix, type IpPrefix } from '../model/ip.ts';
 import { sandboxPath } from '../model/network.ts';
 import { announce } from './announce.ts';
-import { isGone } from './detach.ts';
 import { addressLines, makeLink, routeLines } from './link.ts';
 import { UndoStack } from './undo.ts';
 
@@ -31,14 +31,10 @@ export async function handOver(spec: EndpointSpec): Promise<string> {
  * already is what was wanted.
  */
 export async function takeBack(sandbox: string, alias: string, temporary: string): Promise<void> {
-  try {
-    await ipBatch([`link del dev ${temporary}`]);
-  } catch (error) {
-    if (!isGone(error, '/proc/self/ns/net')) throw error;
-    const links = (await readSandbox(sandbox))?.links ?? [];
-    const left = links.find((link) => link.ours && splitAlias(link.alias).alias === alias);
-    if (left !== undefined) await ipBatch([`link del dev ${left.name}`], sandbox).catch(() => {});
-  }
+  if (await removeLink(temporary)) return;
+  const links = (await readSandbox(sandbox))?.links ?? [];
+  const left = links.find((link) => link.ours && splitAlias(link.alias).alias === alias);
+  if (left !== undefined) await ipBatch([`link del dev ${left.name}`], sandbox).catch(() => {});
 }
 
 /**

@@ -1,6 +1,7 @@
 import { type EndpointSpec, memoOf } from '../drivers/driver.ts';
 import { withMemo } from '../drivers/naming.ts';
 import { OUR_GROUP, setPort } from '../host/links.ts';
+import { setAlias } from '../host/rtnetlink.ts';
 import { CommandError, ipBatch } from '../host/run.ts';
 import { formatIpPrefix } from '../model/ip.ts';
 import { addMacvlan, limitSegments } from './macvlan.ts';
@@ -8,35 +9,35 @@ import type { UndoStack } from './undo.ts';
 
 /**
  * Makes the workload's interface in the host, down, under its temporary name and marked as ours.
- * @throws CommandError, with nothing of it left once `undo` is rolled back
+ * @throws LinkspanError, with nothing of it left once `undo` is rolled back
  */
 export async function makeLink(spec: EndpointSpec, undo: UndoStack): Promise<void> {
-  const { temporary } = spec;
+  const { attachment, temporary, mac, mtu } = spec;
   const remove = (): Promise<void> => ipBatch([`link del dev ${temporary}`]);
-  await ipBatch(linkLines(spec)).catch((error: unknown) => {
-    // The first line makes it; had that failed, the name might be a foreign interface's.
-    if (error instanceof CommandError && (error.line ?? 1) > 1) undo.push('link in the host', remove);
-    throw error;
-  });
+  const alias = withMemo(spec.alias, memoOf(spec));
+  if (attachment.type === 'veth') {
+    await ipBatch(vethLines(spec, attachment.bridge, alias)).catch((error: unknown) => {
+      // The first line makes it; had that failed, the name might be a foreign interface's.
+      if (error instanceof CommandError && (error.line ?? 1) > 1) undo.push('link in the host', remove);
+      throw error;
+    });
+    undo.push('link in the host', remove);
+    return;
+  }
+  await addMacvlan(temporary, attachment, mac, mtu);
   undo.push('link in the host', remove);
-  if (spec.attachment.type === 'macvlan') await limitSegments(temporary, spec.attachment);
+  await setAlias(temporary, alias);
+  await limitSegments(temporary, attachment);
 }
 
-/** The first makes the link, the others say what it is: one process for all of it. */
-function linkLines(spec: EndpointSpec): readonly string[] {
-  const { attachment, temporary, mtu } = spec;
-  const alias = `link set dev ${temporary} alias "${withMemo(spec.alias, memoOf(spec))}"`;
-  if (attachment.type === 'macvlan') {
-    return [addMacvlan(temporary, attachment, spec.mac, mtu), alias];
-  }
-  const address = spec.mac === undefined ? '' : ` address ${spec.mac}`;
-  const common = `name ${temporary}${address} mtu ${mtu} group ${OUR_GROUP}`;
-  const { hostEnd } = spec;
+/** The first makes both ends, the others say what they are. */
+function vethLines({ temporary, hostEnd, mac, mtu, ...spec }: EndpointSpec, bridge: string, alias: string): string[] {
+  const address = mac === undefined ? '' : ` address ${mac}`;
   return [
-    `link add ${common} type veth peer name ${hostEnd} mtu ${mtu} group ${OUR_GROUP}`,
-    alias,
+    `link add name ${temporary}${address} mtu ${mtu} group ${OUR_GROUP} type veth peer name ${hostEnd} mtu ${mtu} group ${OUR_GROUP}`,
+    `link set dev ${temporary} alias "${alias}"`,
     `link set dev ${hostEnd} alias "${spec.alias}"`,
-    `link set dev ${hostEnd} master ${attachment.bridge}`,
+    `link set dev ${hostEnd} master ${bridge}`,
     // Before it is up: at no moment does a frame pass that shall not.
     ...(spec.port === undefined ? [] : [setPort(hostEnd, spec.port)]),
     `link set dev ${hostEnd} up`,

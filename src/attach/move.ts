@@ -62,7 +62,7 @@ async function prepare(spec: EndpointSpec, sandbox: string): Promise<Moved> {
 /** The new link, in the sandbox, down, under its temporary name. */
 async function make({ spec, sandbox, alias }: Moved, to: MacvlanAttachment, undo: UndoStack): Promise<void> {
   const { temporary, mac, mtu } = spec;
-  await ipBatch([addMacvlan(temporary, to, mac, mtu)]);
+  await addMacvlan(temporary, to, mac, mtu);
   undo.push('link in the host', () => ipBatch([`link del dev ${temporary}`]));
   await limitSegments(temporary, to);
   undo.push('link on its way', () => ipBatch([`link del dev ${temporary}`], sandbox));

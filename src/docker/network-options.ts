@@ -73,7 +73,7 @@ function commonOf({ pools, internal }: CreateNetworkRequest, name: string, optio
   return {
     name,
     subnets: pools.map(({ subnet }) => subnet),
-    gateways: internal ? [] : pools.flatMap(({ gateway }) => gateway ?? []),
+    gateways: pools.flatMap(({ gateway }) => gateway ?? []),
     ...(mtu !== undefined && { mtu }),
     ...(internal && { internal }),
   };

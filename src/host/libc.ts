@@ -56,6 +56,8 @@ export type Libc = {
   connect(descriptor: number, address: Uint8Array): void;
   /** Returns the bytes sent. */
   sendto(descriptor: number, data: Uint8Array, flags: number, address: Uint8Array): number;
+  /** As `sendto`, by a thread of the pool: the event loop goes on while the kernel is at work. */
+  sendtoLater(descriptor: number, data: Uint8Array, flags: number, address: Uint8Array): Promise<number>;
   /** Returns the bytes received into `data`, or undefined where nothing waits on a non-blocking socket. */
   recv(descriptor: number, data: Uint8Array, flags: number): number | undefined;
   /** As `recv`; the sender's address goes into `address`, its length is `addressLength`. */
@@ -115,10 +117,10 @@ function load(): Libc {
   const bind = call('bind', 'int bind(int fd, const void *address, uint32_t length)');
   const connect = call('connect', 'int connect(int fd, const void *address, uint32_t length)');
   // koffi knows no ssize_t.
-  const sendto = call(
-    'sendto',
-    'intptr_t sendto(int fd, const void *data, size_t length, int flags, const void *address, uint32_t size)',
-  );
+  const sendtoPrototype =
+    'intptr_t sendto(int fd, const void *data, size_t length, int flags, const void *address, uint32_t size)';
+  const sendto = call('sendto', sendtoPrototype);
+  const sendtoAsync = library.func(sendtoPrototype);
   const recv = call('recv', 'intptr_t recv(int fd, _Out_ void *data, size_t length, int flags)');
   const recvfrom = call(
     'recvfrom',
@@ -146,6 +148,14 @@ function load(): Libc {
     bind: (descriptor, address) => void bind(descriptor, address, address.byteLength),
     sendto: (descriptor, data, flags, address) =>
       sendto(descriptor, data, data.byteLength, flags, address, address.byteLength),
+    sendtoLater: (descriptor, data, flags, address) =>
+      new Promise((resolve, reject) => {
+        const done = (error: unknown, sent: number): void => {
+          if (error === null && sent !== -1) resolve(sent);
+          else reject(error === null ? new SystemCallError('sendto', koffi.errno()) : (error as Error));
+        };
+        sendtoAsync.async(descriptor, data, data.byteLength, flags, address, address.byteLength, done);
+      }),
     recv: (descriptor, data, flags) => unlessEmpty(() => recv(descriptor, data, data.byteLength, flags)),
     recvfrom: (descriptor, data, flags, address) => {
       const size = [address.byteLength];

@@ -119,6 +119,20 @@ describe.each(ENGINES)('with the %s engine', (engine) => {
       await until('it to be forgotten', async () => (await site.gateway.status()).health.ok);
     }, 60_000);
 
+    test('connected and disconnected again at once, time after time: nothing comes back', async () => {
+      await docker(...MACVLAN, 'plant');
+      await site.run('hmi', '--network', 'none');
+      await docker('network', 'disconnect', 'none', 'hmi');
+      for (let time = 0; time < 12; time++) {
+        await docker('network', 'connect', 'plant', 'hmi');
+        await docker('network', 'disconnect', 'plant', 'hmi');
+      }
+      // Until the last of it would have been taken for one that has come, and attached.
+      await sleep(2000);
+      expect((await site.gateway.status()).endpoints).toEqual([]);
+      expect(await site.exec('hmi', 'ip', 'link')).not.toContain('eth0');
+    }, 60_000);
+
     test('what cannot stand is refused with what to do, and leaves nothing', async () => {
       expect(await refusal(...CREATE, '-o', 'parent=nope0', 'x')).toMatch(/nope0.*plug it in/s);
       expect(await refusal(...CREATE, '-o', 'parent=lan0', '-o', 'macvlan_mode=hover', 'x')).toMatch(

@@ -166,9 +166,11 @@ describe('the options of docker network create', () => {
     });
   });
 
-  test('an internal network has no router', () => {
+  test('an internal network keeps its bridge’s address; its driver leads nobody out by it', () => {
     const options = { 'com.docker.network.generic': { parent: 'lan0' }, 'com.docker.network.internal': true };
-    expect(wanted({}, { Options: options })).toMatchObject({ own: { gateways: [], internal: true } });
+    expect(wanted({}, { Options: options })).toMatchObject({
+      own: { gateways: ['10.90.0.1', 'fd00:90::1'], internal: true },
+    });
   });
 
   test('one that joins takes no option of its own', () => {

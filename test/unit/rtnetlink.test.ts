@@ -1,0 +1,38 @@
+import { describe, expect, test } from '@jest/globals';
+import { parseMac } from '../../src/model/mac.ts';
+import { aliasRequest, deleteRequest, errnoIn, macvlanRequest } from '../../src/packet/rtnetlink.ts';
+
+describe('requests, byte by byte', () => {
+  test('a macvlan child', () => {
+    const mac = parseMac('02:11:22:33:44:55');
+    const bytes = macvlanRequest({ name: 'lst-a', parent: 7, mode: 'bridge', mac, mtu: 1450, group: 19_539 });
+    const expected = [
+      // length, RTM_NEWLINK and REQUEST | ACK | EXCL | CREATE, sequence, port
+      '6c000000 10000506 00000000 00000000',
+      '00000000 00000000 00000000 00000000',
+      '0a000300 6c73742d 61000000',
+      '08000500 07000000',
+      '08000400 aa050000',
+      '08001b00 534c0000',
+      '0a000100 02112233 44550000',
+      '1c001200 0c000100 6d616376 6c616e00 0c000200 08000100 04000000',
+    ];
+    expect(bytes.toString('hex')).toBe(expected.join('').replaceAll(' ', ''));
+  });
+
+  test('an alias, a removal', () => {
+    expect(aliasRequest('a', 'xyz').subarray(32).toString('hex')).toBe('06000300610000000700140078797a00');
+    expect(deleteRequest('a').toString('hex')).toBe(`2800000011000500${'00'.repeat(24)}0600030061000000`);
+  });
+});
+
+test('an answer is an error number, or none at all', () => {
+  const answer = Buffer.alloc(20);
+  answer.writeUInt16LE(2, 4);
+  expect(errnoIn(answer)).toBe(0);
+  answer.writeInt32LE(-17, 16);
+  expect(errnoIn(answer)).toBe(17);
+  expect(errnoIn(answer.subarray(0, 19))).toBeUndefined();
+  answer.writeUInt16LE(16, 4);
+  expect(errnoIn(answer)).toBeUndefined();
+});
