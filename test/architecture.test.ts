@@ -48,6 +48,7 @@ const PLANNERS = [
   'plan',
   'plan-links',
   'plan-endpoints',
+  'twins',
   'endpoint-drift',
   'plan-datapath',
   'plan-port',

@@ -38,7 +38,7 @@ function lengthened(network: Network, address: IpPrefix): IpPrefix {
 
 function refuseTaken(context: DockerContext, network: Network, endpoint: string, wanted: IpPrefix): void {
   const { address } = wanted;
-  const holder = others(context, network.name, endpoint).find((o) => o.addresses.some((a) => a.address === address));
+  const holder = others(context, network, endpoint).find((o) => o.addresses.some((a) => a.address === address));
   const remote = context.remoteAddresses(network).has(address);
   const who = holder?.workload ?? (remote ? 'a workload at another site' : undefined);
   if (who === undefined) return;
@@ -69,7 +69,7 @@ function pickAll(
 
 /** Every address of the network in use: here, at other sites, and its routers'. */
 export function takenOn(context: DockerContext, network: Network, endpoint: string): ReadonlySet<string> {
-  const here = others(context, network.name, endpoint).flatMap((other) => other.addresses.map((a) => a.address));
+  const here = others(context, network, endpoint).flatMap((other) => other.addresses.map((a) => a.address));
   return new Set([...network.gateways, ...here, ...context.remoteAddresses(network)]);
 }
 

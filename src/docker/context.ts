@@ -68,20 +68,31 @@ export function raiseMissing(name: string): never {
   });
 }
 
-/** Every endpoint on the network but the one of that id: the document's and Docker's. */
+/** Every endpoint on the network's wire but the one of that id: the document's and Docker's. */
 export function others(
   context: DockerContext,
-  network: string,
+  network: Network,
   except: string,
 ): readonly Pick<Endpoint, 'addresses' | 'mac' | 'workload'>[] {
   const view = context.view();
-  const wanted = (view?.desired ?? context.document()).endpoints.filter(
-    (endpoint) => endpoint.network === network && endpoint.sandbox.kind !== 'path',
-  );
-  const names = new Map(context.records.networks.list().map((record) => [record.id, networkName(record)]));
+  const desired = view?.desired ?? context.document();
+  const records = context.records.networks.list();
+  const made = records.flatMap((record) => ('own' in record ? [record.own] : []));
+  const near = new Set([...desired.networks, ...made].filter((one) => wireOf(one) === wireOf(network)).map(nameOf));
+  const wanted = desired.endpoints.filter((endpoint) => near.has(endpoint.network) && endpoint.sandbox.kind !== 'path');
+  const names = new Map(records.map((record) => [record.id, networkName(record)]));
   const docker = context.records.endpoints
     .list()
-    .filter((record) => record.id !== except && names.get(record.network) === network)
+    .filter((record) => record.id !== except && near.has(names.get(record.network) ?? ''))
     .map(({ addresses, mac, id }) => ({ addresses, mac, workload: `container endpoint ${id.slice(0, 12)}` }));
   return [...wanted, ...docker];
+}
+
+/** Networks on one uplink are one segment, which has every MAC and address once. */
+function wireOf(network: Network): string {
+  return network.driver === 'macvlan' ? `uplink ${network.uplink.interface}` : `network ${network.name}`;
+}
+
+function nameOf({ name }: Network): string {
+  return name;
 }

@@ -103,7 +103,7 @@ async function supersede(context: DockerContext, request: CreateEndpointRequest)
 }
 
 function refuseMac(context: DockerContext, network: Network, endpoint: string, mac: string): void {
-  const holder = others(context, network.name, endpoint).find((other) => other.mac === mac);
+  const holder = others(context, network, endpoint).find((other) => other.mac === mac);
   if (holder === undefined) return;
   throw new LinkspanError({
     code: 'duplicate_mac',

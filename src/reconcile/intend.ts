@@ -70,12 +70,17 @@ export function intend(
       pendingOf(endpoint, host.gateway),
     ),
     fdb,
-    routes: specs.flatMap((spec) => spec.routes),
+    routes: oncePerTarget(specs.flatMap((spec) => spec.routes)),
     nat,
     datapath: datapathState(specs, host),
     networks,
     waiting: new Map([...waiting, ...nat.problems]),
   };
+}
+
+/** The kernel takes one route to an address: of two, each look would set the other. */
+function oncePerTarget(routes: readonly HostRoute[]): readonly HostRoute[] {
+  return [...new Map(routes.toReversed().map((route) => [route.to, route])).values()].toReversed();
 }
 
 function pendingOf(endpoint: Endpoint, gateway: string): Intent['pending'][number] {

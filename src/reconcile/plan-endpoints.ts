@@ -9,6 +9,7 @@ import { nameRival } from './name-rival.ts';
 import type { Observation } from './observe.ts';
 import type { Step } from './plan.ts';
 import { hasChanges } from './plan-links.ts';
+import { twins } from './twins.ts';
 
 type EndpointsPlan = {
   readonly detach: readonly Step[];
@@ -29,12 +30,15 @@ export function planEndpoints(
   const move: EndpointsPlan['move'][number][] = [];
   const attach: Step[] = [];
   const waiting = new Map<string, Problem>();
+  const doubles = twins(intent, seen);
   for (const spec of intent.endpoints) {
     const sandbox = seen.sandboxes.get(sandboxPath(spec.endpoint.sandbox));
+    const twin = doubles.get(spec.object);
     const rival = sandbox && nameRival(spec, sandbox, intent, seen);
     if (sandbox === undefined) waiting.set(spec.object, noSandbox(spec));
     else if (lacksLease(spec, sandbox.links)) waiting.set(spec.object, noLease(spec));
     else if (rival !== undefined) waiting.set(spec.object, interfaceTaken(spec, rival));
+    else if (twin !== undefined) waiting.set(spec.object, twin);
     else planOne(spec, sandbox.links, { links: seen.links, gone }, { detach, move, attach, waiting });
   }
   return { detach, move, attach, waiting };

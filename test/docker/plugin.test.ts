@@ -92,6 +92,33 @@ describe.each(ENGINES)('with the %s engine', (engine) => {
       expect(await plc.reaches('fd00:20::9')).toBe(false);
     }, 60_000);
 
+    test('has its shim and its MACs shown; what another machine or container has is reported or refused', async () => {
+      await docker(...MACVLAN, 'plant');
+      await site.run('hmi', '--network', 'plant', '--ip', '10.20.0.21', '--mac-address', '02:00:00:00:00:21');
+      // The PLC's own address: nobody knows that but the wire.
+      await site.run('twin', '--network', 'plant', '--ip', '10.20.0.10');
+      await site.attached(2);
+      const [mac = ''] = (await plc.ipJson<{ address: string }[]>('link', 'show', 'eth0')).map((one) => one.address);
+      const twice = async (): Promise<boolean> =>
+        (await site.gateway.status()).endpoints.some((one) => one.problem?.includes(`10.20.0.10 too (MAC ${mac})`));
+      await until('the address to be reported', twice, 3000);
+      const { networks, uplinks } = await site.gateway.status();
+      expect(networks.find(({ driver }) => driver === 'macvlan')).toMatchObject({
+        shim: expect.stringMatching(/^lss-/),
+      });
+      // The gateway's own, the shim's and two containers'.
+      expect(uplinks).toMatchObject([{ name: 'lan', interface: 'lan0', macs: 4 }]);
+      // Another Docker network of the same interface is the same wire; this one is without a shim.
+      await docker(...CREATE, '-o', 'parent=lan0', '-o', 'shim=false', '--subnet', '10.22.0.0/24', 'second');
+      expect(
+        await refusal('run', '--rm', '--network', 'second', '--mac-address', '02:00:00:00:00:21', 'busybox', 'true'),
+      ).toMatch(/MAC 02:00:00:00:00:21.*--mac-address/s);
+      const shims = (await site.gateway.status()).networks.map(({ shim }) => shim ?? '');
+      expect(shims.filter((shim) => shim.startsWith('off'))).toHaveLength(1);
+      await docker('rm', '-f', 'twin');
+      await until('it to be forgotten', async () => (await site.gateway.status()).health.ok);
+    }, 60_000);
+
     test('connected and disconnected again at once, time after time: nothing comes back', async () => {
       await docker(...MACVLAN, 'plant');
       await site.run('hmi', '--network', 'none');

@@ -154,7 +154,7 @@ test('killed 50 times at any moment, frames flow and no accepted document is los
   const { stdout: links } = await sites.a.gateway.ip('link', 'show');
   expect(links).not.toContain('lst-');
   expect(await versionOf(b)).toBeGreaterThan(1);
-}, 240_000);
+}, 480_000);
 
 const uplink = (name: string): Spec => ({ uplinks: { lan: { interface: name } }, networks: { line: LINE } });
 const vni = (value: number): Spec => ({ networks: { line: { ...LINE, vni: value } } });

@@ -98,21 +98,21 @@ test('Wireshark reads probes as what they are, and finds no fault', () => {
   ]);
 });
 
+function changed(frame: Buffer, at: number, value: number): Buffer {
+  const copy = Buffer.from(frame);
+  copy.writeUInt8(value, at);
+  return copy;
+}
+
 /** With the checksum that belongs to the message. */
-const valid = (frame: Buffer): Buffer => {
+function valid(frame: Buffer): Buffer {
   const copy = Buffer.from(frame);
   const [addresses, message] = [copy.subarray(22, 54), copy.subarray(54)];
   message.writeUInt16BE(0, 2);
   copy.writeUInt16BE(message.length, 18);
   message.writeUInt16BE(internetChecksum(addresses, Buffer.from([0, 0, 0, message.length, 0, 0, 0, 58]), message), 2);
   return copy;
-};
-
-const changed = (frame: Buffer, at: number, value: number): Buffer => {
-  const copy = Buffer.from(frame);
-  copy.writeUInt8(value, at);
-  return copy;
-};
+}
 
 describe('who says that an address is theirs', () => {
   const arp = gratuitousArp(MAC, '10.20.0.7');
