@@ -1,7 +1,7 @@
 import { pickAddress } from '../ipam/pool.ts';
 import { contains, familyOf, formatIpPrefix, type IpPrefix, isHostAddress } from '../model/ip.ts';
 import type { Network } from '../model/network.ts';
-import { LinkspanError } from '../service/errors.ts';
+import { LinkspanError, raise } from '../service/errors.ts';
 import { type DockerContext, others } from './context.ts';
 
 export type Addressing = {
@@ -95,8 +95,4 @@ export function exhausted(network: Network, subnet: IpPrefix): LinkspanError {
 /** Whether a host may have the address on the network. */
 export function isOn(network: Network, address: string): boolean {
   return network.subnets.some((subnet) => subnet.family === familyOf(address) && isHostAddress(subnet, address));
-}
-
-function raise(error: Error): never {
-  throw error;
 }

@@ -32,6 +32,8 @@ export class Containers {
   readonly #stop = new AbortController();
   #running = new Map<string, Container>();
   #queue: Promise<void> = Promise.resolve();
+  /** whether the engine's events are heard now; one that is away is not asked each minute as well */
+  #heard = false;
   /** the last complaint, which is not repeated */
   #said = '';
 
@@ -49,7 +51,7 @@ export class Containers {
 
   start(): void {
     void this.#follow();
-    const timer = setInterval(() => this.#enqueue(() => this.#lookAtAll()), RESYNC_MS);
+    const timer = setInterval(() => this.#heard && this.#enqueue(() => this.#lookAtAll()), RESYNC_MS);
     timer.unref();
     this.#stop.signal.addEventListener('abort', () => clearInterval(timer));
   }
@@ -63,6 +65,7 @@ export class Containers {
     for (let wait: number = AGAIN_MS.first; !signal.aborted; wait = Math.min(wait * 2, AGAIN_MS.most)) {
       const onOpen = (): void => {
         wait = AGAIN_MS.first;
+        this.#heard = true;
         this.#said = '';
         this.#enqueue(() => this.#lookAtAll());
       };
@@ -70,6 +73,7 @@ export class Containers {
       await followEngine(this.#options.socket, `/events?filters=${EVENTS}`, { onOpen, onLine }, signal).catch(
         (error: unknown) => this.#complain(error),
       );
+      this.#heard = false;
       await sleep(wait, undefined, { signal, ref: false }).catch(() => {});
     }
   }

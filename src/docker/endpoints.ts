@@ -8,7 +8,7 @@ import { deriveMac } from '../model/mac.ts';
 import { endpointKey, type Network, type PublishedPort } from '../model/network.ts';
 import { specifyEndpoint } from '../reconcile/intend.ts';
 import { deleteLink } from '../reconcile/link-steps.ts';
-import { LinkspanError } from '../service/errors.ts';
+import { LinkspanError, raise } from '../service/errors.ts';
 import { addressesFor } from './addresses.ts';
 import { type DockerContext, networkOf, others, recordedEndpoint, recordedNetwork } from './context.ts';
 import { publish } from './ports.ts';
@@ -19,7 +19,7 @@ import type { CreateEndpointRequest, EndpointRequest, JoinRequest, PortRequest }
 export type EndpointAnswer = { readonly MacAddress?: string; readonly Address?: string };
 
 /** Below what the plugin has for an answer; a DHCP server that has not answered by then does not. */
-const LEASE_MS = 7000;
+const LEASE_MS = 6000;
 
 /** What Docker is told of a container's interface, in the words of its protocol. */
 export type JoinAnswer = {
@@ -139,6 +139,8 @@ export async function join(context: DockerContext, request: JoinRequest): Promis
   const network = recordedNetwork(context, record.network);
   const joined = { ...withoutInterface(record), sandbox: request.sandbox };
   const spec = await specOf(context, joined, network);
+  // Docker may have given up meanwhile and taken the endpoint away.
+  recordedEndpoint(context, request.endpoint);
   if (record.sandbox !== undefined) await deleteLink(spec.temporary);
   context.records.endpoints.put(joined);
   const name = await handOver(spec);
@@ -225,8 +227,4 @@ export async function deleteEndpoint(context: DockerContext, endpoint: string): 
   }
   context.records.endpoints.remove(endpoint);
   context.wake();
-}
-
-function raise(error: Error): never {
-  throw error;
 }

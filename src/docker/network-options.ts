@@ -1,7 +1,7 @@
 import type { Network, OverlayNetwork } from '../model/network.ts';
 import { isVni } from '../model/vni.ts';
 import { parseIp } from '../model/ip.ts';
-import { LinkspanError } from '../service/errors.ts';
+import { LinkspanError, raise } from '../service/errors.ts';
 import type { CreateNetworkRequest } from './requests.ts';
 
 const MTU = { least: 68, most: 65_535 } as const;
@@ -176,8 +176,4 @@ function bad(option: string, wanted: string): LinkspanError {
     reason: 'is not what this driver can do',
     remedy: `it must be ${wanted}`,
   });
-}
-
-function raise(error: Error): never {
-  throw error;
 }

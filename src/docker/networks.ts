@@ -1,11 +1,13 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { formatIpPrefix, overlaps } from '../model/ip.ts';
 import type { DockerNetwork } from '../model/docker.ts';
 import type { Network } from '../model/network.ts';
 import { LinkspanError } from '../service/errors.ts';
 import { type DockerContext, raiseMissing } from './context.ts';
 import { wantedNetwork } from './network-options.ts';
-import { networkName } from './records.ts';
 import type { CreateNetworkRequest } from './requests.ts';
+
+const MAKING_MS = 6000;
 
 /**
  * `docker network create`: stored first, since Docker tells it once only, and made to stand before the answer; what
@@ -22,16 +24,30 @@ export async function createNetwork(context: DockerContext, request: CreateNetwo
   }
   refuseClash(context, record.own);
   networks.put(record);
-  await context.settled();
+  const inTime = await settledInTime(context);
   const problem = context.view()?.problems.get(`network/${record.own.name}`);
-  if (problem === undefined) return;
+  if (inTime && problem === undefined) return;
   networks.remove(record.id);
   context.wake();
   throw new LinkspanError({
-    code: problem.code,
+    code: problem?.code ?? 'timeout',
     object: `network ${request.id.slice(0, 12)}`,
     reason: 'cannot be made',
-    remedy: problem.message.replace(`network ${record.own.name}: `, ''),
+    remedy: problem?.message.replace(`network ${record.own.name}: `, '') ?? 'this gateway is busy; try again',
+  });
+}
+
+/**
+ * Below what the plugin has for an answer: Docker never comes back to a network that it was refused, so one that were
+ * stored after all would stand for ever, with its VNI and its subnet.
+ */
+async function settledInTime(context: DockerContext): Promise<boolean> {
+  const waits = new AbortController();
+  const late = sleep(MAKING_MS, false, { signal: waits.signal, ref: false });
+  const settled = context.settled().then(() => true);
+  return Promise.race([settled, late]).finally(() => {
+    waits.abort();
+    late.catch(() => {});
   });
 }
 
@@ -73,9 +89,4 @@ function clash(wanted: Network, other: Network): string | undefined {
     if (taken) return `subnet ${formatIpPrefix(subnet)} overlaps ${formatIpPrefix(taken)} of network ${other.name}`;
   }
   return undefined;
-}
-
-/** The networks that Docker knows, by the names that they go by here. */
-export function dockerNetworkNames(context: DockerContext): ReadonlyMap<string, string> {
-  return new Map(context.records.networks.list().map((record) => [record.id, networkName(record)]));
 }

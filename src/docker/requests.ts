@@ -1,5 +1,5 @@
 import { asFields, asList, asNumber, asText, type Fields, refuse } from '../model/fields.ts';
-import { formatIpPrefix, type IpPrefix, networkOf, parseIp, parseIpPrefix } from '../model/ip.ts';
+import { type IpPrefix, networkOf, parseIp, parseIpPrefix } from '../model/ip.ts';
 import { type Mac, parseMac } from '../model/mac.ts';
 import type { Protocol } from '../model/network.ts';
 
@@ -143,9 +143,4 @@ export function readPrefix(field: string, value: unknown): IpPrefix | undefined 
 function readMac(value: unknown): Mac {
   const mac = typeof value === 'string' ? parseMac(value) : undefined;
   return mac ?? refuse('Interface.MacAddress', 'a unicast MAC address');
-}
-
-/** For messages: the pools as text. */
-export function poolText(pools: readonly Pool[]): string {
-  return pools.map(({ subnet }) => formatIpPrefix(subnet)).join(' and ');
 }

@@ -1,4 +1,5 @@
 import { type FSWatcher, watch } from 'node:fs';
+import { netlinkAddress } from '../packet/netlink.ts';
 import { libc, LINUX } from './libc.ts';
 import { NAMED_NAMESPACES } from './sandbox.ts';
 
@@ -37,10 +38,7 @@ export function watchHost(onChange: () => void, namespaces: () => ReadonlySet<st
 function openSocket(): number {
   const { AF_NETLINK, SOCK_RAW, SOCK_CLOEXEC, SOCK_NONBLOCK } = LINUX;
   const socket = libc().socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, NETLINK_ROUTE);
-  const address = Buffer.alloc(12);
-  address.writeUInt16LE(AF_NETLINK, 0);
-  address.writeUInt32LE(GROUPS, 8);
-  libc().bind(socket, address);
+  libc().bind(socket, netlinkAddress(GROUPS));
   return socket;
 }
 

@@ -1,5 +1,5 @@
 import { acknowledgementsOf, ownedTableBatch, type OwnedTable } from '../packet/nftables.ts';
-import { readAcknowledgements } from '../packet/netlink.ts';
+import { netlinkAddress, readAcknowledgements } from '../packet/netlink.ts';
 import { libc, LINUX, SystemCallError } from './libc.ts';
 import { within } from './namespace.ts';
 
@@ -28,9 +28,7 @@ export function makeOwnedTable(path: string, table: OwnedTable): number {
 
 /** The kernel works through the batch within the call that sends it, so all answers wait already. */
 function send(socket: number, table: OwnedTable): void {
-  const kernel = Buffer.alloc(12);
-  kernel.writeUInt16LE(LINUX.AF_NETLINK, 0);
-  libc().sendto(socket, ownedTableBatch(table), 0, kernel);
+  libc().sendto(socket, ownedTableBatch(table), 0, netlinkAddress());
   const results: number[] = [];
   const buffer = Buffer.alloc(ANSWER_BYTES);
   for (;;) {

@@ -1,11 +1,13 @@
 import { getSystemErrorMessage } from 'node:util';
-import { aliasRequest, deleteRequest, errnoIn, macvlanRequest, type MacvlanRequest } from '../packet/rtnetlink.ts';
+import { netlinkAddress, readAcknowledgements } from '../packet/netlink.ts';
+import { aliasRequest, deleteRequest, macvlanRequest, type MacvlanRequest } from '../packet/rtnetlink.ts';
 import { LinkspanError } from '../service/errors.ts';
 import { libc, LINUX } from './libc.ts';
 
 const NETLINK_ROUTE = 0;
 const ANSWER_MAX = 4096;
 const ENODEV = 19;
+const EPROTO = 71;
 
 export type MacvlanLink = Omit<MacvlanRequest, 'parent'> & { readonly parent: string };
 
@@ -42,23 +44,15 @@ async function ask(request: Buffer): Promise<number> {
   const calls = libc();
   const socket = calls.socket(LINUX.AF_NETLINK, LINUX.SOCK_RAW | LINUX.SOCK_CLOEXEC, NETLINK_ROUTE);
   try {
-    await calls.sendtoLater(socket, request, 0, kernelAddress());
+    await calls.sendtoLater(socket, request, 0, netlinkAddress());
     const answer = Buffer.alloc(ANSWER_MAX);
     // The kernel has done it, and answered, before the call returns.
     const length = calls.recv(socket, answer, LINUX.MSG_DONTWAIT) ?? 0;
-    const errno = errnoIn(answer.subarray(0, length));
-    if (errno === undefined) throw new Error(`the kernel's answer of ${length} bytes is none`);
-    return errno;
+    // A kernel that says nothing has done nothing.
+    return readAcknowledgements(answer.subarray(0, length))[0] ?? EPROTO;
   } finally {
     calls.close(socket);
   }
-}
-
-/** A sockaddr_nl (netlink(7)) of port 0, the kernel's. */
-function kernelAddress(): Buffer {
-  const address = Buffer.alloc(12);
-  address.writeUInt16LE(LINUX.AF_NETLINK, 0);
-  return address;
 }
 
 function refused(object: string, errno: number): LinkspanError {

@@ -1,6 +1,7 @@
 /** Numbers of linux/netlink.h and linux/netfilter/nfnetlink.h. */
 export const NETLINK = { REQUEST: 0x1, ACK: 0x4, EXCLUSIVE: 0x200, CREATE: 0x400, APPEND: 0x800 } as const;
 
+const AF_NETLINK = 16;
 const HEADER_LENGTH = 16;
 const ERROR = 2;
 const NESTED = 0x8000;
@@ -28,6 +29,13 @@ export function text(type: number, value: string): Buffer {
   return attribute(type, Buffer.from(`${value}\0`));
 }
 
+/** An attribute that is a number of 32 bits in the machine's order, as all of rtnetlink's are. */
+export function u32(type: number, value: number): Buffer {
+  const bytes = Buffer.alloc(4);
+  bytes.writeUInt32LE(value);
+  return attribute(type, bytes);
+}
+
 /** An attribute that is a number of 32 bits in network order, as all of netfilter's are. */
 export function number(type: number, value: number): Buffer {
   const bytes = Buffer.alloc(4);
@@ -44,6 +52,14 @@ export function message(type: number, flags: number, sequence: number, ...payloa
   header.writeUInt16LE(NETLINK.REQUEST | flags, 6);
   header.writeUInt32LE(sequence, 8);
   return Buffer.concat([header, body]);
+}
+
+/** A sockaddr_nl (netlink(7)): the kernel's, or to bind to, as a listener of these groups. */
+export function netlinkAddress(groups = 0): Buffer {
+  const address = Buffer.alloc(12);
+  address.writeUInt16LE(AF_NETLINK, 0);
+  address.writeUInt32LE(groups, 8);
+  return address;
 }
 
 /** What the kernel's answers say of the messages sent: an errno each, 0 for one that was done. */

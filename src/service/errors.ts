@@ -14,6 +14,11 @@ export class LinkspanError extends Error {
   }
 }
 
+/** Throws, where an expression is wanted: `found ?? raise(missing())`. */
+export function raise(error: Error): never {
+  throw error;
+}
+
 /** The text of anything thrown. */
 export function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);

@@ -1,6 +1,6 @@
 import type { Database } from 'better-sqlite3';
 import type { Clock } from '../service/clock.ts';
-import { LinkspanError } from '../service/errors.ts';
+import { LinkspanError, raise } from '../service/errors.ts';
 
 const KEPT = 20;
 
@@ -57,7 +57,7 @@ export function documentRepository(database: Database, clock: Clock): DocumentRe
   const rolledBack = database.prepare<[number]>(
     "UPDATE documents SET state = 'rolled_back', applied_order = NULL WHERE version = ? AND state <> 'rolled_back'",
   );
-  const held = (version: number): StoredDocument => byVersion.get(version) ?? fail(notFound(version));
+  const held = (version: number): StoredDocument => byVersion.get(version) ?? raise(notFound(version));
   return {
     accept: database.transaction(({ version, hash, body }: CandidateDocument) => {
       const same = byVersion.get(version);
@@ -73,10 +73,6 @@ export function documentRepository(database: Database, clock: Clock): DocumentRe
     get: (version) => byVersion.get(version),
     history: (limit) => newest.all(limit),
   };
-}
-
-function fail(error: Error): never {
-  throw error;
 }
 
 function notFound(version: number): LinkspanError {

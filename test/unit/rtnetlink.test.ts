@@ -1,6 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 import { parseMac } from '../../src/model/mac.ts';
-import { aliasRequest, deleteRequest, errnoIn, macvlanRequest } from '../../src/packet/rtnetlink.ts';
+import { readAcknowledgements } from '../../src/packet/netlink.ts';
+import { aliasRequest, deleteRequest, macvlanRequest } from '../../src/packet/rtnetlink.ts';
 
 describe('requests, byte by byte', () => {
   test('a macvlan child', () => {
@@ -29,10 +30,10 @@ describe('requests, byte by byte', () => {
 test('an answer is an error number, or none at all', () => {
   const answer = Buffer.alloc(20);
   answer.writeUInt16LE(2, 4);
-  expect(errnoIn(answer)).toBe(0);
+  expect(readAcknowledgements(answer)).toEqual([0]);
   answer.writeInt32LE(-17, 16);
-  expect(errnoIn(answer)).toBe(17);
-  expect(errnoIn(answer.subarray(0, 19))).toBeUndefined();
+  expect(readAcknowledgements(answer)).toEqual([17]);
+  expect(readAcknowledgements(answer.subarray(0, 19))).toEqual([]);
   answer.writeUInt16LE(16, 4);
-  expect(errnoIn(answer)).toBeUndefined();
+  expect(readAcknowledgements(answer)).toEqual([]);
 });
