@@ -68,7 +68,7 @@ export function readAcknowledgements(answers: Buffer): readonly number[] {
   for (let at = 0; at + HEADER_LENGTH + 4 <= answers.length;) {
     const length = answers.readUInt32LE(at);
     if (answers.readUInt16LE(at + 4) === ERROR)
-      results.push(Math.min(-answers.readInt32LE(at + HEADER_LENGTH), MAX_ERRNO));
+      results.push(Math.min(Math.abs(answers.readInt32LE(at + HEADER_LENGTH)), MAX_ERRNO));
     at += Math.max(Math.ceil(length / 4) * 4, HEADER_LENGTH);
   }
   return results;

@@ -62,13 +62,14 @@ describe.each(ENGINES)('with the %s engine', (engine) => {
 
   describe('a macvlan network made on the spot', () => {
     test('stands on the plant, with the MAC that belongs to the address', async () => {
-      await docker(...MACVLAN, '--gateway', '10.20.0.10', 'plant');
+      await docker(...MACVLAN, '--gateway', '10.20.0.10', '-o', 'com.docker.network.driver.mtu=1400', 'plant');
       await site.run('hmi', '--network', 'plant', '--ip', '10.20.0.21');
       expect(await plc.reaches('10.20.0.21')).toBe(true);
       await site.attached(1);
       // The host reaches its own child: by the shim.
       expect(await host.reaches('10.20.0.21')).toBe(true);
       expect(await site.exec('hmi', 'ip', 'route')).toContain('default via 10.20.0.10 dev eth0');
+      expect(await site.exec('hmi', 'cat', '/sys/class/net/eth0/mtu')).toBe('1400');
       const mac = await site.exec('hmi', 'cat', '/sys/class/net/eth0/address');
       // Made anew with the same address: its neighbours' entries hold, not one ping is lost.
       await docker('rm', '-f', 'hmi');
