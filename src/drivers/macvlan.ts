@@ -52,7 +52,7 @@ function refuse(network: MacvlanNetwork, parent: ObservedLink | undefined, host:
     return waitingFor(network, message, 'parent_busy');
   }
   const passthru = host.links.find(
-    (link) => link.kind === 'macvlan' && link.parent === parent.index && link.data['mode'] === 'passthru' && !link.ours,
+    (link) => link.kind === 'macvlan' && link.parent === parent.index && link.data.mode === 'passthru' && !link.ours,
   );
   if (passthru === undefined) return undefined;
   const message = `network ${network.name}: ${parent.name} is taken whole by ${passthru.name} (passthru); remove that interface`;

@@ -58,7 +58,7 @@ function refuse(network: OverlayNetwork, device: string, host: HostView): Proble
     return waitingFor(network, message, 'engine_unavailable');
   }
   const other = host.links.find(
-    (link) => link.kind === 'vxlan' && !link.ours && link.data['id'] === network.vni && link.data['port'] === host.port,
+    (link) => link.kind === 'vxlan' && !link.ours && link.data.id === network.vni && link.data.port === host.port,
   );
   if (other === undefined) return undefined;
   const message = `network ${network.name}: VNI ${network.vni} on port ${host.port} is already ${other.name}'s, which is not Linkspan's; delete ${other.name} or choose another VNI than ${device} wants`;

@@ -44,7 +44,7 @@ export function userTap(network: string): string {
 function refuse(network: OverlayNetwork, tap: string, host: HostView): Problem | undefined {
   const { datapath } = host.engines;
   const other = host.links.find(
-    (link) => link.kind === 'vxlan' && !link.ours && link.up && link.data['port'] === host.port,
+    (link) => link.kind === 'vxlan' && !link.ours && link.up && link.data.port === host.port,
   );
   if (other !== undefined) {
     const message = `network ${network.name}: UDP port ${host.port} is already ${other.name}'s, which is not Linkspan's; delete ${other.name} or set another underlay.port`;

@@ -1,3 +1,5 @@
+import { readFile } from 'node:fs/promises';
+import { whileRulesetStands } from './ruleset.ts';
 import { CommandError, run } from './run.ts';
 
 /** Docker keeps this chain for its user's own rules, and passes every forwarded packet through it first. */
@@ -19,8 +21,21 @@ export type ObservedDockers = Readonly<Record<4 | 6, ObservedDocker | undefined>
 
 /** Through the command that Docker itself uses, which knows where its rules live (nftables or the older tables). */
 export async function readDockers(): Promise<ObservedDockers> {
+  return (await hasOlderTables()) ? listAll() : listWhereChanged();
+}
+
+async function listAll(): Promise<ObservedDockers> {
   const [four, six] = await Promise.all([list(4), list(6)]);
   return { 4: parseListing(four), 6: parseListing(six) };
+}
+
+const listWhereChanged = whileRulesetStands(listAll);
+
+/** Of the tables before nftables, no number tells a change. Where they are not used, there are no such files, or empty ones. */
+async function hasOlderTables(): Promise<boolean> {
+  const files = ['ip_tables_names', 'ip6_tables_names'].map((name) => `/proc/net/${name}`);
+  const texts = await Promise.all(files.map((file) => readFile(file, 'utf8').catch(() => '')));
+  return texts.some((text) => text !== '');
 }
 
 /** A host without that command has no Docker that filters, and what the command cannot read is none of ours either. */

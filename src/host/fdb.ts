@@ -1,3 +1,7 @@
+import type { NetlinkMessage } from '../packet/netlink-read.ts';
+import { fdbDump, readFdbEntry } from '../packet/rtnetlink/fdb.ts';
+import type { ObservedLink } from './links.ts';
+import { ask } from './netlink.ts';
 import { run } from './run.ts';
 
 /** An entry of a vxlan device's forwarding table; the all-zero MAC is the flood list (head-end replication). */
@@ -5,17 +9,19 @@ export type FdbRow = { readonly mac: string; readonly ip: string; readonly port:
 
 export const FLOOD = '00:00:00:00:00:00';
 
-type RawRow = { mac: string; ifname?: string; dst?: string; port?: number; state?: string };
+/**
+ * The permanent entries with a remote VTEP, by device, of the vxlan devices of ours: those we made. Learned ones come and
+ * go by themselves.
+ */
+export async function readFdb(links: readonly ObservedLink[]): Promise<ReadonlyMap<string, readonly FdbRow[]>> {
+  const devices = links.filter((link) => link.ours && link.kind === 'vxlan');
+  const answers = await ask(devices.map(({ index }) => fdbDump(index)));
+  return new Map(devices.map(({ name }, at) => [name, rowsOf(answers[at] ?? [])]));
+}
 
-/** The permanent entries with a remote VTEP, by device: those we made. Learned ones come and go by themselves. */
-export async function readFdb(): Promise<ReadonlyMap<string, readonly FdbRow[]>> {
-  const text = await run(['bridge', '-j', 'fdb', 'show']);
-  const rows = new Map<string, FdbRow[]>();
-  for (const raw of JSON.parse(text || '[]') as RawRow[]) {
-    if (raw.ifname === undefined || raw.dst === undefined || raw.state !== 'permanent') continue;
-    rows.set(raw.ifname, [...(rows.get(raw.ifname) ?? []), { mac: raw.mac, ip: raw.dst, port: raw.port }]);
-  }
-  return rows;
+function rowsOf(answer: readonly NetlinkMessage[]): readonly FdbRow[] {
+  const entries = answer.flatMap((message) => readFdbEntry(message) ?? []);
+  return entries.filter(({ permanent }) => permanent).map(({ mac, ip, port }) => ({ mac, ip, port }));
 }
 
 function words(row: FdbRow, device: string): string {

@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { whileRulesetStands } from './ruleset.ts';
 import { CommandError, run } from './run.ts';
 
 /** Our two nftables tables: what is routed (with its NAT), and what is bridged between the ports of a bridge. */
@@ -22,10 +23,10 @@ type RawSet = { name: string; elem?: readonly (Value | readonly [Value, Value])[
 type RawObject = { chain?: { name: string; handle?: number }; set?: RawSet; map?: RawSet; metainfo?: unknown };
 
 /** Our tables as they stand; without one that is not there (or without nft). */
-export async function readFirewall(): Promise<ObservedFirewall> {
+export const readFirewall = whileRulesetStands(async (): Promise<ObservedFirewall> => {
   const [inet, bridge] = await Promise.all([readTable('inet'), readTable('bridge')]);
   return { ...(inet && { inet }), ...(bridge && { bridge }) };
-}
+});
 
 export async function readTable(family: FirewallFamily): Promise<ObservedTable | undefined> {
   const text = await run(['nft', '-j', 'list', 'table', family, TABLE]).catch((error: unknown) => {

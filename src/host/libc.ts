@@ -60,6 +60,8 @@ export type Libc = {
   sendtoLater(descriptor: number, data: Uint8Array, flags: number, address: Uint8Array): Promise<number>;
   /** Returns the bytes received into `data`, or undefined where nothing waits on a non-blocking socket. */
   recv(descriptor: number, data: Uint8Array, flags: number): number | undefined;
+  /** As `recv`, by a thread of the pool; `data` is the kernel's until it is done. */
+  recvLater(descriptor: number, data: Uint8Array, flags: number): Promise<number>;
   /** As `recv`; the sender's address goes into `address`, its length is `addressLength`. */
   recvfrom(
     descriptor: number,
@@ -101,6 +103,7 @@ export function libc(): Libc {
 }
 
 type Native = (...args: readonly unknown[]) => number;
+type Done = (error: unknown, result: number) => void;
 
 function load(): Libc {
   const koffi = createRequire(import.meta.url)('koffi') as typeof import('koffi');
@@ -121,7 +124,9 @@ function load(): Libc {
     'intptr_t sendto(int fd, const void *data, size_t length, int flags, const void *address, uint32_t size)';
   const sendto = call('sendto', sendtoPrototype);
   const sendtoAsync = library.func(sendtoPrototype);
-  const recv = call('recv', 'intptr_t recv(int fd, _Out_ void *data, size_t length, int flags)');
+  const recvPrototype = 'intptr_t recv(int fd, _Out_ void *data, size_t length, int flags)';
+  const recv = call('recv', recvPrototype);
+  const recvAsync = library.func(recvPrototype);
   const recvfrom = call(
     'recvfrom',
     'intptr_t recvfrom(int fd, _Out_ void *data, size_t length, int flags, _Out_ void *address, _Inout_ uint32_t *size)',
@@ -149,14 +154,12 @@ function load(): Libc {
     sendto: (descriptor, data, flags, address) =>
       sendto(descriptor, data, data.byteLength, flags, address, address.byteLength),
     sendtoLater: (descriptor, data, flags, address) =>
-      new Promise((resolve, reject) => {
-        const done = (error: unknown, sent: number): void => {
-          if (error === null && sent !== -1) resolve(sent);
-          else reject(error === null ? new SystemCallError('sendto', koffi.errno()) : (error as Error));
-        };
-        sendtoAsync.async(descriptor, data, data.byteLength, flags, address, address.byteLength, done);
-      }),
+      later('sendto', koffi.errno, (done) =>
+        sendtoAsync.async(descriptor, data, data.byteLength, flags, address, address.byteLength, done),
+      ),
     recv: (descriptor, data, flags) => unlessEmpty(() => recv(descriptor, data, data.byteLength, flags)),
+    recvLater: (descriptor, data, flags) =>
+      later('recv', koffi.errno, (done) => recvAsync.async(descriptor, data, data.byteLength, flags, done)),
     recvfrom: (descriptor, data, flags, address) => {
       const size = [address.byteLength];
       const length = unlessEmpty(() => recvfrom(descriptor, data, data.byteLength, flags, address, size));
@@ -178,6 +181,16 @@ function load(): Libc {
     addressOf: (view) => koffi.address(view),
     ifNameToIndex: (name) => ifNameToIndex(name),
   };
+}
+
+/** A call by a thread of the pool, as a promise. */
+function later(name: string, errno: () => number, start: (done: Done) => unknown): Promise<number> {
+  return new Promise((resolve, reject) => {
+    start((error, result) => {
+      if (error === null && result !== -1) resolve(result);
+      else reject(error === null ? new SystemCallError(name, errno()) : (error as Error));
+    });
+  });
 }
 
 function unlessEmpty(receive: () => number): number | undefined {

@@ -1,4 +1,7 @@
-import { inNamespace, run } from './run.ts';
+import { addressDump, type AddressMessage, readAddress } from '../packet/rtnetlink/address.ts';
+import { linkDump, type LinkMessage, readLink } from '../packet/rtnetlink/link.ts';
+import type { LinkData } from '../packet/rtnetlink/link-data.ts';
+import { ask } from './netlink.ts';
 
 /**
  * The group number of every link that Linkspan makes. The kernel sets it in the same step that creates the link, so
@@ -14,7 +17,7 @@ export function setPort(name: string, { isolated, hairpin }: PortFlags): string 
   return `link set dev ${name} type bridge_slave isolated ${isolated ? 'on' : 'off'} hairpin ${hairpin ? 'on' : 'off'}`;
 }
 
-/** A link as the kernel shows it (`ip -d -j address`). */
+/** A link as the kernel shows it. */
 export type ObservedLink = {
   readonly index: number;
   readonly name: string;
@@ -33,69 +36,33 @@ export type ObservedLink = {
   readonly master: string | undefined;
   /** of a bridge's port */
   readonly port?: PortFlags | undefined;
-  readonly data: Readonly<Record<string, unknown>>;
+  readonly data: LinkData;
   /** whether it joins received packets (GRO); read only where it matters, of vxlan devices of ours */
   readonly gro?: boolean | undefined;
   /** `ADDRESS/LENGTH`, link-local IPv6 left out: the kernel makes those */
   readonly addresses: readonly string[];
 };
 
-type RawAddress = { family?: string; local?: string; prefixlen?: number; scope?: string };
-type RawLink = {
-  ifindex: number;
-  ifname: string;
-  address?: string;
-  mtu: number;
-  flags?: string[];
-  group?: string;
-  ifalias?: string;
-  /** the parent's or peer's name where it is in the same namespace, its index where it is in another */
-  link?: string;
-  link_index?: number;
-  link_netnsid?: number;
-  master?: string;
-  linkinfo?: {
-    info_kind?: string;
-    info_data?: Record<string, unknown>;
-    info_slave_kind?: string;
-    info_slave_data?: Record<string, unknown>;
-  };
-  addr_info?: RawAddress[];
-};
-
-function observed(raw: RawLink, indexes: ReadonlyMap<string, number>): ObservedLink {
-  return {
-    index: raw.ifindex,
-    name: raw.ifname,
-    mac: raw.address ?? '',
-    mtu: raw.mtu,
-    up: raw.flags?.includes('UP') ?? false,
-    ours: raw.group === String(OUR_GROUP),
-    alias: raw.ifalias ?? '',
-    kind: raw.linkinfo?.info_kind ?? '',
-    parent: raw.link_index ?? indexes.get(raw.link ?? ''),
-    ...(raw.link_netnsid !== undefined && { parentElsewhere: true as const }),
-    master: raw.master,
-    port: portFlags(raw),
-    data: raw.linkinfo?.info_data ?? {},
-    addresses: (raw.addr_info ?? [])
-      .filter((address) => !(address.family === 'inet6' && address.scope === 'link'))
-      .map((address) => `${address.local ?? ''}/${address.prefixlen ?? 0}`),
-  };
-}
-
-function portFlags({ linkinfo }: RawLink): PortFlags | undefined {
-  if (linkinfo?.info_slave_kind !== 'bridge') return undefined;
-  const { isolated, hairpin } = linkinfo.info_slave_data ?? {};
-  return { isolated: isolated === true, hairpin: hairpin === true };
-}
-
-/** Every link of the namespace at `path` (own namespace when undefined), with its addresses. */
+/** Every link of the namespace at `path` (own namespace when undefined), with its addresses. @throws SystemCallError */
 export async function readLinks(path?: string): Promise<readonly ObservedLink[]> {
-  const text = await run(inNamespace(path, ['ip', '-d', '-j', 'address', 'show']));
-  const links = (JSON.parse(text) as Partial<RawLink>[]).filter(
-    (raw): raw is RawLink => raw.ifindex !== undefined && raw.ifname !== undefined && raw.mtu !== undefined,
-  );
-  const indexes = new Map(links.map((raw) => [raw.ifname, raw.ifindex]));
-  return links.map((raw) => observed(raw, indexes));
+  const [found = [], given = []] = await ask([linkDump(), addressDump()], { path });
+  const links = found.flatMap((message) => readLink(message) ?? []);
+  const addresses = given.flatMap((message) => readAddress(message) ?? []).filter(({ linkLocal }) => !linkLocal);
+  const names = new Map(links.map(({ index, name }) => [index, name]));
+  const byLink = Map.groupBy(addresses, ({ index }) => index);
+  return links.map((link) => observed(link, names, byLink.get(link.index) ?? []));
+}
+
+function observed(
+  { group, parentElsewhere, master, ...link }: LinkMessage,
+  names: ReadonlyMap<number, string>,
+  addresses: readonly AddressMessage[],
+): ObservedLink {
+  return {
+    ...link,
+    ours: group === OUR_GROUP,
+    ...(parentElsewhere && { parentElsewhere }),
+    master: master === undefined ? undefined : names.get(master),
+    addresses: addresses.map(({ prefix }) => prefix),
+  };
 }

@@ -1,5 +1,6 @@
 import { acknowledgementsOf, ownedTableBatch, type OwnedTable } from '../packet/nftables.ts';
-import { netlinkAddress, readAcknowledgements } from '../packet/netlink.ts';
+import { netlinkAddress } from '../packet/netlink.ts';
+import { readAcknowledgements } from '../packet/netlink-read.ts';
 import { libc, LINUX, SystemCallError } from './libc.ts';
 import { within } from './namespace.ts';
 

@@ -1,23 +1,25 @@
-import { ipBatch, run } from './run.ts';
+import { readRoute, routeDump, routeQuestion } from '../packet/rtnetlink/route.ts';
+import { SystemCallError } from './libc.ts';
+import type { ObservedLink } from './links.ts';
+import { ask } from './netlink.ts';
+import { ipBatch } from './run.ts';
 
 /** Our routes carry a protocol number of their own (`ip route show proto 76`). */
 const OUR_PROTOCOL = 76;
+const MAIN_TABLE = 254;
 
 /** A route to one workload through the host's shim; `source` is the host's address that the workload will see. */
 export type HostRoute = { readonly to: string; readonly device: string; readonly source: string };
 
-type RawRoute = { dst?: string; dev?: string; prefsrc?: string };
-
-function show(family: '-4' | '-6'): Promise<string> {
-  return run(['ip', family, '-j', 'route', 'show', 'proto', String(OUR_PROTOCOL)]);
-}
-
-/** The routes of ours in the own namespace. */
-export async function readRoutes(): Promise<readonly HostRoute[]> {
-  const texts = await Promise.all([show('-4'), show('-6')]);
-  return texts
-    .flatMap((text) => JSON.parse(text.trim() || '[]') as RawRoute[])
-    .map((raw) => ({ to: raw.dst ?? '', device: raw.dev ?? '', source: raw.prefsrc ?? '' }));
+/** The routes of ours in the own namespace, whose links these are. @throws SystemCallError */
+export async function readRoutes(links: readonly ObservedLink[]): Promise<readonly HostRoute[]> {
+  const answers = await ask([routeDump(4), routeDump(6)]);
+  const names = new Map(links.map(({ index, name }) => [index, name]));
+  return answers
+    .flat()
+    .flatMap((message) => readRoute(message) ?? [])
+    .filter(({ protocol, table }) => protocol === OUR_PROTOCOL && table === MAIN_TABLE)
+    .map(({ to, device, source = '' }) => ({ to, device: names.get(device ?? 0) ?? '', source }));
 }
 
 export async function syncRoutes(add: readonly HostRoute[], remove: readonly HostRoute[]): Promise<void> {
@@ -34,6 +36,11 @@ export async function defaultSource(): Promise<string | undefined> {
 
 /** The addresses asked for are those of documentation (RFC 5737, RFC 3849): no route but the default one leads there. */
 async function sourceTowards(address: string): Promise<string | undefined> {
-  const text = await run(['ip', '-j', 'route', 'get', address]).catch(() => '[]');
-  return (JSON.parse(text) as RawRoute[])[0]?.prefsrc;
+  try {
+    const [answer = []] = await ask([routeQuestion(address)]);
+    return answer.flatMap((message) => readRoute(message) ?? [])[0]?.source;
+  } catch (error) {
+    if (error instanceof SystemCallError) return undefined;
+    throw error;
+  }
 }

@@ -1,13 +1,10 @@
 import { getSystemErrorMessage } from 'node:util';
-import { netlinkAddress, readAcknowledgements } from '../packet/netlink.ts';
-import { aliasRequest, deleteRequest, macvlanRequest, type MacvlanRequest } from '../packet/rtnetlink.ts';
+import { aliasRequest, deleteRequest, macvlanRequest, type MacvlanRequest } from '../packet/rtnetlink/requests.ts';
 import { LinkspanError } from '../service/errors.ts';
-import { libc, LINUX } from './libc.ts';
+import { libc, SystemCallError } from './libc.ts';
+import { ask } from './netlink.ts';
 
-const NETLINK_ROUTE = 0;
-const ANSWER_MAX = 4096;
 const ENODEV = 19;
-const EPROTO = 71;
 
 export type MacvlanLink = Omit<MacvlanRequest, 'parent'> & { readonly parent: string };
 
@@ -18,13 +15,13 @@ export type MacvlanLink = Omit<MacvlanRequest, 'parent'> & { readonly parent: st
  */
 export async function makeMacvlan(link: MacvlanLink): Promise<void> {
   const parent = libc().ifNameToIndex(link.parent);
-  const errno = parent === 0 ? ENODEV : await ask(macvlanRequest({ ...link, parent }));
+  const errno = parent === 0 ? ENODEV : await outcome(macvlanRequest({ ...link, parent }));
   if (errno !== 0) throw refused(`interface ${link.name} on ${link.parent}`, errno);
 }
 
 /** Gives an interface of the own namespace its alias. @throws LinkspanError `link_refused` */
 export async function setAlias(name: string, alias: string): Promise<void> {
-  const errno = await ask(aliasRequest(name, alias));
+  const errno = await outcome(aliasRequest(name, alias));
   if (errno !== 0) throw refused(`the alias of interface ${name}`, errno);
 }
 
@@ -34,24 +31,19 @@ export async function setAlias(name: string, alias: string): Promise<void> {
  * @throws LinkspanError `link_refused`
  */
 export async function removeLink(name: string): Promise<boolean> {
-  const errno = await ask(deleteRequest(name));
+  const errno = await outcome(deleteRequest(name));
   if (errno !== 0 && errno !== ENODEV) throw refused(`interface ${name}`, errno);
   return errno === 0;
 }
 
-/** One request, and the error number that the kernel answers with. Sent by another thread: it may wait for others' work. */
-async function ask(request: Buffer): Promise<number> {
-  const calls = libc();
-  const socket = calls.socket(LINUX.AF_NETLINK, LINUX.SOCK_RAW | LINUX.SOCK_CLOEXEC, NETLINK_ROUTE);
+/** The error number that the kernel answers with, 0 for what was done. */
+async function outcome(request: Buffer): Promise<number> {
   try {
-    await calls.sendtoLater(socket, request, 0, netlinkAddress());
-    const answer = Buffer.alloc(ANSWER_MAX);
-    // The kernel has done it, and answered, before the call returns.
-    const length = calls.recv(socket, answer, LINUX.MSG_DONTWAIT) ?? 0;
-    // A kernel that says nothing has done nothing.
-    return readAcknowledgements(answer.subarray(0, length))[0] ?? EPROTO;
-  } finally {
-    calls.close(socket);
+    await ask([request]);
+    return 0;
+  } catch (error) {
+    if (error instanceof SystemCallError) return error.errno;
+    throw error;
   }
 }
 

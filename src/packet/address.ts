@@ -24,7 +24,12 @@ export function addressBytes(ip: string, family: 4 | 6): Buffer {
   return Buffer.from(hexOf(ip, family === 4 ? 8 : 32), 'hex');
 }
 
-/** The canonical text of 16 bytes, network order. */
-export function ipv6Text(bytes: Buffer): string {
-  return ipFromNumber(BigInt(`0x${bytes.toString('hex')}`), 6);
+/** The canonical text of 4 or 16 bytes, network order. */
+export function addressText(bytes: Buffer): string {
+  return bytes.length === 4 ? bytes.join('.') : ipFromNumber(BigInt(`0x${bytes.toString('hex')}`), 6);
+}
+
+/** The bytes of a link's address as six hex pairs joined by colons; not only of an interface's, which `Mac` is. */
+export function macText(bytes: Buffer): string {
+  return bytes.toString('hex').replaceAll(/..(?=.)/g, '$&:');
 }

@@ -1,6 +1,6 @@
 import type { Mac } from '../model/mac.ts';
 import { macBytes, macFromBytes } from '../model/mac.ts';
-import { addressBytes, type Claim, ipv6Text } from './address.ts';
+import { addressBytes, addressText, type Claim } from './address.ts';
 import { internetChecksum } from './checksum.ts';
 import { ETHERNET_HEADER_LENGTH, ETHERTYPE_IPV6, ipv6GroupAddress, writeEthernetHeader } from './ethernet.ts';
 
@@ -95,7 +95,7 @@ export function readNeighbourClaim(frame: Buffer): Claim | undefined {
   const header = pseudoHeader(packet.subarray(8, 24), packet.subarray(24, 40), length);
   if (internetChecksum(header, message) !== 0) return undefined;
   const mac = macFromBytes(targetLinkLayer(message) ?? frame.subarray(6, 12));
-  return mac && { mac, address: ipv6Text(message.subarray(8, 24)) };
+  return mac && { mac, address: addressText(message.subarray(8, 24)) };
 }
 
 /**

@@ -1,11 +1,9 @@
 /** Numbers of linux/netlink.h and linux/netfilter/nfnetlink.h. */
-export const NETLINK = { REQUEST: 0x1, ACK: 0x4, EXCLUSIVE: 0x200, CREATE: 0x400, APPEND: 0x800 } as const;
+export const NETLINK = { REQUEST: 0x1, ACK: 0x4, EXCLUSIVE: 0x200, DUMP: 0x300, CREATE: 0x400, APPEND: 0x800 } as const;
 
 const AF_NETLINK = 16;
 const HEADER_LENGTH = 16;
-const ERROR = 2;
 const NESTED = 0x8000;
-const MAX_ERRNO = 4095;
 
 /**
  * One attribute (struct nlattr), padded to 4 bytes. Netlink's own headers are in the machine's byte order; x86-64 and
@@ -60,16 +58,4 @@ export function netlinkAddress(groups = 0): Buffer {
   address.writeUInt16LE(AF_NETLINK, 0);
   address.writeUInt32LE(groups, 8);
   return address;
-}
-
-/** What the kernel's answers say of the messages sent: an errno each, 0 for one that was done. */
-export function readAcknowledgements(answers: Buffer): readonly number[] {
-  const results: number[] = [];
-  for (let at = 0; at + HEADER_LENGTH + 4 <= answers.length;) {
-    const length = answers.readUInt32LE(at);
-    if (answers.readUInt16LE(at + 4) === ERROR)
-      results.push(Math.min(Math.abs(answers.readInt32LE(at + HEADER_LENGTH)), MAX_ERRNO));
-    at += Math.max(Math.ceil(length / 4) * 4, HEADER_LENGTH);
-  }
-  return results;
 }

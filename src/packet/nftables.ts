@@ -1,4 +1,5 @@
 import { attribute, message, nested, NETLINK, number, text } from './netlink.ts';
+import { type NetlinkMessage, readAttributes } from './netlink-read.ts';
 
 /** One expression of a rule, as the kernel's nf_tables runs it (linux/netfilter/nf_tables.h). */
 export type Expression = Buffer;
@@ -7,7 +8,7 @@ export const IP_PROTOCOL = { TCP: 6, UDP: 17 } as const;
 
 const SUBSYSTEM = 10;
 const [BATCH_BEGIN, BATCH_END] = [0x10, 0x11];
-const [NEW_TABLE, NEW_CHAIN, NEW_RULE] = [0, 3, 6];
+const [NEW_TABLE, NEW_CHAIN, NEW_RULE, NEW_GENERATION, GET_GENERATION] = [0, 3, 6, 15, 16];
 const IPV4_FAMILY = 2;
 const FLAG_OWNER = 2;
 const HOOK_OUTPUT = 3;
@@ -84,6 +85,19 @@ export function acknowledgementsOf({ output }: OwnedTable): number {
   return 2 + output.length;
 }
 
+/** The question for the number that every change of a namespace's ruleset counts up. */
+export function generationQuestion(): Buffer {
+  return message((SUBSYSTEM << 8) | GET_GENERATION, NETLINK.ACK, 0, Buffer.alloc(GENERAL_HEADER));
+}
+
+/** That number; undefined of any other message. */
+export function readGeneration({ type, payload }: NetlinkMessage): number | undefined {
+  if (type !== ((SUBSYSTEM << 8) | NEW_GENERATION)) return undefined;
+  const id = readAttributes(payload, GENERAL_HEADER).get(1);
+  return id?.length === 4 ? id.readUInt32BE() : undefined;
+}
+
+const GENERAL_HEADER = 4;
 // struct nfgenmsg: family, version 0, and the subsystem that a batch is for
 const IPV4 = Buffer.of(IPV4_FAMILY, 0, 0, 0);
 const BATCH = Buffer.of(0, 0, 0, SUBSYSTEM);

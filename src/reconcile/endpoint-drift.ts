@@ -22,9 +22,9 @@ export function incompatible(spec: EndpointSpec, have: ObservedLink, host: Host)
   if (onIt && host.gone.has(attachment.parent)) return `goes with ${attachment.parent}, which is made anew`;
   // Such a child has its parent's MAC, so nothing of it can be kept on another.
   if (!onIt && attachment.mode === 'passthru') return `hangs on another interface than ${attachment.parent}`;
-  return have.data['mode'] === attachment.mode
+  return have.data.mode === attachment.mode
     ? undefined
-    : `has mode ${String(have.data['mode'])} and shall have ${attachment.mode}`;
+    : `has mode ${String(have.data.mode)} and shall have ${attachment.mode}`;
 }
 
 /** An interface that is right in all but its parent moves: to the network's other engine, or to its new uplink. */

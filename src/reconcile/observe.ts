@@ -50,10 +50,10 @@ export type ObserveOptions = {
 /** Reads everything that Linkspan manages, in the own namespace and in the given sandboxes. */
 export async function observe(options: ObserveOptions): Promise<Observation> {
   const { underlayAddress, sandboxPaths, datapathSocket } = options;
-  const [found, fdb, routes, rules, listeners, source, datapath, sandboxes] = await Promise.all([
-    readLinks(),
-    readFdb(),
-    readRoutes(),
+  const found = await readLinks();
+  const [fdb, routes, rules, listeners, source, datapath, sandboxes] = await Promise.all([
+    readFdb(found),
+    readRoutes(found),
     readRules(options.bridges),
     readListeners(options.ports),
     // canonical, as the kernel writes it

@@ -77,36 +77,36 @@ function objectOf(link: ObservedLink): string {
 function incompatible(want: LinkSpec, have: ObservedLink, links: readonly ObservedLink[]): string | undefined {
   const { kind } = want;
   if (kindOf(have) !== kind.type) return `is a ${kindOf(have)} and shall be a ${kind.type}`;
-  if (kind.type === 'tap')
-    return have.data['vnet_hdr'] === true ? undefined : 'passes no unsegmented packets (vnet_hdr)';
-  if (kind.type === 'vxlan') return otherVxlan(kind, have.data) ?? otherDevice(kind, have.data);
+  if (kind.type === 'tap') return have.data.vnet_hdr === true ? undefined : 'passes no unsegmented packets (vnet_hdr)';
+  if (kind.type === 'vxlan') return otherVxlan(kind, have.data) ?? otherDevice(kind, have.data, links);
   if (kind.type === 'macvlan') {
     const parent = links.find((link) => link.name === kind.parent);
     if (have.parent !== parent?.index) return `hangs on another interface than ${kind.parent}`;
-    if (have.data['mode'] !== kind.mode) return `has mode ${String(have.data['mode'])} and shall have ${kind.mode}`;
+    if (have.data.mode !== kind.mode) return `has mode ${String(have.data.mode)} and shall have ${kind.mode}`;
   }
   return undefined;
 }
 
 /** The kernel's module for TAPs is `tun`, which makes two kinds of link. */
 function kindOf(have: ObservedLink): string {
-  return have.kind === 'tun' ? String(have.data['type']) : have.kind;
+  return have.kind === 'tun' ? String(have.data.type) : have.kind;
 }
 
 function otherVxlan(kind: Vxlan, data: ObservedLink['data']): string | undefined {
-  if (data['id'] !== kind.vni) return `has VNI ${String(data['id'])} and shall have ${kind.vni}`;
-  if (data['port'] !== kind.port) return `has port ${String(data['port'])} and shall have ${kind.port}`;
+  if (data.id !== kind.vni) return `has VNI ${String(data.id)} and shall have ${kind.vni}`;
+  if (data.port !== kind.port) return `has port ${String(data.port)} and shall have ${kind.port}`;
   if ('local6' in data !== kind.local.includes(':')) return 'changes the address family of its underlay';
-  const group = data['group'] ?? data['group6'];
+  const group = data.group ?? data.group6;
   const wanted = kind.multicast?.group;
   return group === wanted ? undefined : `has group ${String(group)} and shall have ${String(wanted)}`;
 }
 
 /** A group is joined on one interface, and the underlay's address may move to another. */
-function otherDevice(kind: Vxlan, data: ObservedLink['data']): string | undefined {
-  const device = kind.multicast?.device;
-  if (device === undefined || data['link'] === device) return undefined;
-  return `joins its group on ${String(data['link'])} and shall on ${device}`;
+function otherDevice(kind: Vxlan, data: ObservedLink['data'], links: readonly ObservedLink[]): string | undefined {
+  const wanted = kind.multicast?.device;
+  const joined = links.find((link) => link.index === data.device)?.name;
+  if (wanted === undefined || joined === wanted) return undefined;
+  return `joins its group on ${joined ?? 'none'} and shall on ${wanted}`;
 }
 
 function drift(want: LinkSpec, have: ObservedLink): Adjustment | undefined {
@@ -125,8 +125,8 @@ function drift(want: LinkSpec, have: ObservedLink): Adjustment | undefined {
 
 /** `local` and `learning` can change under the workloads; the id must be named again for the kernel to accept it. */
 function vxlanDrift(kind: Vxlan, have: ObservedLink): readonly string[] {
-  const local = have.data['local'] ?? have.data['local6'];
-  const learning = have.data['learning'] === true;
+  const local = have.data.local ?? have.data.local6;
+  const learning = have.data.learning === true;
   if (local === kind.local && learning === kind.learning) return [];
   return ['id', String(kind.vni), 'local', kind.local, kind.learning ? 'learning' : 'nolearning'];
 }

@@ -11,13 +11,14 @@ import type { FirewallFamily, ObservedTable } from '../../../src/host/firewall.t
 import type { Listener } from '../../../src/host/listeners.ts';
 import type { HostRoute } from '../../../src/host/routes.ts';
 import type { ObservedSandbox } from '../../../src/host/sandbox.ts';
+import type { LinkData } from '../../../src/packet/rtnetlink/link-data.ts';
 import { formatIpPrefix } from '../../../src/model/ip.ts';
 import { sandboxPath } from '../../../src/model/network.ts';
 import type { Observation } from '../../../src/reconcile/observe.ts';
 import type { FirewallMemory, Step } from '../../../src/reconcile/plan.ts';
 import type { Adjustment } from '../../../src/reconcile/plan-links.ts';
 
-/** A link as `ip -d -j address` would show it. */
+/** A link as the kernel would show it. */
 export function link(name: string, index: number, over: Partial<ObservedLink> = {}): ObservedLink {
   const common = { mac: '02:ff:00:00:00:01', mtu: 1500, up: true, ours: false, alias: '', kind: '', addresses: [] };
   return { ...common, index, name, parent: undefined, master: undefined, data: {}, ...over };
@@ -193,7 +194,7 @@ export class Kernel {
   #create(spec: LinkSpec): void {
     this.#fresh(this.links, spec.name);
     const parent = spec.kind.type === 'macvlan' ? this.#macvlanParent(spec.kind.parent, spec.kind.mode) : undefined;
-    const data = dataOf(spec.kind);
+    const data = dataOf(spec.kind, this.links);
     const same = this.links.find(({ kind, data: other }) => kind === 'vxlan' && sameVxlan(other, data));
     if (spec.kind.type === 'vxlan' && same !== undefined)
       throw new Error(`A VXLAN device with the VNI exists: ${same.name}`);
@@ -355,18 +356,17 @@ function parted(element: string): [string, string] {
   return [key, value];
 }
 
-function dataOf(kind: LinkKind): Readonly<Record<string, unknown>> {
+function dataOf(kind: LinkKind, links: readonly ObservedLink[]): LinkData {
   if (kind.type === 'bridge') return {};
   if (kind.type === 'macvlan') return { mode: kind.mode };
-  if (kind.type === 'tap') return { type: 'tap', pi: false, vnet_hdr: true, multi_queue: false, persist: true };
+  if (kind.type === 'tap') return { type: 'tap', vnet_hdr: true };
   const { vni, port, local, learning, multicast } = kind;
-  const group = multicast && {
-    [multicast.group.includes(':') ? 'group6' : 'group']: multicast.group,
-    link: multicast.device,
-  };
-  return { id: vni, port, [local.includes(':') ? 'local6' : 'local']: local, learning, ...group };
+  const device = links.find(({ name }) => name === multicast?.device)?.index;
+  const group = multicast && { [multicast.group.includes(':') ? 'group6' : 'group']: multicast.group };
+  const own = { id: vni, port, [local.includes(':') ? 'local6' : 'local']: local, learning };
+  return { ...own, ...group, ...(device !== undefined && { device }) };
 }
 
-function sameVxlan(a: Readonly<Record<string, unknown>>, b: Readonly<Record<string, unknown>>): boolean {
-  return a['id'] === b['id'] && a['port'] === b['port'];
+function sameVxlan(a: LinkData, b: LinkData): boolean {
+  return a.id === b.id && a.port === b.port;
 }

@@ -1,7 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 import { parseMac } from '../../src/model/mac.ts';
-import { readAcknowledgements } from '../../src/packet/netlink.ts';
-import { aliasRequest, deleteRequest, macvlanRequest } from '../../src/packet/rtnetlink.ts';
+import { readAcknowledgements } from '../../src/packet/netlink-read.ts';
+import { aliasRequest, deleteRequest, macvlanRequest } from '../../src/packet/rtnetlink/requests.ts';
 
 describe('requests, byte by byte', () => {
   test('a macvlan child', () => {
@@ -29,6 +29,7 @@ describe('requests, byte by byte', () => {
 
 test('an answer is an error number, or none at all', () => {
   const answer = Buffer.alloc(20);
+  answer.writeUInt32LE(20);
   answer.writeUInt16LE(2, 4);
   expect(readAcknowledgements(answer)).toEqual([0]);
   answer.writeInt32LE(-17, 16);

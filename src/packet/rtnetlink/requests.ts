@@ -1,15 +1,11 @@
-import { type Mac, macBytes } from '../model/mac.ts';
-import type { MacvlanMode } from '../model/network.ts';
-import { attribute, message, NETLINK, text, u32 } from './netlink.ts';
+import { type Mac, macBytes } from '../../model/mac.ts';
+import type { MacvlanMode } from '../../model/network.ts';
+import { attribute, message, NETLINK, text, u32 } from '../netlink.ts';
+import { IFLA, IFLA_INFO, INTERFACE_INFO, RTM } from './numbers.ts';
 
-/** Numbers of linux/rtnetlink.h and linux/if_link.h. */
-const RTM = { NEWLINK: 16, DELLINK: 17 } as const;
-const IFLA = { ADDRESS: 1, IFNAME: 3, MTU: 4, LINK: 5, LINKINFO: 18, IFALIAS: 20, GROUP: 27 } as const;
-const IFLA_INFO = { KIND: 1, DATA: 2 } as const;
+/** IFLA_MACVLAN_MODE of linux/if_link.h */
 const IFLA_MACVLAN_MODE = 1;
 const MODES: Readonly<Record<MacvlanMode, number>> = { private: 1, vepa: 2, bridge: 4, passthru: 8 };
-/** struct ifinfomsg, all zero: the interface is known by its name */
-const INTERFACE_INFO = Buffer.alloc(16);
 
 export type MacvlanRequest = {
   readonly name: string;

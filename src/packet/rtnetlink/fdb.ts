@@ -1,0 +1,42 @@
+import { addressText, macText } from '../address.ts';
+import { message, NETLINK } from '../netlink.ts';
+import { type NetlinkMessage, readAttributes } from '../netlink-read.ts';
+import { FAMILY, INTERFACE_INFO, RTM } from './numbers.ts';
+
+const NDA = { DST: 1, LLADDR: 2, PORT: 6 } as const;
+/** struct ndmsg */
+const HEADER = 12;
+const STATE_PERMANENT = 0x80;
+
+/** An entry of a forwarding table that leads to a remote VTEP. */
+export type FdbMessage = {
+  readonly index: number;
+  readonly mac: string;
+  readonly ip: string;
+  /** where it is not the device's own */
+  readonly port: number | undefined;
+  readonly permanent: boolean;
+};
+
+/** The request for the forwarding table of the interface with that index (linux: rtnl_fdb_dump). */
+export function fdbDump(index: number): Buffer {
+  const header = Buffer.from(INTERFACE_INFO);
+  header.writeUInt8(FAMILY.BRIDGE, 0);
+  header.writeInt32LE(index, 4);
+  return message(RTM.GETNEIGH, NETLINK.DUMP, 0, header);
+}
+
+/** One entry of the answer; undefined of any other message, and of an entry without a remote VTEP. */
+export function readFdbEntry({ type, payload }: NetlinkMessage): FdbMessage | undefined {
+  if (type !== RTM.NEWNEIGH || payload.length < HEADER) return undefined;
+  const attributes = readAttributes(payload, HEADER);
+  const [mac, destination] = [attributes.get(NDA.LLADDR), attributes.get(NDA.DST)];
+  if (mac === undefined || destination === undefined) return undefined;
+  return {
+    index: payload.readInt32LE(4),
+    mac: macText(mac),
+    ip: addressText(destination),
+    port: attributes.get(NDA.PORT)?.readUInt16BE(),
+    permanent: (payload.readUInt16LE(8) & STATE_PERMANENT) !== 0,
+  };
+}

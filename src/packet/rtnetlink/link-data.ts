@@ -1,0 +1,74 @@
+import { addressText } from '../address.ts';
+import { type Attributes, numberIn } from '../netlink-read.ts';
+
+/** What only links of one kind have, named as `ip -d -j link` names it; whatever else is left out. */
+export type LinkData = {
+  /** macvlan: bridge, vepa, private, passthru, source */
+  readonly mode?: string;
+  /** vxlan: its VNI, and UDP port */
+  readonly id?: number;
+  readonly port?: number;
+  readonly local?: string;
+  readonly local6?: string;
+  readonly group?: string;
+  readonly group6?: string;
+  readonly learning?: boolean;
+  /** vxlan: index of the interface that its group is joined on, or 0 */
+  readonly device?: number;
+  /** tun: tun or tap */
+  readonly type?: string;
+  readonly vnet_hdr?: boolean;
+};
+
+type Reader = (attributes: Attributes) => LinkData;
+
+/** Numbers of linux/if_link.h. */
+const MACVLAN_MODE = 1;
+const MACVLAN_MODES = new Map([
+  [1, 'private'],
+  [2, 'vepa'],
+  [4, 'bridge'],
+  [8, 'passthru'],
+  [16, 'source'],
+]);
+const VXLAN = { ID: 1, GROUP: 2, LINK: 3, LOCAL: 4, LEARNING: 7, PORT: 15, GROUP6: 16, LOCAL6: 17 } as const;
+const TUN = { TYPE: 3, VNET_HDR: 5 } as const;
+const TUN_TYPES = new Map([
+  [1, 'tun'],
+  [2, 'tap'],
+]);
+
+const READERS: Readonly<Record<string, Reader>> = {
+  macvlan: (attributes) => ({ ...named('mode', MACVLAN_MODES.get(numberIn(attributes, MACVLAN_MODE) ?? 0)) }),
+  vxlan,
+  tun: (attributes) => ({
+    ...named('type', TUN_TYPES.get(numberIn(attributes, TUN.TYPE) ?? 0)),
+    vnet_hdr: numberIn(attributes, TUN.VNET_HDR) === 1,
+  }),
+};
+
+/** IFLA_INFO_DATA of a link of that kind. */
+export function readLinkData(kind: string, attributes: Attributes): LinkData {
+  return READERS[kind]?.(attributes) ?? {};
+}
+
+function vxlan(attributes: Attributes): LinkData {
+  return {
+    ...named('id', numberIn(attributes, VXLAN.ID)),
+    ...named('port', attributes.get(VXLAN.PORT)?.readUInt16BE()),
+    ...named('local', address(attributes.get(VXLAN.LOCAL))),
+    ...named('local6', address(attributes.get(VXLAN.LOCAL6))),
+    ...named('group', address(attributes.get(VXLAN.GROUP))),
+    ...named('group6', address(attributes.get(VXLAN.GROUP6))),
+    ...named('device', numberIn(attributes, VXLAN.LINK)),
+    learning: numberIn(attributes, VXLAN.LEARNING) === 1,
+  };
+}
+
+function named<K extends keyof LinkData>(key: K, value: LinkData[K]): LinkData {
+  return value === undefined ? {} : { [key]: value };
+}
+
+function address(bytes: Buffer | undefined): string | undefined {
+  return bytes && addressText(bytes);
+}
