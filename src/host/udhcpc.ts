@@ -13,6 +13,8 @@ const CAPABILITIES = '-all,+net_raw,+net_bind_service';
 const ONCE = ['-q', '-a200', '-t', '3', '-T', '1', '-A', '1'];
 /** For good: three DISCOVERs two seconds apart, and again every 20 s. */
 const FOREVER = ['-t', '3', '-T', '2', '-A', '20'];
+/** One that has not heard its server's last word yet is waited for: until then it gives nothing back. */
+const BINDING_MS = 1000;
 const RELEASE_MS = 1000;
 /** A release may first have to ask for its server's MAC; with the namespace's last process it would be lost. */
 const SETTLE_MS = 50;
@@ -41,6 +43,7 @@ export class Udhcpc {
   readonly #child: ChildProcess;
   readonly #onEvent: (event: DhcpEvent) => void;
   #onDeconfig: () => void = () => {};
+  readonly #bound = Promise.withResolvers<void>();
 
   constructor(options: UdhcpcOptions, onEvent: (event: DhcpEvent) => void) {
     this.#onEvent = onEvent;
@@ -58,6 +61,7 @@ export class Udhcpc {
   }
 
   #receive(event: DhcpEvent): void {
+    if (event.name === 'bound') this.#bound.resolve();
     if (event.name === 'deconfig') this.#onDeconfig();
     this.#onEvent(event);
   }
@@ -68,8 +72,9 @@ export class Udhcpc {
     await this.exited;
   }
 
-  /** Gives the lease back to its server and ends; where that does not happen within a second, ends anyway. */
+  /** Gives the lease back to its server and ends; where that does not happen within 2 s, ends anyway. */
   async release(): Promise<void> {
+    await Promise.race([this.#bound.promise, this.exited, sleep(BINDING_MS, undefined, { ref: false })]);
     const released = new Promise<void>((resolve) => (this.#onDeconfig = resolve));
     this.#child.kill('SIGUSR2');
     const sent = await Promise.race([released.then(() => true), this.exited, sleep(RELEASE_MS, false, { ref: false })]);
