@@ -1,3 +1,5 @@
+import { addressText } from './address.ts';
+
 const HEADER_LENGTH = 16;
 const ATTRIBUTE_HEADER = 4;
 const [ERROR, DONE] = [2, 3];
@@ -61,6 +63,18 @@ export function nestedIn(attributes: Attributes, type: number): Attributes {
 export function numberIn(attributes: Attributes, type: number): number | undefined {
   const bytes = attributes.get(type);
   return bytes === undefined || bytes.length === 0 ? undefined : bytes.readUIntLE(0, Math.min(bytes.length, 4));
+}
+
+/** A number of 16 bits in network order, a port's; undefined where it is missing. */
+export function portIn(attributes: Attributes, type: number): number | undefined {
+  const bytes = attributes.get(type);
+  return bytes?.length === 2 ? bytes.readUInt16BE() : undefined;
+}
+
+/** An IPv4 or IPv6 address; undefined where it is missing. */
+export function addressIn(attributes: Attributes, type: number): string | undefined {
+  const bytes = attributes.get(type);
+  return bytes?.length === 4 || bytes?.length === 16 ? addressText(bytes) : undefined;
 }
 
 /** Text up to its closing zero; undefined where it is missing. */

@@ -1,6 +1,5 @@
-import { addressText } from '../address.ts';
 import { message, NETLINK } from '../netlink.ts';
-import { type NetlinkMessage, readAttributes } from '../netlink-read.ts';
+import { addressIn, type NetlinkMessage, readAttributes } from '../netlink-read.ts';
 import { FAMILY, RTM } from './numbers.ts';
 
 const IFA = { ADDRESS: 1, LOCAL: 2 } as const;
@@ -26,11 +25,11 @@ export function readAddress({ type, payload }: NetlinkMessage): AddressMessage |
   if (type !== RTM.NEWADDR || payload.length < HEADER) return undefined;
   const attributes = readAttributes(payload, HEADER);
   // Of a point-to-point address, IFA_ADDRESS is the other end.
-  const local = attributes.get(IFA.LOCAL) ?? attributes.get(IFA.ADDRESS);
+  const local = addressIn(attributes, IFA.LOCAL) ?? addressIn(attributes, IFA.ADDRESS);
   if (local === undefined) return undefined;
   return {
     index: payload.readUInt32LE(4),
-    prefix: `${addressText(local)}/${payload.readUInt8(1)}`,
+    prefix: `${local}/${payload.readUInt8(1)}`,
     linkLocal: payload.readUInt8(0) === FAMILY.IPV6 && payload.readUInt8(3) === SCOPE_LINK,
   };
 }

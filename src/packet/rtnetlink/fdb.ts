@@ -1,6 +1,6 @@
-import { addressText, macText } from '../address.ts';
+import { macText } from '../address.ts';
 import { message, NETLINK } from '../netlink.ts';
-import { type NetlinkMessage, readAttributes } from '../netlink-read.ts';
+import { addressIn, type NetlinkMessage, portIn, readAttributes } from '../netlink-read.ts';
 import { FAMILY, INTERFACE_INFO, RTM } from './numbers.ts';
 
 const NDA = { DST: 1, LLADDR: 2, PORT: 6 } as const;
@@ -30,13 +30,13 @@ export function fdbDump(index: number): Buffer {
 export function readFdbEntry({ type, payload }: NetlinkMessage): FdbMessage | undefined {
   if (type !== RTM.NEWNEIGH || payload.length < HEADER) return undefined;
   const attributes = readAttributes(payload, HEADER);
-  const [mac, destination] = [attributes.get(NDA.LLADDR), attributes.get(NDA.DST)];
-  if (mac === undefined || destination === undefined) return undefined;
+  const [mac, ip] = [attributes.get(NDA.LLADDR), addressIn(attributes, NDA.DST)];
+  if (mac === undefined || ip === undefined) return undefined;
   return {
     index: payload.readInt32LE(4),
     mac: macText(mac),
-    ip: addressText(destination),
-    port: attributes.get(NDA.PORT)?.readUInt16BE(),
+    ip,
+    port: portIn(attributes, NDA.PORT),
     permanent: (payload.readUInt16LE(8) & STATE_PERMANENT) !== 0,
   };
 }

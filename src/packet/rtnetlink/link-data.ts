@@ -1,5 +1,4 @@
-import { addressText } from '../address.ts';
-import { type Attributes, numberIn } from '../netlink-read.ts';
+import { addressIn, type Attributes, numberIn, portIn } from '../netlink-read.ts';
 
 /** What only links of one kind have, named as `ip -d -j link` names it; whatever else is left out. */
 export type LinkData = {
@@ -55,11 +54,11 @@ export function readLinkData(kind: string, attributes: Attributes): LinkData {
 function vxlan(attributes: Attributes): LinkData {
   return {
     ...named('id', numberIn(attributes, VXLAN.ID)),
-    ...named('port', attributes.get(VXLAN.PORT)?.readUInt16BE()),
-    ...named('local', address(attributes.get(VXLAN.LOCAL))),
-    ...named('local6', address(attributes.get(VXLAN.LOCAL6))),
-    ...named('group', address(attributes.get(VXLAN.GROUP))),
-    ...named('group6', address(attributes.get(VXLAN.GROUP6))),
+    ...named('port', portIn(attributes, VXLAN.PORT)),
+    ...named('local', addressIn(attributes, VXLAN.LOCAL)),
+    ...named('local6', addressIn(attributes, VXLAN.LOCAL6)),
+    ...named('group', addressIn(attributes, VXLAN.GROUP)),
+    ...named('group6', addressIn(attributes, VXLAN.GROUP6)),
     ...named('device', numberIn(attributes, VXLAN.LINK)),
     learning: numberIn(attributes, VXLAN.LEARNING) === 1,
   };
@@ -67,8 +66,4 @@ function vxlan(attributes: Attributes): LinkData {
 
 function named<K extends keyof LinkData>(key: K, value: LinkData[K]): LinkData {
   return value === undefined ? {} : { [key]: value };
-}
-
-function address(bytes: Buffer | undefined): string | undefined {
-  return bytes && addressText(bytes);
 }

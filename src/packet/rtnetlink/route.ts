@@ -1,7 +1,7 @@
 import { familyOf } from '../../model/ip.ts';
-import { addressBytes, addressText } from '../address.ts';
+import { addressBytes } from '../address.ts';
 import { attribute, message, NETLINK } from '../netlink.ts';
-import { type NetlinkMessage, numberIn, readAttributes } from '../netlink-read.ts';
+import { addressIn, type NetlinkMessage, numberIn, readAttributes } from '../netlink-read.ts';
 import { FAMILY, RTM } from './numbers.ts';
 
 const RTA = { DST: 1, OIF: 4, PREFSRC: 7 } as const;
@@ -34,18 +34,18 @@ export function routeQuestion(address: string): Buffer {
 export function readRoute({ type, payload }: NetlinkMessage): RouteMessage | undefined {
   if (type !== RTM.NEWROUTE || payload.length < HEADER) return undefined;
   const attributes = readAttributes(payload, HEADER);
-  const [destination, source] = [attributes.get(RTA.DST), attributes.get(RTA.PREFSRC)];
+  const destination = addressIn(attributes, RTA.DST);
   return {
     to: destination === undefined ? '' : prefixText(destination, payload.readUInt8(1)),
     device: numberIn(attributes, RTA.OIF),
-    source: source && addressText(source),
+    source: addressIn(attributes, RTA.PREFSRC),
     protocol: payload.readUInt8(5),
     table: payload.readUInt8(4),
   };
 }
 
-function prefixText(bytes: Buffer, length: number): string {
-  return length === bytes.length * 8 ? addressText(bytes) : `${addressText(bytes)}/${length}`;
+function prefixText(address: string, length: number): string {
+  return length === (familyOf(address) === 4 ? 32 : 128) ? address : `${address}/${length}`;
 }
 
 function header(family: 4 | 6, length: number): Buffer {
