@@ -1,4 +1,4 @@
-import type { GatewayEvent } from '../model/status.ts';
+import type { EventSink, GatewayEvent } from '../model/status.ts';
 import type { Vni } from '../model/vni.ts';
 import type { PeerDirectory } from '../peers/directory.ts';
 import { parseAlive } from '../peers/alive.ts';
@@ -24,7 +24,7 @@ export type GatewaySessionOptions = {
   readonly onDesired: (payload: Buffer) => void;
   /** the fleet knows us with this epoch, not below ours: stop, take a higher one and make a new session and publisher */
   readonly onEpochBehind: (epoch: number) => void;
-  readonly onEvent: SessionOptions['onEvent'];
+  readonly onEvent: EventSink;
 };
 
 const COALESCE_MS = 200;

@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { connect, type IClientOptions, type MqttClient } from 'mqtt';
-import type { GatewayEvent } from '../model/status.ts';
+import type { EventSink } from '../model/status.ts';
 import { LinkspanError, messageOf } from '../service/errors.ts';
 import { explain, isVersionRefusal } from './broker-error.ts';
 
@@ -19,7 +19,7 @@ export type SessionOptions = {
   readonly onMessage: (topic: string, payload: Buffer, retained: boolean) => void;
   /** the subscriptions are made: publish again whatever matters, the broker may have forgotten it */
   readonly onConnect: () => void;
-  readonly onEvent: (type: string, level: GatewayEvent['level'], message: string) => void;
+  readonly onEvent: EventSink;
   readonly signal?: AbortSignal;
   /** shortest and longest wait between two attempts */
   readonly backoffMs?: readonly [min: number, max: number];

@@ -1,6 +1,6 @@
 import type { Mac } from '../model/mac.ts';
 import type { Alive, PeerRecord, Remote } from '../model/peer.ts';
-import type { GatewayEvent, PeerStatus } from '../model/status.ts';
+import type { EventSink, PeerStatus } from '../model/status.ts';
 import type { Vni } from '../model/vni.ts';
 import type { Clock } from '../service/clock.ts';
 import { parseAlive } from './alive.ts';
@@ -21,8 +21,6 @@ export interface PeerStore {
   /** keeps the newest manifest in place of the gateway's older one */
   saveAlive(alive: Alive): void;
 }
-
-export type EventSink = (type: string, level: GatewayEvent['level'], message: string) => void;
 
 export type DirectoryOptions = {
   readonly fleet: string;
