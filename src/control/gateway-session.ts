@@ -5,17 +5,14 @@ import type { LocalState, Publication, Publisher } from '../peers/publisher.ts';
 import type { Clock } from '../service/clock.ts';
 import { EventLimit } from './event-limit.ts';
 import { OwnEpoch } from './own-epoch.ts';
-import { MqttSession, type SessionOptions } from './session.ts';
+import { type BrokerAccess, MqttSession } from './session.ts';
 import { Timers } from './timers.ts';
 import { alivesFilter, formatTopic, parseTopic, recordsFilter } from './topics.ts';
 
 export type GatewaySessionOptions = {
   readonly fleet: string;
   readonly gateway: string;
-  readonly mqtt: Pick<
-    SessionOptions,
-    'url' | 'username' | 'passwordFile' | 'ca' | 'cert' | 'key' | 'backoffMs' | 'random'
-  >;
+  readonly mqtt: BrokerAccess;
   readonly directory: PeerDirectory;
   readonly publisher: Publisher;
   readonly clock: Clock;
