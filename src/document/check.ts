@@ -2,8 +2,8 @@ import type { Problem } from '../model/problem.ts';
 import { addressChecks } from './check-addresses.ts';
 import { publishedChecks } from './check-published.ts';
 import { pointer, problem } from './pointer.ts';
-import { placeOf } from './resolve.ts';
-import type { Resolved, ResolvedEndpoint, ResolvedNetwork } from './resolve.ts';
+import { placeOf } from './resolved.ts';
+import type { Resolved, ResolvedEndpoint, ResolvedNetwork } from './resolved.ts';
 
 /** What a document is checked against beside itself; `interfaces` is undefined where the host's are not known. */
 export type CheckContext = { readonly interfaces: ReadonlySet<string> | undefined };
