@@ -43,6 +43,9 @@ export type Resolved = {
   readonly endpoints: readonly ResolvedEndpoint[];
 };
 
+/** What a document is checked against beside itself; `interfaces` is undefined where the host's are not known. */
+export type CheckContext = { readonly interfaces: ReadonlySet<string> | undefined };
+
 /** The uplink and VLAN that a network stands on or reaches, if any. */
 export function placeOf(raw: RawNetwork): { readonly uplink: string; readonly vlan?: number } | undefined {
   if (raw.driver === 'overlay') return raw.stretch;
