@@ -2,6 +2,7 @@ import type { ServerResponse } from 'node:http';
 import { captureFrames } from '../host/capture-socket.ts';
 import { parseCaptureFilter, type FrameFilter } from '../packet/capture-filter.ts';
 import { pcapngFrame, pcapngHeader } from '../packet/pcapng.ts';
+import type { CycleView } from '../reconcile/cycle.ts';
 import { messageOf } from '../service/errors.ts';
 import { problem, type Reply, type StreamReply } from '../status/reply.ts';
 import type { Route } from '../status/router.ts';
@@ -11,8 +12,8 @@ const SNAP_MAX = 65_600;
 const BACKLOG_MAX = 8 * 1024 * 1024;
 
 export type CaptureSource = {
-  /** the interface through which a network's frames pass, or the underlay's; undefined where there is none */
-  readonly device: (network: string, outer: boolean) => string | undefined;
+  /** the last look at the kernel; undefined before the first */
+  readonly view: () => CycleView | undefined;
   /** UDP port of VXLAN */
   readonly port: number;
 };
@@ -32,7 +33,7 @@ export function captureRoute(source: CaptureSource): Route {
 function open(source: CaptureSource, query: URLSearchParams): Reply | StreamReply {
   const network = query.get('network') ?? '';
   const outer = query.get('outer') === '1';
-  const device = source.device(network, outer);
+  const device = deviceOf(source.view(), network, outer);
   if (device === undefined) {
     return problem(404, `network ${network} has no interface to look at; "linkspan network ls" lists those that have`);
   }
@@ -44,6 +45,14 @@ function open(source: CaptureSource, query: URLSearchParams): Reply | StreamRepl
   } catch (error) {
     return problem(400, messageOf(error));
   }
+}
+
+/** The interface through which a network's frames pass, or the underlay's; undefined where there is none. */
+function deviceOf(view: CycleView | undefined, network: string, outer: boolean): string | undefined {
+  const attachment = view?.intent.networks.get(network)?.attachment;
+  if (attachment === undefined) return undefined;
+  if (outer) return view?.seen.underlay?.device;
+  return attachment.type === 'macvlan' ? attachment.parent : attachment.bridge;
 }
 
 function stream(device: string, filter: FrameFilter, response: ServerResponse): void {

@@ -3,9 +3,10 @@ import type { IpPrefix } from '../model/ip.ts';
 import { deriveMac } from '../model/mac.ts';
 import { type Endpoint, type Network, sandboxPath } from '../model/network.ts';
 import type { EndpointStatus } from '../model/status.ts';
+import type { AttachRequest } from './attach-request.ts';
 import { conflict, refuse } from './conflict.ts';
 import type { Documents } from './documents.ts';
-import type { AttachRequest, Commands, Refusal } from './writes.ts';
+import type { Commands, Refusal } from './writes.ts';
 
 /** Attachments made outside the document; the store satisfies it. */
 export interface AttachmentStore {

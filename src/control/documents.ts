@@ -1,7 +1,7 @@
 import { type ParseResult, parseDesired } from '../document/index.ts';
 import { type DesiredState, NOTHING_DESIRED } from '../model/network.ts';
 import type { Problem } from '../model/problem.ts';
-import type { ConfigStatus } from '../model/status.ts';
+import type { ConfigStatus, EventSink } from '../model/status.ts';
 
 /** The documents that survive a power cut; the store satisfies it. */
 export interface DocumentStore {
@@ -18,7 +18,7 @@ export type DocumentsOptions = {
   readonly damaged: boolean;
   /** names of the host's interfaces, or undefined before the first look */
   readonly interfaces: () => ReadonlySet<string> | undefined;
-  readonly event: (type: string, level: 'info' | 'warning' | 'error', message: string) => void;
+  readonly event: EventSink;
   /** a new document is stored and to be applied */
   readonly onAccepted: () => void;
   /** `status` changed: to be reported */

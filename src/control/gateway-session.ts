@@ -1,22 +1,18 @@
-import type { GatewayEvent } from '../model/status.ts';
+import type { EventSink, GatewayEvent } from '../model/status.ts';
 import type { Vni } from '../model/vni.ts';
 import type { PeerDirectory } from '../peers/directory.ts';
-import { parseAlive } from '../peers/alive.ts';
-import { EPOCH_FOLLOWED_MAX } from '../peers/order.ts';
-import { parseRecord } from '../peers/record.ts';
 import type { LocalState, Publication, Publisher } from '../peers/publisher.ts';
 import type { Clock } from '../service/clock.ts';
 import { EventLimit } from './event-limit.ts';
-import { MqttSession, type SessionOptions } from './session.ts';
+import { OwnEpoch } from './own-epoch.ts';
+import { type BrokerAccess, MqttSession } from './session.ts';
+import { Timers } from './timers.ts';
 import { alivesFilter, formatTopic, parseTopic, recordsFilter } from './topics.ts';
 
 export type GatewaySessionOptions = {
   readonly fleet: string;
   readonly gateway: string;
-  readonly mqtt: Pick<
-    SessionOptions,
-    'url' | 'username' | 'passwordFile' | 'ca' | 'cert' | 'key' | 'backoffMs' | 'random'
-  >;
+  readonly mqtt: BrokerAccess;
   readonly directory: PeerDirectory;
   readonly publisher: Publisher;
   readonly clock: Clock;
@@ -24,7 +20,7 @@ export type GatewaySessionOptions = {
   readonly onDesired: (payload: Buffer) => void;
   /** the fleet knows us with this epoch, not below ours: stop, take a higher one and make a new session and publisher */
   readonly onEpochBehind: (epoch: number) => void;
-  readonly onEvent: SessionOptions['onEvent'];
+  readonly onEvent: EventSink;
 };
 
 const COALESCE_MS = 200;
@@ -39,17 +35,17 @@ export class GatewaySession {
   readonly #options: GatewaySessionOptions;
   readonly #session: MqttSession;
   readonly #limit: EventLimit;
-  readonly #timers = new Map<string, NodeJS.Timeout>();
+  readonly #own: OwnEpoch;
+  readonly #timers = new Timers();
   #vnis: ReadonlySet<Vni> = new Set();
   #pending: LocalState | undefined;
   #reported: Buffer | undefined;
-  #stopped = false;
-  #ownAlive: 'unknown' | 'ours' | 'behind' = 'unknown';
 
   constructor(options: GatewaySessionOptions) {
     const { fleet, gateway, mqtt, publisher } = options;
     this.#options = options;
     this.#limit = new EventLimit(options.clock);
+    this.#own = new OwnEpoch({ ...options, onOurs: () => this.#publishSnapshot() });
     this.#session = new MqttSession({
       ...mqtt,
       clientId: `linkspan-${fleet}-${gateway}`,
@@ -69,17 +65,15 @@ export class GatewaySession {
     this.#session.start();
     const renew = (): void => {
       this.#publishAll(this.#mayPublish ? this.#options.publisher.renew() : []);
-      this.#after('renew', RENEW_CHECK_MS, renew);
+      this.#timers.set('renew', RENEW_CHECK_MS, renew);
     };
-    this.#after('renew', RENEW_CHECK_MS, renew);
+    this.#timers.set('renew', RENEW_CHECK_MS, renew);
   }
 
   /** Says `down` (or `leaving`, which withdraws our records at the peers) and closes the session. */
   async stop(state: 'down' | 'leaving' = 'down'): Promise<void> {
-    for (const timer of this.#timers.values()) clearTimeout(timer);
-    this.#timers.clear();
+    this.#timers.stop();
     if (this.#mayPublish && this.#options.publisher.ready) this.#publishAll([this.#options.publisher.farewell(state)]);
-    this.#stopped = true;
     await this.#session.stop();
   }
 
@@ -88,7 +82,7 @@ export class GatewaySession {
     this.#pending = local;
     this.#vnis = new Set(local.networks.map(({ vni }) => vni));
     this.#resubscribe();
-    this.#after('publish', COALESCE_MS, () => this.#flush(), false);
+    this.#timers.setUnlessRunning('publish', COALESCE_MS, () => this.#flush());
   }
 
   /** Publishes the payload of `reported` where it is another than before, and again on every later connection. */
@@ -110,7 +104,7 @@ export class GatewaySession {
   }
 
   get #mayPublish(): boolean {
-    return this.#session.connected && this.#ownAlive === 'ours';
+    return this.#session.connected && this.#own.isOurs;
   }
 
   #resubscribe(): void {
@@ -126,10 +120,10 @@ export class GatewaySession {
 
   #connected(): void {
     this.#options.publisher.sessionOpened();
-    if (this.#ownAlive === 'unknown') this.#after('own', OWN_ALIVE_WAIT_MS, () => this.#ownAliveKnown());
+    if (!this.#own.isKnown) this.#timers.set('own', OWN_ALIVE_WAIT_MS, () => this.#own.assumeOurs());
     this.#publishSnapshot();
     const [min, max] = REPAIR_MS;
-    this.#after('repair', min + Math.random() * (max - min), () => {
+    this.#timers.set('repair', min + Math.random() * (max - min), () => {
       this.#session.askAgain(alivesFilter(this.#options.fleet));
       this.#repair();
     });
@@ -176,46 +170,15 @@ export class GatewaySession {
   }
 
   #routeRecord(vni: Vni, gw: string, payload: Buffer): void {
-    const { fleet, gateway, publisher, directory } = this.#options;
-    if (gw !== gateway) return void directory.receiveRecord({ fleet, vni, gw }, payload);
-    const parsed = parseRecord(payload, { fleet, vni, gw });
-    if (parsed.ok && parsed.value.epoch > publisher.epoch) this.#behind(parsed.value.epoch);
+    const { fleet, gateway, directory } = this.#options;
+    if (gw === gateway) this.#own.receiveRecord(vni, payload);
+    else directory.receiveRecord({ fleet, vni, gw }, payload);
   }
 
   #routeAlive(gw: string, payload: Buffer): void {
-    if (gw === this.#options.gateway) return this.#checkOwn(payload);
+    if (gw === this.#options.gateway) return this.#own.receiveAlive(payload);
     if (this.#options.directory.receiveAlive(gw, payload) !== 'accepted') return;
-    this.#after('repair', REPAIR_MS[0], () => this.#repair(), false);
-  }
-
-  // a gateway whose database was lost counts its epochs from 1 again, and its peers would take nothing from it
-  #checkOwn(payload: Buffer): void {
-    const { gateway, publisher } = this.#options;
-    const parsed = parseAlive(payload, gateway);
-    const behind = parsed.ok && parsed.value.epoch >= publisher.epoch && !publisher.isOwnAlive(payload);
-    if (!behind || !this.#behind(parsed.value.epoch)) this.#ownAliveKnown();
-  }
-
-  /** Whether this session ends for a higher epoch; an epoch that no gateway can have reached is told and not followed. */
-  #behind(epoch: number): boolean {
-    if (epoch > EPOCH_FOLLOWED_MAX) {
-      const remedy = "somebody else writes there: mend the broker's access rules, then erase the retained message";
-      this.#options.onEvent(
-        'epoch_forged',
-        'error',
-        `epoch ${epoch} on this gateway's own topics is forged; ${remedy}`,
-      );
-      return false;
-    }
-    if (this.#ownAlive !== 'behind') this.#options.onEpochBehind(epoch);
-    this.#ownAlive = 'behind';
-    return true;
-  }
-
-  #ownAliveKnown(): void {
-    if (this.#ownAlive !== 'unknown') return;
-    this.#ownAlive = 'ours';
-    this.#publishSnapshot();
+    this.#timers.setUnlessRunning('repair', REPAIR_MS[0], () => this.#repair());
   }
 
   // brokers drop retained messages behind a wildcard without a word; the manifests tell which
@@ -223,17 +186,5 @@ export class GatewaySession {
     const { fleet, directory } = this.#options;
     const missing = directory.missing(this.#vnis).slice(0, ASK_AGAIN_MAX);
     for (const { vni, gw } of missing) this.#session.askAgain(formatTopic(fleet, { kind: 'record', vni, gw }));
-  }
-
-  /** Sets the timer of that name; one that runs is replaced, or kept where `replace` is false. */
-  #after(name: string, ms: number, act: () => void, replace = true): void {
-    const running = this.#timers.get(name);
-    if (this.#stopped || (running && !replace)) return;
-    clearTimeout(running);
-    const fire = (): void => {
-      this.#timers.delete(name);
-      act();
-    };
-    this.#timers.set(name, setTimeout(fire, ms));
   }
 }

@@ -1,32 +1,26 @@
-import { readFile } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { connect, type IClientOptions, type MqttClient } from 'mqtt';
-import type { GatewayEvent } from '../model/status.ts';
-import { LinkspanError, messageOf } from '../service/errors.ts';
+import type { EventSink } from '../model/status.ts';
+import { messageOf } from '../service/errors.ts';
 import { explain, isVersionRefusal } from './broker-error.ts';
+import { type Credentials, readCredentials } from './credentials.ts';
+import { type Backoff, waitBefore } from './jitter.ts';
+import { Subscriptions } from './subscriptions.ts';
 
-export type SessionOptions = {
-  readonly url: string;
+/** Where the broker is, and how to come to it. */
+export type BrokerAccess = Credentials & Backoff & { readonly url: string };
+
+export type SessionOptions = BrokerAccess & {
   readonly clientId: string;
-  readonly username?: string;
-  /** files, read anew at each connect so that they may be renewed while the service runs; empty: none */
-  readonly passwordFile?: string;
-  readonly ca?: string;
-  readonly cert?: string;
-  readonly key?: string;
   /** the retained will of the connection about to be made */
   readonly will: () => { readonly topic: string; readonly payload: Buffer };
   readonly onMessage: (topic: string, payload: Buffer, retained: boolean) => void;
   /** the subscriptions are made: publish again whatever matters, the broker may have forgotten it */
   readonly onConnect: () => void;
-  readonly onEvent: (type: string, level: GatewayEvent['level'], message: string) => void;
+  readonly onEvent: EventSink;
   readonly signal?: AbortSignal;
-  /** shortest and longest wait between two attempts */
-  readonly backoffMs?: readonly [min: number, max: number];
-  readonly random?: () => number;
 };
 
-const BACKOFF_MS = [1000, 30_000] as const;
 const CONNECT_TIMEOUT_MS = 10_000;
 const STOP_TIMEOUT_MS = 2000;
 const KEEPALIVE_S = 15;
@@ -37,7 +31,7 @@ export class MqttSession {
   readonly #options: SessionOptions;
   readonly #abort = new AbortController();
   readonly #url: string;
-  #topics: ReadonlySet<string> = new Set();
+  readonly #subscriptions: Subscriptions;
   #client: MqttClient | undefined;
   #running: Promise<void> | undefined;
   #version: 4 | 5 = 5;
@@ -48,6 +42,7 @@ export class MqttSession {
   constructor(options: SessionOptions) {
     this.#options = options;
     this.#url = withoutCredentials(options.url);
+    this.#subscriptions = new Subscriptions({ ...options, signal: this.#abort.signal });
     options.signal?.addEventListener('abort', () => void this.stop(), { once: true });
   }
 
@@ -68,20 +63,12 @@ export class MqttSession {
 
   /** Replaces the topics subscribed to, now and on every later connection. */
   setSubscriptions(topics: Iterable<string>): void {
-    const before = this.#topics;
-    this.#topics = new Set(topics);
-    const client = this.#client;
-    if (!client?.connected) return;
-    for (const topic of this.#topics) if (!before.has(topic)) void this.#subscribe(client, topic);
-    for (const topic of before) if (!this.#topics.has(topic)) client.unsubscribe(topic, () => undefined);
+    this.#subscriptions.replace(topics, this.#client);
   }
 
   /** Asks the broker for the retained message of one exact topic again. */
   askAgain(topic: string): void {
-    const client = this.#client;
-    if (!client?.connected) return;
-    const done = (): void => void (this.#topics.has(topic) || client.unsubscribe(topic, () => undefined));
-    client.subscribe(topic, { qos: 1 }, done);
+    if (this.#client?.connected) this.#subscriptions.askAgain(this.#client, topic);
   }
 
   /** Publishes at QoS 1, or drops it where there is no connection: `onConnect` is the place to repeat what matters. */
@@ -94,7 +81,7 @@ export class MqttSession {
     while (!signal.aborted) {
       await this.#connectOnce(signal);
       if (this.#lasted() > STEADY_MS) this.#attempt = 0;
-      await sleep(this.#backoff(this.#attempt), undefined, { signal }).catch(() => undefined);
+      await sleep(waitBefore(this.#attempt, this.#options), undefined, { signal }).catch(() => undefined);
       this.#attempt += 1;
     }
   }
@@ -104,13 +91,6 @@ export class MqttSession {
     const since = this.#since;
     this.#since = undefined;
     return since === undefined ? 0 : performance.now() - since;
-  }
-
-  // full jitter: after a broker's restart the gateways of a fleet must not come back in step
-  #backoff(attempt: number): number {
-    const [min, max] = this.#options.backoffMs ?? BACKOFF_MS;
-    const ceiling = Math.min(max, min * 2 ** Math.min(attempt + 1, 20));
-    return min + (this.#options.random ?? Math.random)() * (ceiling - min);
   }
 
   async #connectOnce(signal: AbortSignal): Promise<void> {
@@ -157,40 +137,13 @@ export class MqttSession {
     if (this.#trouble !== undefined)
       this.#options.onEvent('broker_connected', 'info', `broker ${this.#url}: connected`);
     this.#trouble = undefined;
-    await Promise.all([...this.#topics].map((topic) => this.#subscribeOnce(client, topic)));
+    await this.#subscriptions.establish(client);
     if (this.#client === client && client.connected) this.#guard('connection', () => this.#options.onConnect());
   }
 
-  async #subscribeOnce(client: MqttClient, topic: string): Promise<void> {
-    const granted = await this.#ask(client, topic);
-    if (!granted) void this.#subscribe(client, topic, 1);
-  }
-
-  /** Subscribes, and again with growing waits while the broker refuses (a cluster that elects refuses for seconds). */
-  async #subscribe(client: MqttClient, topic: string, attempts = 0): Promise<void> {
-    const { signal } = this.#abort;
-    for (let attempt = attempts; client.connected && this.#topics.has(topic); attempt += 1) {
-      if (attempt > 0) await sleep(this.#backoff(attempt), undefined, { signal }).catch(() => undefined);
-      if (signal.aborted || (await this.#ask(client, topic))) return;
-      const remedy = "check the broker's access rules for this gateway; it is tried again";
-      if (attempt === attempts)
-        this.#options.onEvent('subscribe_refused', 'warning', `${topic}: the broker refuses; ${remedy}`);
-    }
-  }
-
-  async #ask(client: MqttClient, topic: string): Promise<boolean> {
-    if (!client.connected) return false;
-    return client.subscribeAsync(topic, { qos: 1 }).then(
-      (grants) => grants.every((grant) => grant.qos !== 128),
-      () => false,
-    );
-  }
-
   async #clientOptions(): Promise<IClientOptions> {
-    const { clientId, username, passwordFile, ca, cert, key, will } = this.#options;
-    const [password, caText, certText, keyText] = await Promise.all(
-      [passwordFile, ca, cert, key].map((path) => readSecret(path)),
-    );
+    const { clientId, will } = this.#options;
+    const credentials = await readCredentials(this.#options);
     return {
       protocolVersion: this.#version,
       clientId,
@@ -199,11 +152,7 @@ export class MqttSession {
       connectTimeout: CONNECT_TIMEOUT_MS,
       reconnectPeriod: 0,
       resubscribe: false,
-      ...(username ? { username } : {}),
-      ...(password ? { password: password.toString().trimEnd() } : {}),
-      ...(caText ? { ca: caText } : {}),
-      ...(certText ? { cert: certText } : {}),
-      ...(keyText ? { key: keyText } : {}),
+      ...credentials,
       will: { ...will(), qos: 1, retain: true },
     };
   }
@@ -224,14 +173,6 @@ export class MqttSession {
     this.#trouble = trouble;
     this.#options.onEvent(trouble, 'warning', message);
   }
-}
-
-async function readSecret(path: string | undefined): Promise<Buffer | undefined> {
-  if (!path) return undefined;
-  return readFile(path).catch((cause: unknown) => {
-    const remedy = 'make it readable for the service, or mend its path';
-    throw new LinkspanError({ code: 'broker_credentials', object: path, reason: messageOf(cause), remedy, cause });
-  });
 }
 
 function withoutCredentials(url: string): string {

@@ -4,8 +4,8 @@ import { deriveMac } from '../model/mac.ts';
 import type { Bum, DesiredState, Endpoint, Network, Sandbox, Uplink } from '../model/network.ts';
 import type { Vni } from '../model/vni.ts';
 import type { RawBridge, RawMacvlan, RawOverlay, RawSandbox, RawUplink } from './raw.ts';
-import { subnetFor } from './resolve.ts';
-import type { Resolved, ResolvedEndpoint, ResolvedNetwork } from './resolve.ts';
+import { subnetFor } from './resolved.ts';
+import type { Resolved, ResolvedEndpoint, ResolvedNetwork } from './resolved.ts';
 
 /** The state that a document asks for. Call it only for a document that has passed every check. */
 export function buildState(resolved: Resolved): DesiredState {

@@ -2,8 +2,8 @@ import { contains, formatIpPrefix, isHostAddress, overlaps, rangeOf } from '../m
 import type { IpPrefix } from '../model/ip.ts';
 import type { Problem } from '../model/problem.ts';
 import { problem } from './pointer.ts';
-import { placeOf, subnetFor } from './resolve.ts';
-import type { Located, Resolved, ResolvedEndpoint, ResolvedNetwork, WantedAddress } from './resolve.ts';
+import { placeOf, subnetFor } from './resolved.ts';
+import type { Located, Resolved, ResolvedEndpoint, ResolvedNetwork, WantedAddress } from './resolved.ts';
 
 /** The checks that compare subnets and addresses. */
 export const addressChecks: readonly ((resolved: Resolved) => Problem[])[] = [

@@ -2,7 +2,7 @@ import type { PublishedPort } from '../model/network.ts';
 import type { Problem } from '../model/problem.ts';
 import { addressesMeet } from '../model/published.ts';
 import { problem } from './pointer.ts';
-import type { Located, Resolved, ResolvedEndpoint, ResolvedNetwork } from './resolve.ts';
+import type { Located, Resolved, ResolvedEndpoint, ResolvedNetwork } from './resolved.ts';
 
 /** Each is an entry of the kernel's table, which is read at every look. */
 const PORTS_MAX = 8192;

@@ -3,10 +3,10 @@ import type { Problem } from '../model/problem.ts';
 import { buildState } from './build.ts';
 import { documentHash } from './canonical.ts';
 import { crossCheck } from './check.ts';
-import type { CheckContext } from './check.ts';
 import { parseJson } from './json.ts';
 import type { RawDocument } from './raw.ts';
 import { resolve } from './resolve.ts';
+import type { CheckContext } from './resolved.ts';
 import { checkSchema } from './schema.ts';
 import { findUnsupported } from './unsupported.ts';
 

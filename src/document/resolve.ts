@@ -1,61 +1,16 @@
 import { dnsName } from '../model/dns-name.ts';
-import {
-  contains,
-  familyOf,
-  ipFromNumber,
-  isHostAddress,
-  networkOf,
-  parseIp,
-  parseIpPrefix,
-  rangeOf,
-} from '../model/ip.ts';
+import { familyOf, ipFromNumber, isHostAddress, parseIp, rangeOf } from '../model/ip.ts';
 import type { IpPrefix } from '../model/ip.ts';
 import { parseMac } from '../model/mac.ts';
-import type { Mac } from '../model/mac.ts';
-import type { PublishedPort } from '../model/network.ts';
 import type { Problem } from '../model/problem.ts';
+import { parseIp6, readMulticast, readPrefix, readSubnet, readUnicast, readWanted } from './addresses.ts';
 import { pointer, shortened, spoken } from './pointer.ts';
 import { PUBLISH_FORM, readPublish } from './publish.ts';
-import type { RawDocument, RawEndpoint, RawNetwork, RawSandbox } from './raw.ts';
+import type { RawDocument, RawEndpoint, RawNetwork } from './raw.ts';
+import { placeOf } from './resolved.ts';
+import type { Located, Resolved, ResolvedEndpoint, ResolvedNetwork } from './resolved.ts';
 
-/** A value with the place in the document where it stands. */
-export type Located<T> = { readonly path: string; readonly value: T };
-
-export type ResolvedNetwork = {
-  readonly name: string;
-  readonly path: string;
-  readonly raw: RawNetwork;
-  readonly subnets: readonly Located<IpPrefix>[];
-  readonly range?: Located<IpPrefix>;
-  readonly gateways: readonly Located<string>[];
-  /** two networks with the same segment are one layer-2 segment: the same uplink and VLAN */
-  readonly segment: string;
-};
-
-/** `length` is undefined where the document gives a plain address: the subnet's length holds. */
-export type WantedAddress = { readonly address: string; readonly length: number | undefined };
-
-export type ResolvedEndpoint = {
-  readonly workload: string;
-  readonly network: string;
-  readonly path: string;
-  readonly raw: RawEndpoint;
-  readonly sandbox: RawSandbox;
-  readonly interface: string;
-  readonly mac?: Located<Mac>;
-  readonly addresses: readonly Located<WantedAddress>[];
-  /** by item of the document: a range is one item and several ports */
-  readonly publish: readonly Located<readonly PublishedPort[]>[];
-  /** in lower case; workloads may share one, and then each is an answer */
-  readonly aliases: readonly string[];
-};
-
-/** A document whose addresses are values instead of text. */
-export type Resolved = {
-  readonly document: RawDocument;
-  readonly networks: ReadonlyMap<string, ResolvedNetwork>;
-  readonly endpoints: readonly ResolvedEndpoint[];
-};
+const SUBNET = 'a unicast prefix such as 10.110.0.0/24, at least /8 for IPv4 and /16 for IPv6';
 
 /** Reads every address, prefix and MAC of a document; what cannot be read becomes a problem and is left out. */
 export function resolve(document: RawDocument): { resolved: Resolved; problems: readonly Problem[] } {
@@ -151,77 +106,11 @@ class Reader {
   }
 }
 
-const SUBNET = 'a unicast prefix such as 10.110.0.0/24, at least /8 for IPv4 and /16 for IPv6';
-const MULTICAST: readonly IpPrefix[] = [
-  { family: 4, address: '224.0.0.0', length: 4 },
-  { family: 6, address: 'ff00::', length: 8 },
-];
-/** No network can stand on these: "this host", loopback, multicast and reserved (RFC 6890, RFC 4291). */
-const NO_SUBNET: readonly IpPrefix[] = [
-  ...MULTICAST,
-  { family: 4, address: '0.0.0.0', length: 8 },
-  { family: 4, address: '127.0.0.0', length: 8 },
-  { family: 4, address: '240.0.0.0', length: 4 },
-  { family: 6, address: '::', length: 16 },
-];
-
-function readPrefix(text: string): IpPrefix | undefined {
-  const prefix = parseIpPrefix(text);
-  return prefix && networkOf(prefix);
-}
-
-/** A wider prefix than this would take over the gateway's own routes. */
-function readSubnet(text: string): IpPrefix | undefined {
-  const prefix = readPrefix(text);
-  if (!prefix || prefix.length < (prefix.family === 4 ? 8 : 16)) return undefined;
-  return NO_SUBNET.some((other) => contains(other, prefix.address)) ? undefined : prefix;
-}
-
-function readWanted(text: string): WantedAddress | undefined {
-  const prefix = parseIpPrefix(text);
-  const address = prefix?.address ?? parseIp(text);
-  return address === undefined ? undefined : { address, length: prefix?.length };
-}
-
-function readUnicast(text: string): string | undefined {
-  const address = parseIp(text);
-  return address === undefined || isMulticast(address) || isUnspecified(address) ? undefined : address;
-}
-
-function readMulticast(text: string): string | undefined {
-  const address = parseIp(text);
-  return address !== undefined && isMulticast(address) ? address : undefined;
-}
-
-function parseIp6(text: string): string | undefined {
-  const address = parseIp(text);
-  return address?.includes(':') ? address : undefined;
-}
-
-function isMulticast(address: string): boolean {
-  return MULTICAST.some((prefix) => contains(prefix, address));
-}
-
-function isUnspecified(address: string): boolean {
-  return address === '0.0.0.0' || address === '::';
-}
-
 function segmentOf(name: string, raw: RawNetwork): string {
   const place = placeOf(raw);
   return place
     ? `uplink ${place.uplink} ${place.vlan === undefined ? 'untagged' : `VLAN ${place.vlan}`}`
     : `network ${name}`;
-}
-
-/** The uplink and VLAN that a network stands on or reaches, if any. */
-export function placeOf(raw: RawNetwork): { readonly uplink: string; readonly vlan?: number } | undefined {
-  if (raw.driver === 'overlay') return raw.stretch;
-  return raw.driver === 'bridge' ? undefined : raw;
-}
-
-/** The network's subnet of the address's family. */
-export function subnetFor(network: ResolvedNetwork, address: string): IpPrefix | undefined {
-  return network.subnets.find(({ value }) => value.family === familyOf(address))?.value;
 }
 
 /** The bridge driver's router is the gateway itself: where none is named, the first address that a host may hold. */

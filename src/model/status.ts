@@ -78,6 +78,9 @@ export type GatewayEvent = {
   readonly message: string;
 };
 
+/** Takes an event, which is given its id and time there. */
+export type EventSink = (type: string, level: GatewayEvent['level'], message: string) => void;
+
 /** What the datapath process says of itself, where it carries networks of this gateway. */
 export type DatapathSummary = {
   readonly workers: string;

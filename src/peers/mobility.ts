@@ -1,3 +1,4 @@
+import type { Mac } from '../model/mac.ts';
 import type { MacEntry } from '../model/peer.ts';
 
 /** One gateway's claim to a MAC. */
@@ -14,4 +15,14 @@ export function better(a: Claim, b: Claim): boolean {
   if (a.alive !== b.alive) return a.alive;
   if (a.entry.s !== b.entry.s) return a.entry.s > b.entry.s;
   return a.gateway < b.gateway;
+}
+
+/** The claim that wins each MAC. */
+export function winners(claims: Iterable<Claim>): ReadonlyMap<Mac, Claim> {
+  const best = new Map<Mac, Claim>();
+  for (const claim of claims) {
+    const other = best.get(claim.entry.m);
+    if (!other || better(claim, other)) best.set(claim.entry.m, claim);
+  }
+  return best;
 }

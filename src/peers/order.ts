@@ -25,3 +25,7 @@ export const NEVER: Stamp = { epoch: -1, seq: -1 };
 export function compareStamps(a: Stamp, b: Stamp): number {
   return a.epoch - b.epoch || a.seq - b.seq;
 }
+
+export function later(a: Stamp, b: Stamp): Stamp {
+  return compareStamps(a, b) > 0 ? a : b;
+}

@@ -17,6 +17,28 @@ export function withRemark(first: string, remark: string | null): Html {
         <div class="mute">${remark}</div>`;
 }
 
+/** The word, and where there is a remark, the remark below it. */
+export function withTone(tone: Tone, word: string, remark: string | null): Html {
+  return remark === null
+    ? toned(tone, word)
+    : html`${toned(tone, word)}
+        <div class="mute">${remark}</div>`;
+}
+
+/** One below the other. */
+export function lines(list: readonly string[]): Html {
+  return join(list.map((one) => html`<div>${one}</div>`));
+}
+
+/** Seconds as people say them, in at most two units. */
+export function duration(seconds: number): string {
+  const s = Math.max(0, Math.floor(seconds));
+  if (s < 60) return `${s} s`;
+  if (s < 3600) return `${Math.floor(s / 60)} min`;
+  if (s < 86_400) return `${Math.floor(s / 3600)} h ${Math.floor((s % 3600) / 60)} min`;
+  return `${Math.floor(s / 86_400)} d ${Math.floor((s % 86_400) / 3600)} h`;
+}
+
 export type TableOptions = {
   readonly title: string;
   readonly columns: readonly string[];

@@ -1,6 +1,7 @@
 import { beforeEach, describe, expect, test } from '@jest/globals';
 import { createCommands } from '../../src/control/commands.ts';
-import type { AttachRequest, Commands } from '../../src/control/writes.ts';
+import type { AttachRequest } from '../../src/control/attach-request.ts';
+import type { Commands } from '../../src/control/writes.ts';
 import { formatIpPrefix } from '../../src/model/ip.ts';
 import { deriveMac } from '../../src/model/mac.ts';
 import { type Endpoint, sandboxPath } from '../../src/model/network.ts';

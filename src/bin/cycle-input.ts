@@ -1,0 +1,24 @@
+import { wishesOf } from '../docker/records.ts';
+import type { CycleInput } from '../reconcile/cycle.ts';
+import type { PlantLeases } from '../reconcile/effective.ts';
+import type { DockerPlugin } from './docker-plugin.ts';
+import type { GatewayState } from './gateway-state.ts';
+
+/** What a cycle starts from: the document's wishes, the control socket's and Docker's, and what others have said. */
+export function cycleInput(state: GatewayState, docker: DockerPlugin, plantLeases: PlantLeases): CycleInput {
+  const { bootstrap, store, documents } = state;
+  return {
+    gateway: bootstrap.gateway,
+    underlay: bootstrap.underlay,
+    datapath: bootstrap.datapath,
+    document: documents.desired,
+    endpoints: docker.placed(documents.desired.endpoints),
+    lost: documents.lost,
+    attachments: docker.placed(store.attachments.list()),
+    docker: () => wishesOf(store.docker),
+    leases: store.leases,
+    plantLeases,
+    remotes: state.remotes(),
+    otherSandboxes: store.endpoints.list().map((row) => row.sandbox),
+  };
+}

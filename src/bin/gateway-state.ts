@@ -1,0 +1,54 @@
+import { Documents, type DocumentsOptions } from '../control/documents.ts';
+import { Epoch } from '../control/epoch.ts';
+import { remotesByVni } from '../control/local-state.ts';
+import { wishesOf } from '../docker/records.ts';
+import type { RemotesByVni } from '../model/peer.ts';
+import { PeerDirectory } from '../peers/directory.ts';
+import type { CycleView } from '../reconcile/cycle.ts';
+import type { Bootstrap } from '../service/bootstrap.ts';
+import { systemClock } from '../service/clock.ts';
+import type { Log } from '../service/log.ts';
+import { openStore, type Store } from '../store/store.ts';
+
+/** Who is told when a document comes, or how far it is. */
+export type StateHooks = Pick<DocumentsOptions, 'event' | 'onAccepted' | 'onStatus'>;
+
+/** All that the gateway knows: what is wanted of it, what its peers say, and what the last cycle saw. */
+export class GatewayState {
+  readonly bootstrap: Bootstrap;
+  readonly store: Store;
+  readonly epoch: Epoch;
+  readonly directory: PeerDirectory;
+  readonly documents: Documents;
+  /** the last cycle's, with what all watchers found; undefined before the first */
+  view: CycleView | undefined;
+
+  /** Opens the state file. @throws LinkspanError see `openStore` */
+  constructor(bootstrap: Bootstrap, log: Log, hooks: StateHooks) {
+    const { gateway, fleet, state } = bootstrap;
+    const store = openStore(state.path, log);
+    this.bootstrap = bootstrap;
+    this.store = store;
+    this.epoch = new Epoch(store.epoch, state.path, hooks.event);
+    this.directory = new PeerDirectory({
+      gateway,
+      fleet,
+      store: store.peers,
+      clock: systemClock,
+      onEvent: hooks.event,
+    });
+    this.documents = new Documents({
+      ...hooks,
+      gateway,
+      store: store.documents,
+      damaged: store.recovered !== null,
+      interfaces: () => this.view && new Set(this.view.seen.links.map((link) => link.name)),
+    });
+  }
+
+  /** The other gateways in each of our VNIs: the document's and those of networks that Docker made. */
+  remotes(): RemotesByVni {
+    const networks = [...this.documents.desired.networks, ...wishesOf(this.store.docker).networks];
+    return remotesByVni(networks, this.directory);
+  }
+}

@@ -1,0 +1,43 @@
+import { captureRoute } from '../control/capture.ts';
+import { createCommands } from '../control/commands.ts';
+import { writeRoutes } from '../control/writes.ts';
+import { desiredSchema } from '../document/index.ts';
+import { readRoutes, type StatusSource } from '../status/read-routes.ts';
+import type { Route } from '../status/router.ts';
+import { listenTcp, listenUnix } from '../status/server.ts';
+import { endpointStatuses, fdbEntries } from '../status/snapshot.ts';
+import type { GatewayState } from './gateway-state.ts';
+
+export type LocalApiOptions = Pick<StatusSource, 'status' | 'events'> & {
+  /** resolves after a whole cycle that began after this call */
+  readonly settled: () => Promise<void>;
+};
+
+/**
+ * Serves the status over TCP, which changes nothing, and on the control socket, which may write. Returns what closes both.
+ * @throws LinkspanError where one of them cannot be served on
+ */
+export async function serveLocally(state: GatewayState, options: LocalApiOptions): Promise<() => Promise<void>> {
+  const { status, control } = state.bootstrap;
+  const read = readRoutes({ ...options, fdb: () => fdbOf(state), desiredSchema });
+  const tcp = await listenTcp(status.listen, read);
+  const unix = await listenUnix(control.socket, [...read, ...controlRoutes(state, options)]);
+  return async () => {
+    await unix.close();
+    await tcp.close();
+  };
+}
+
+function fdbOf(state: GatewayState): ReturnType<StatusSource['fdb']> {
+  return state.view ? fdbEntries(state.view, state.remotes(), state.bootstrap.gateway) : [];
+}
+
+function controlRoutes(state: GatewayState, { settled }: LocalApiOptions): readonly Route[] {
+  const commands = createCommands({
+    documents: state.documents,
+    attachments: state.store.attachments,
+    settled,
+    endpoints: () => (state.view ? endpointStatuses(state.view) : []),
+  });
+  return [captureRoute({ view: () => state.view, port: state.bootstrap.underlay.port }), ...writeRoutes(commands)];
+}

@@ -1,0 +1,71 @@
+import { fileURLToPath } from 'node:url';
+import { duplicateProblems, ownMacs } from '../control/local-state.ts';
+import { wireInterfaces, wireProblems } from '../control/wire-conflicts.ts';
+import { leaseKeys } from '../docker/records.ts';
+import { probeAddresses } from '../host/address-probe.ts';
+import { AddressWatch } from '../host/address-watch.ts';
+import { DhcpClients } from '../host/dhcp-clients.ts';
+import type { CycleView } from '../reconcile/cycle.ts';
+import { LeaseKeeper } from '../reconcile/lease-keeper.ts';
+import type { ReconcileLoop } from '../reconcile/loop.ts';
+import { systemClock } from '../service/clock.ts';
+import { uplinkProblems } from '../status/uplinks.ts';
+import { GatewayNames } from './gateway-names.ts';
+import type { GatewayState } from './gateway-state.ts';
+
+/** Beside the programs, in the sources as in the package. */
+const DHCP_HOOK = fileURLToPath(new URL('../host/udhcpc-hook', import.meta.url));
+
+/**
+ * Those who know what no look at the kernel shows: what the plant's DHCP server gave, who else on the wire or in the
+ * fleet has a workload's address, which workloads have no names. They are told of every cycle, and wake the loop when
+ * they have news.
+ */
+export class Watchers {
+  readonly leases: LeaseKeeper;
+  readonly #state: GatewayState;
+  readonly #wake: ReconcileLoop['wake'];
+  readonly #addresses: AddressWatch;
+  readonly #names: GatewayNames;
+
+  constructor(state: GatewayState, wake: ReconcileLoop['wake']) {
+    const { gateway, names } = state.bootstrap;
+    const clients = new DhcpClients({ hook: DHCP_HOOK, store: state.store.dhcpLeases });
+    const onChange = (): void => wake('peers');
+    this.#state = state;
+    this.#wake = wake;
+    this.leases = new LeaseKeeper({ gateway, clients, clock: systemClock, onChange });
+    this.#names = new GatewayNames(names.resolvConf, () => wake('host'));
+    this.#addresses = new AddressWatch({ probe: probeAddresses, clock: systemClock, onChange });
+  }
+
+  /** Tells them what a cycle saw; returns that with what they find wrong. On one object, the cycle has the last word. */
+  update(cycle: CycleView): CycleView {
+    const { directory, store } = this.#state;
+    directory.setOwnMacs(ownMacs(cycle));
+    this.#addresses.update(wireInterfaces(cycle));
+    const found = [
+      ...wireProblems(cycle, this.#addresses.conflicts()),
+      ...duplicateProblems(cycle, directory),
+      ...uplinkProblems(cycle),
+      ...this.leases.problems(cycle),
+      ...this.#names.update(cycle, this.#state.remotes()),
+    ];
+    const view = { ...cycle, problems: new Map([...found, ...cycle.problems]) };
+    this.leases.sync(view, leaseKeys(store.docker));
+    return view;
+  }
+
+  /** Names need no look at the host, so they do not wait for one. */
+  peersChanged(): void {
+    const { view } = this.#state;
+    if (view) this.#names.update(view, this.#state.remotes());
+    this.#wake('peers');
+  }
+
+  async stop(): Promise<void> {
+    this.#addresses.stop();
+    await this.#names.close();
+    await this.leases.stop();
+  }
+}

@@ -1,0 +1,99 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { GatewayEvent, GatewayStatus } from '../model/status.ts';
+import type { Vni } from '../model/vni.ts';
+import { type LocalState, Publisher } from '../peers/publisher.ts';
+import type { Epoch } from './epoch.ts';
+import { GatewaySession, type GatewaySessionOptions } from './gateway-session.ts';
+
+const YIELD_MS = 30_000;
+
+export type PresenceOptions = Omit<GatewaySessionOptions, 'publisher' | 'onEpochBehind'> & {
+  readonly epoch: Epoch;
+  /** what the peers are told; undefined before the first cycle */
+  readonly local: () => LocalState | undefined;
+  /** the payload of `reported`, as of now */
+  readonly reported: () => Buffer;
+};
+
+/** This gateway in its fleet: a session on the broker, and after it another where the fleet knows a later epoch. */
+export class Presence {
+  readonly #options: PresenceOptions;
+  #url: string;
+  #session: GatewaySession | undefined;
+  #raised = false;
+  #stopped = false;
+
+  constructor(options: PresenceOptions) {
+    this.#options = options;
+    this.#url = options.mqtt.url;
+  }
+
+  get broker(): GatewayStatus['broker'] {
+    return { connected: this.#session?.connected ?? false, url: this.#url };
+  }
+
+  /** Begins to connect and returns at once. */
+  start(url: string): void {
+    this.#url = url;
+    this.#connect();
+  }
+
+  async stop(): Promise<void> {
+    this.#stopped = true;
+    await this.#session?.stop();
+  }
+
+  localChanged(): void {
+    const local = this.#options.local();
+    if (local) this.#session?.setLocal(local);
+  }
+
+  reportedChanged(): void {
+    this.#session?.reportedChanged(this.#options.reported());
+  }
+
+  event(event: GatewayEvent): void {
+    this.#session?.event(event);
+  }
+
+  #connect(): void {
+    const { fleet, gateway, epoch, clock, mqtt } = this.#options;
+    const onTruncated = this.#truncated.bind(this);
+    this.#session = new GatewaySession({
+      ...this.#options,
+      mqtt: { ...mqtt, url: this.#url },
+      publisher: new Publisher({ fleet, gateway, epoch: epoch.current, clock, onTruncated }),
+      onEpochBehind: (known) => void this.#reconnect(known),
+    });
+    this.localChanged();
+    this.reportedChanged();
+    this.#session.start();
+  }
+
+  /** The fleet knows a later epoch of this gateway than its own state does (state lost): go beyond it. */
+  async #reconnect(known: number): Promise<void> {
+    const { epoch, onEvent } = this.#options;
+    await this.#session?.stop();
+    if (this.#raised) await this.#yieldName();
+    if (this.#stopped) return;
+    this.#raised = true;
+    epoch.raise(known + 1);
+    const message = `the fleet knew epoch ${known} of this gateway; going on with ${epoch.current}`;
+    onEvent('epoch.raised', 'warning', message);
+    this.#connect();
+  }
+
+  /** A state is lost once at most; whoever is ahead of us again runs now, and two that chase each other reach nobody. */
+  async #yieldName(): Promise<void> {
+    const { gateway, onEvent } = this.#options;
+    const remedy = 'give each its own `gateway` in its bootstrap file; this one waits half a minute';
+    onEvent('gateway.duplicate', 'error', `another gateway runs as ${gateway}; ${remedy}`);
+    await sleep(YIELD_MS, undefined, { ref: false });
+  }
+
+  #truncated(vni: Vni, kept: number, of: number): void {
+    const loss = 'frames to the others are flooded, and elsewhere their names do not resolve';
+    const message = `VNI ${vni}: only ${kept} of ${of} workloads fit into the record; ${loss}`;
+    this.#options.onEvent('record_truncated', 'warning', message);
+  }
+}

@@ -1,0 +1,107 @@
+import type { Problem } from '../model/problem.ts';
+import { clashes } from './clashes.ts';
+import { pointer, problem } from './pointer.ts';
+import { placeOf } from './resolved.ts';
+import type { CheckContext, Resolved, ResolvedNetwork } from './resolved.ts';
+
+// What stands on the uplinks: that they are there, and that no two networks want the same place on one.
+
+export function missingInterface({ document }: Resolved, { interfaces }: CheckContext): Problem[] {
+  if (!interfaces) return [];
+  return Object.entries(document.spec.uplinks ?? {})
+    .filter(([, uplink]) => !interfaces.has(uplink.interface))
+    .map(([name, uplink]) =>
+      problem(
+        pointer('spec', 'uplinks', name, 'interface'),
+        'missing_interface',
+        `names ${uplink.interface}, which this gateway does not have; connect it or name another`,
+      ),
+    );
+}
+
+export function sharedUplinkInterface({ document }: Resolved): Problem[] {
+  return clashes(
+    Object.entries(document.spec.uplinks ?? {}),
+    ([, uplink]) => uplink.interface,
+    ([name, uplink], [earlier]) =>
+      problem(
+        pointer('spec', 'uplinks', name, 'interface'),
+        'duplicate_interface',
+        `names ${uplink.interface}, which is uplink ${earlier} already; keep one of the two uplinks`,
+      ),
+  );
+}
+
+export function missingUplink({ document, networks }: Resolved): Problem[] {
+  const uplinks = new Set(Object.keys(document.spec.uplinks ?? {}));
+  return [...networks.values()].flatMap((network) => {
+    const uplink = placeOf(network.raw)?.uplink;
+    if (uplink === undefined || uplinks.has(uplink)) return [];
+    const path = uplinkPath(network);
+    return [
+      problem(path, 'missing_uplink', `names ${uplink}, which is not in spec.uplinks; add it there or correct it`),
+    ];
+  });
+}
+
+function uplinkPath({ path, raw }: ResolvedNetwork): string {
+  return raw.driver === 'overlay' ? `${path}/stretch/uplink` : `${path}/uplink`;
+}
+
+export function duplicateVlan({ networks }: Resolved): Problem[] {
+  return clashes(
+    networks.values(),
+    ({ raw, segment }) => (placeOf(raw)?.vlan === undefined ? undefined : `${raw.driver} ${segment}`),
+    (network, earlier) =>
+      problem(
+        network.raw.driver === 'overlay' ? `${network.path}/stretch/vlan` : `${network.path}/vlan`,
+        'duplicate_vlan',
+        `is the VLAN of network ${earlier.name} on the same uplink; make them one network or use another VLAN`,
+      ),
+  );
+}
+
+function isPassthru({ raw }: ResolvedNetwork): boolean {
+  return raw.driver === 'macvlan' && raw.mode === 'passthru';
+}
+
+/** A passthru child takes its whole parent (the kernel allows one), so nothing else can stand there. */
+export function passthruAlone({ networks, endpoints }: Resolved): Problem[] {
+  const passthru = [...networks.values()].filter(isPassthru);
+  return [
+    ...passthru.filter(({ raw }) => raw.driver === 'macvlan' && raw.shim === true).map(passthruShim),
+    ...sharedPassthruUplink([...networks.values()]),
+    ...clashes(
+      endpoints.filter(({ network }) => passthru.some(({ name }) => name === network)),
+      ({ network }) => network,
+      ({ path, network }, { workload }) =>
+        problem(
+          path,
+          'parent_busy',
+          `cannot join ${network}: mode passthru holds one workload, and ${workload} is it; move one`,
+        ),
+    ),
+  ];
+}
+
+function passthruShim({ path }: ResolvedNetwork): Problem {
+  return problem(
+    `${path}/shim`,
+    'parent_busy',
+    'must be false: mode passthru leaves no room for the gateway; leave it off',
+  );
+}
+
+function sharedPassthruUplink(networks: readonly ResolvedNetwork[]): Problem[] {
+  const holders = new Map<string, ResolvedNetwork>();
+  for (const network of networks.filter(isPassthru)) {
+    const uplink = placeOf(network.raw)?.uplink;
+    if (uplink !== undefined && !holders.has(uplink)) holders.set(uplink, network);
+  }
+  return networks.flatMap((network) => {
+    const holder = holders.get(placeOf(network.raw)?.uplink ?? '');
+    if (!holder || holder === network) return [];
+    const reason = `is held whole by ${holder.name} (mode passthru); use another uplink or another mode`;
+    return [problem(uplinkPath(network), 'parent_busy', reason)];
+  });
+}

@@ -1,0 +1,36 @@
+import type { AliveState } from '../model/peer.ts';
+import type { EventSink } from '../model/status.ts';
+import { MAX_FLOORS } from './floors.ts';
+
+/** What the operator is told of the peers. */
+export class PeerEvents {
+  readonly #event: EventSink;
+  /** topics whose last message was refused: each is told once, however often it is sent */
+  readonly #invalid = new Set<string>();
+
+  constructor(event: EventSink) {
+    this.#event = event;
+  }
+
+  state(gw: string, state: AliveState): void {
+    if (state === 'up') this.#event('peer_up', 'info', `gateway ${gw} is on the broker`);
+    else if (state === 'leaving') this.#event('peer_left', 'info', `gateway ${gw} has left the fleet`);
+    else this.#event('peer_suspect', 'warning', `gateway ${gw} is off the broker; its entries stay`);
+  }
+
+  erased(key: string): void {
+    const type = key.startsWith('vni/') ? 'record_erased' : 'alive_erased';
+    this.#event(type, 'warning', `${key} was erased on the broker; what it said is kept`);
+  }
+
+  refused(key: string, reason: string): void {
+    if (this.#invalid.has(key) || this.#invalid.size >= MAX_FLOORS) return;
+    this.#invalid.add(key);
+    this.#event('record_invalid', 'warning', `${key} is refused: ${reason}`);
+  }
+
+  /** A later refusal of that topic is news again. */
+  accepted(key: string): void {
+    this.#invalid.delete(key);
+  }
+}

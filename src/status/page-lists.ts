@@ -1,0 +1,119 @@
+import type {
+  EndpointStatus,
+  GatewayEvent,
+  GatewayStatus,
+  NetworkStatus,
+  PeerStatus,
+  UplinkStatus,
+} from '../model/status.ts';
+import { html, type Html } from './html.ts';
+import { duration, lines, table, toned, withRemark, withTone, type Cell } from './page-table.ts';
+
+export function networks(list: readonly NetworkStatus[], limit: number): Html {
+  return table({
+    title: 'Networks',
+    columns: ['Network', 'Driver', 'VNI', 'VLAN', 'MTU', 'Endpoints', 'Peers', 'State'],
+    rows: list.map((one) => [
+      one.name,
+      withRemark(one.engine === null ? one.driver : `${one.driver}, ${one.engine}`, one.engine_reason),
+      one.vni,
+      one.vlan,
+      one.mtu,
+      one.endpoints,
+      one.peers,
+      one.problem === null ? toned('good', 'ok') : withTone('bad', 'failed', one.problem),
+    ]),
+    limit,
+    more: '/v1/networks',
+    empty: 'No network is configured yet: publish a desired document or run linkspan apply.',
+  });
+}
+
+/** Left out where no network stands on an interface. */
+export function uplinks(list: readonly UplinkStatus[], limit: number): Html {
+  if (list.length === 0) return html``;
+  return table({
+    title: 'Uplinks',
+    columns: ['Uplink', 'Interface', 'MACs on the switch port', 'Limit', 'State'],
+    rows: list.map((one) => [
+      one.name,
+      one.interface,
+      one.macs,
+      one.mac_limit,
+      one.problem === null ? toned('good', 'ok') : withTone('warn', 'too many', one.problem),
+    ]),
+    limit,
+    more: '/v1/status',
+    empty: '',
+  });
+}
+
+const ENDPOINT_TONES = { attached: 'good', waiting: 'warn', failed: 'bad' } as const;
+
+export function endpoints(list: readonly EndpointStatus[], limit: number): Html {
+  return table({
+    title: 'Endpoints',
+    columns: ['Workload', 'Network', 'Addresses', 'Published', 'MAC', 'Interface', 'Sandbox', 'State'],
+    rows: list.map((one) => [
+      one.workload,
+      one.network,
+      lines(one.addresses),
+      lines(one.published),
+      html`<span class="n">${one.mac}</span>`,
+      one.interface,
+      one.sandbox,
+      withTone(ENDPOINT_TONES[one.state], one.state, one.problem),
+    ]),
+    limit,
+    more: '/v1/endpoints',
+    empty: 'No workload is attached.',
+  });
+}
+
+const PEER_TONES = { up: 'good', suspect: 'warn', down: 'bad', static: 'good' } as const;
+
+export function peers(list: readonly PeerStatus[], limit: number): Html {
+  return table({
+    title: 'Peers',
+    columns: ['Gateway', 'VTEP', 'VNIs', 'Round trip', 'Path MTU', 'Last seen', 'State'],
+    rows: list.map((one) => [
+      one.gateway,
+      one.vtep,
+      one.vnis.join(', '),
+      one.rtt_ms === null ? null : `${one.rtt_ms.toFixed(1)} ms`,
+      one.path_mtu,
+      one.last_seen_s === null ? null : `${duration(one.last_seen_s)} ago`,
+      toned(PEER_TONES[one.state], one.state),
+    ]),
+    limit,
+    more: '/v1/peers',
+    empty: 'No other gateway is known.',
+  });
+}
+
+export function drops(counts: GatewayStatus['drops'], limit: number): Html {
+  const rows: readonly (readonly Cell[])[] = Object.entries(counts).filter(([, count]) => count > 0);
+  if (rows.length === 0) return html``;
+  return table({ title: 'Dropped frames', columns: ['Reason', 'Frames'], rows, limit, more: '/metrics', empty: '' });
+}
+
+const LEVEL_TONES = { info: 'good', warning: 'warn', error: 'bad' } as const;
+
+export function latest(events: readonly GatewayEvent[], limit: number): Html {
+  return table({
+    title: 'Last events',
+    columns: ['Event', '', '', 'Time'],
+    rows: events
+      .slice(-limit)
+      .reverse()
+      .map((event) => [
+        event.message,
+        event.level === 'info' ? null : toned(LEVEL_TONES[event.level], event.level),
+        event.type,
+        html`<span class="n">${event.time.slice(0, 19).replace('T', ' ')} UTC</span>`,
+      ]),
+    limit,
+    more: '/v1/events?once=1',
+    empty: 'Nothing has happened yet.',
+  });
+}
