@@ -1,6 +1,5 @@
 import { type EndpointSpec, memoOf } from '../drivers/driver.ts';
 import { splitAlias, withMemo } from '../drivers/naming.ts';
-import { removeLink } from '../host/rtnetlink.ts';
 import { ipBatch } from '../host/run.ts';
 import { readSandbox } from '../host/sandbox.ts';
 import { formatIpPrefix, type IpPrefix } from '../model/ip.ts';
@@ -26,12 +25,8 @@ export async function handOver(spec: EndpointSpec): Promise<string> {
   return spec.temporary;
 }
 
-/**
- * Takes the link away, wherever it is: in the host, where Docker puts it back, or in a sandbox that Docker has lost. Gone
- * already is what was wanted.
- */
-export async function takeBack(sandbox: string, alias: string, temporary: string): Promise<void> {
-  if (await removeLink(temporary)) return;
+/** Takes the link away from a sandbox that Docker has lost. Gone already is what was wanted. */
+export async function takeBack(sandbox: string, alias: string): Promise<void> {
   const links = (await readSandbox(sandbox))?.links ?? [];
   const left = links.find((link) => link.ours && splitAlias(link.alias).alias === alias);
   if (left !== undefined) await ipBatch([`link del dev ${left.name}`], sandbox).catch(() => {});

@@ -1,6 +1,8 @@
 import { handOver, takeBack } from '../attach/hand-over.ts';
 import type { EndpointSpec } from '../drivers/driver.ts';
 import { endpointAlias, linkNames } from '../drivers/naming.ts';
+import { hasInterface } from '../host/interfaces.ts';
+import { removeLink } from '../host/rtnetlink.ts';
 import { isNamespace } from '../host/sandbox.ts';
 import type { DockerEndpoint, DockerNetwork } from '../model/docker.ts';
 import { formatIpPrefix } from '../model/ip.ts';
@@ -220,11 +222,28 @@ export async function deleteEndpoint(context: DockerContext, endpoint: string): 
   if (record === undefined) return;
   const network = context.records.networks.get(record.network);
   if (network !== undefined && record.sandbox !== undefined) {
-    const place = { workload: workloadName(record.id), network: networkName(network) };
-    const alias = endpointAlias(context.gateway, place.workload, place.network);
     if (record.dhcp !== undefined) await context.releaseLease(leaseKey(context, record));
-    await takeBack(record.sandbox, alias, linkNames(place).temporary);
+    await takeAway(context, { ...record, sandbox: record.sandbox }, network);
   }
   context.records.endpoints.remove(endpoint);
   context.wake();
+}
+
+/**
+ * In the host, where Docker puts it back, the interface is down and in nobody's way, its MAC free. The kernel takes 20 ms
+ * to take it away, which Docker's user need not wait for, and what a crash leaves of it the first cycle prunes. From a
+ * sandbox that Docker has lost it goes before its record does: nothing else says where to look.
+ */
+async function takeAway(
+  context: DockerContext,
+  { id, sandbox }: DockerEndpoint & { readonly sandbox: string },
+  network: DockerNetwork,
+): Promise<void> {
+  const place = { workload: workloadName(id), network: networkName(network) };
+  const { temporary } = linkNames(place);
+  const alias = endpointAlias(context.gateway, place.workload, place.network);
+  if (!hasInterface(temporary)) return takeBack(sandbox, alias);
+  // A failure is the next cycle's to mend, and to tell of.
+  const gone = removeLink(temporary).catch(() => {});
+  void gone.then(() => context.wake());
 }

@@ -25,15 +25,10 @@ export async function setAlias(name: string, alias: string): Promise<void> {
   if (errno !== 0) throw refused(`the alias of interface ${name}`, errno);
 }
 
-/**
- * Deletes an interface of the own namespace.
- * @returns whether there was one
- * @throws LinkspanError `link_refused`
- */
-export async function removeLink(name: string): Promise<boolean> {
+/** Deletes an interface of the own namespace; gone already is what was wanted. @throws LinkspanError `link_refused` */
+export async function removeLink(name: string): Promise<void> {
   const errno = await outcome(deleteRequest(name));
   if (errno !== 0 && errno !== ENODEV) throw refused(`interface ${name}`, errno);
-  return errno === 0;
 }
 
 /** The error number that the kernel answers with, 0 for what was done. */
