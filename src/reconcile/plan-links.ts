@@ -1,4 +1,4 @@
-import type { LinkSpec } from '../drivers/driver.ts';
+import type { LinkKind, LinkSpec } from '../drivers/driver.ts';
 import { splitAlias } from '../drivers/naming.ts';
 import type { ObservedLink, PortFlags } from '../host/links.ts';
 import type { Intent } from './intend.ts';
@@ -11,6 +11,8 @@ export type Adjustment = {
   readonly mtu?: number;
   readonly up?: true;
   readonly gro?: boolean;
+  /** what the host takes of it, see `shield` */
+  readonly shield?: 'carrier' | 'router';
   readonly master?: string;
   readonly port?: PortFlags;
   /** words of `ip link set … type vxlan` */
@@ -44,7 +46,7 @@ export function planLinks(intent: Intent, seen: Observation): LinksPlan {
     const have = seen.links.find((link) => link.name === want.name);
     const reason = have === undefined ? undefined : incompatible(want, have, seen.links);
     if (have !== undefined && reason === undefined) {
-      const changes = drift(want, have);
+      const changes = drift(want, have, seen.unshielded?.has(want.name) ?? false);
       if (changes)
         make.push({ kind: 'link.adjust', object: want.object, sandbox: undefined, name: want.name, changes });
       continue;
@@ -109,7 +111,12 @@ function otherDevice(kind: Vxlan, data: ObservedLink['data']): string | undefine
   return `joins its group on ${String(data['link'])} and shall on ${device}`;
 }
 
-function drift(want: LinkSpec, have: ObservedLink): Adjustment | undefined {
+/** Whether it only carries workloads' frames; on bridges and shims the host has addresses. */
+export function isCarrier({ type }: LinkKind): boolean {
+  return type === 'vxlan' || type === 'tap';
+}
+
+function drift(want: LinkSpec, have: ObservedLink, unshielded: boolean): Adjustment | undefined {
   const vxlan = want.kind.type === 'vxlan' ? vxlanDrift(want.kind, have) : [];
   const changes: Adjustment = {
     ...(have.alias === want.alias ? {} : { alias: want.alias }),
@@ -117,6 +124,7 @@ function drift(want: LinkSpec, have: ObservedLink): Adjustment | undefined {
     ...(have.up ? {} : { up: true as const }),
     ...(vxlan.length === 0 ? {} : { vxlan }),
     ...(want.kind.type !== 'vxlan' || have.gro === want.kind.gro ? {} : { gro: want.kind.gro }),
+    ...(unshielded ? { shield: isCarrier(want.kind) ? 'carrier' : 'router' } : {}),
     addAddresses: want.addresses.filter((address) => !have.addresses.includes(address)),
     removeAddresses: have.addresses.filter((address) => !want.addresses.includes(address)),
   };
