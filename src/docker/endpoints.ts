@@ -3,7 +3,7 @@ import type { EndpointSpec } from '../drivers/driver.ts';
 import { endpointAlias, linkNames } from '../drivers/naming.ts';
 import { isNamespace } from '../host/sandbox.ts';
 import type { DockerEndpoint, DockerNetwork } from '../model/docker.ts';
-import { formatIpPrefix } from '../model/ip.ts';
+import { formatIpPrefix, type IpPrefix } from '../model/ip.ts';
 import { deriveMac } from '../model/mac.ts';
 import { endpointKey, type Network, type PublishedPort } from '../model/network.ts';
 import { specifyEndpoint } from '../reconcile/intend.ts';
@@ -85,21 +85,28 @@ function newsOf(request: CreateEndpointRequest, { mac, addresses }: Placed): End
 }
 
 /**
- * Docker gives an address to one container at a time, so whoever had it on this Docker network is dead: a dockerd that
- * was killed never says so, and what it left behind would keep the address and the MAC from the next.
+ * Docker gives an address to one container at a time, so whoever had it from Docker on this network is dead: a dockerd
+ * that was killed never says so, and what it left behind would keep the address and the MAC from the next. So is what
+ * the endpoint itself was before, where it is made a second time.
  */
 async function supersede(context: DockerContext, request: CreateEndpointRequest): Promise<void> {
   const { network, endpoint, mac } = request;
   const wanted = new Set(request.addresses.map((address) => address.address));
   const dead = context.records.endpoints
     .list()
-    .filter((other) => other.network === network && other.id !== endpoint)
+    .filter((other) => other.network === network)
     .filter(
       (other) =>
-        [...other.addresses, ...other.foreign].some((address) => wanted.has(address.address)) ||
+        other.id === endpoint ||
+        givenTo(other).some((address) => wanted.has(address.address)) ||
         (other.mac === mac && other.sandbox !== undefined && !isNamespace(other.sandbox)),
     );
   for (const { id } of dead) await deleteEndpoint(context, id);
+}
+
+/** The addresses that Docker chose: where those are foreign, the others were picked here or by a DHCP server. */
+function givenTo({ addresses, foreign }: DockerEndpoint): readonly IpPrefix[] {
+  return foreign.length > 0 ? foreign : addresses;
 }
 
 function refuseMac(context: DockerContext, network: Network, endpoint: string, mac: string): void {

@@ -5,7 +5,8 @@ import type { Problem } from '../model/problem.ts';
 import { defaultRouters, type NetworkDriver, type NetworkSpec, waitingFor } from './driver.ts';
 import { linkName, networkAlias } from './naming.ts';
 
-const DEFAULT_MTU = 1500;
+/** What a bridge takes, and a veth; an underlay on the loopback has one byte more. */
+const [DEFAULT_MTU, MTU_MAX] = [1500, 65_535];
 
 /** A network inside the gateway: a bridge that is its workloads' router, and what passes it is up to `reconcile/nat`. */
 export const bridge: NetworkDriver<BridgeNetwork> = {
@@ -13,7 +14,7 @@ export const bridge: NetworkDriver<BridgeNetwork> = {
     const name = linkName('lsb', network.name);
     const clash = overlapping(network, host.links);
     if (clash !== undefined) return waitingFor(network, clash, 'subnet_overlap');
-    const mtu = network.mtu ?? host.underlay?.mtu ?? DEFAULT_MTU;
+    const mtu = Math.min(network.mtu ?? host.underlay?.mtu ?? DEFAULT_MTU, MTU_MAX);
     const { gateways, subnets, icc, masquerade, internal } = network;
     const routed = subnets.filter((subnet) => gateways.some((router) => contains(subnet, router)));
     return {

@@ -2,10 +2,12 @@ import { request } from 'node:http';
 import { join } from 'node:path';
 import { json } from 'node:stream/consumers';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { type Gateway, startGateway } from '../lab/gateway.ts';
 import { Lab } from '../lab/lab.ts';
 import type { Namespace } from '../lab/namespace.ts';
+import { until } from '../lab/wait.ts';
+import { apply } from './support/documents.ts';
 
 /** How long after it has come a container leaves: at each of these points of a look, which lasts about as long. */
 const TIMES = 25;
@@ -70,3 +72,53 @@ test('what leaves while its coming is being looked at does not come back', async
   expect((await gateway.status()).endpoints).toEqual([]);
   expect((await sandbox.ip('-br', 'link')).stdout).not.toContain('eth0');
 }, 120_000);
+
+type Ids = { readonly NetworkID: string; readonly EndpointID: string };
+
+/** What Docker does with a container that starts: its interface is there when this returns, with Docker's addresses. */
+async function start(ids: Ids, at: Namespace, Address: string, AddressIPv6: string): Promise<void> {
+  await call('CreateEndpoint', { ...ids, Interface: { Address, AddressIPv6 } });
+  const link = (await call('Join', { ...ids, SandboxKey: at.path }))['InterfaceName']?.['SrcName'] ?? '';
+  await host.ip('link', 'set', link, 'netns', at.name, 'name', 'eth0');
+  await at.batch([`address add ${Address} dev eth0`, `address add ${AddressIPv6} dev eth0 nodad`, 'link set eth0 up']);
+}
+
+async function addresses(at: Namespace): Promise<readonly string[]> {
+  const [link] = await at.ipJson<{ addr_info: { local: string; scope: string }[] }[]>('address', 'show', 'eth0');
+  return (link?.addr_info ?? []).filter(({ scope }) => scope === 'global').map(({ local }) => local);
+}
+
+describe('a Docker network whose own pool is not that of the network which it joins', () => {
+  const ids = (endpoint: string): Ids => ({ NetworkID: 'joined', EndpointID: endpoint });
+  let first: Namespace;
+
+  beforeAll(async () => {
+    const cell = { driver: 'bridge', subnet: '172.30.0.0/24', subnet6: 'fd00:30::/64' };
+    await apply(gateway, 1, { networks: { cell } });
+    const options = { 'com.docker.network.generic': { network: 'cell' } };
+    await call('CreateNetwork', { NetworkID: 'joined', Options: options });
+    first = await lab.namespace('first');
+    await start(ids('first'), first, '172.30.0.2/24', 'fd99::2/64');
+    await until('its own addresses', async () => !(await addresses(first)).includes('172.30.0.2'));
+  });
+
+  test('a container keeps its address when Docker gives it to another', async () => {
+    const held = await addresses(first);
+    const [picked = ''] = held.filter((address) => address.startsWith('172.30.0.'));
+    const second = await lab.namespace('second');
+    await start(ids('second'), second, `${picked}/24`, 'fd99::3/64');
+    await until('the second’s own addresses', async () => !(await addresses(second)).includes(picked));
+    expect(await addresses(first)).toEqual(held);
+  });
+
+  test('an endpoint that is made a second time leaves nothing of the first', async () => {
+    await call('CreateEndpoint', {
+      ...ids('first'),
+      Interface: { Address: '172.30.0.4/24', AddressIPv6: 'fd99::4/64' },
+    });
+    expect((await first.ip('-br', 'link')).stdout).not.toContain('eth0');
+    const third = await lab.namespace('third');
+    await start(ids('first'), third, '172.30.0.4/24', 'fd99::4/64');
+    await until('its own addresses', async () => !(await addresses(third)).includes('172.30.0.4'));
+  });
+});

@@ -323,5 +323,7 @@ describe('bridge', () => {
     expect(specOf(bridge('172.30.0.0/24', { mtu: 1300 })).mtu).toBe(1300);
     expect(specOf(bridge('172.30.0.0/24'), { underlay: { ...UNDERLAY, mtu: 9000 } }).mtu).toBe(9000);
     expect(specOf(bridge('172.30.0.0/24'), { underlay: undefined }).mtu).toBe(1500);
+    // The loopback's, which no bridge takes.
+    expect(specOf(bridge('172.30.0.0/24'), { underlay: { ...UNDERLAY, mtu: 65_536 } }).mtu).toBe(65_535);
   });
 });
