@@ -12,7 +12,8 @@ export async function createLink(link: LinkSpec): Promise<void> {
   const { name, mtu, kind } = link;
   if (kind.type === 'tap') return createTap(link);
   const parent = kind.type === 'macvlan' ? `link ${kind.parent} ` : '';
-  await ipBatch([`link add ${parent}name ${name} mtu ${mtu} group ${OUR_GROUP} type ${kindWords(kind)}`]);
+  const mac = kind.type === 'bridge' ? `address ${kind.mac} ` : '';
+  await ipBatch([`link add ${parent}name ${name} ${mac}mtu ${mtu} group ${OUR_GROUP} type ${kindWords(kind)}`]);
   try {
     // Before it is up: at no moment does the host take what it shall not.
     shield(name, isCarrier(kind));
@@ -78,6 +79,7 @@ export async function adjustLink(name: string, changes: Adjustment, sandbox: str
     [
       ...(changes.vxlan === undefined ? [] : [`${set} type vxlan ${changes.vxlan.join(' ')}`]),
       ...(changes.mtu === undefined ? [] : [`${set} mtu ${changes.mtu}`]),
+      ...(changes.mac === undefined ? [] : [`${set} address ${changes.mac}`]),
       ...(changes.master === undefined ? [] : [`${set} master ${changes.master}`]),
       ...(changes.port === undefined ? [] : [setPort(name, changes.port)]),
       ...changes.addAddresses.map((address) => addAddress(address, name)),

@@ -9,6 +9,7 @@ import type { Step } from './plan.ts';
 export type Adjustment = {
   readonly alias?: string;
   readonly mtu?: number;
+  readonly mac?: string;
   readonly up?: true;
   readonly gro?: boolean;
   /** what the host takes of it, see `shield` */
@@ -121,6 +122,7 @@ function drift(want: LinkSpec, have: ObservedLink, unshielded: boolean): Adjustm
   const changes: Adjustment = {
     ...(have.alias === want.alias ? {} : { alias: want.alias }),
     ...(have.mtu === want.mtu ? {} : { mtu: want.mtu }),
+    ...(want.kind.type !== 'bridge' || have.mac === want.kind.mac ? {} : { mac: want.kind.mac }),
     ...(have.up ? {} : { up: true as const }),
     ...(vxlan.length === 0 ? {} : { vxlan }),
     ...(want.kind.type !== 'vxlan' || have.gro === want.kind.gro ? {} : { gro: want.kind.gro }),
