@@ -75,6 +75,8 @@ test('what leaves while its coming is being looked at does not come back', async
 
 type Ids = { readonly NetworkID: string; readonly EndpointID: string };
 
+const ids = (endpoint: string): Ids => ({ NetworkID: 'joined', EndpointID: endpoint });
+
 /** What Docker does with a container that starts: its interface is there when this returns, with Docker's addresses. */
 async function start(ids: Ids, at: Namespace, Address: string, AddressIPv6: string): Promise<void> {
   await call('CreateEndpoint', { ...ids, Interface: { Address, AddressIPv6 } });
@@ -89,7 +91,6 @@ async function addresses(at: Namespace): Promise<readonly string[]> {
 }
 
 describe('a Docker network whose own pool is not that of the network which it joins', () => {
-  const ids = (endpoint: string): Ids => ({ NetworkID: 'joined', EndpointID: endpoint });
   let first: Namespace;
 
   beforeAll(async () => {
