@@ -75,7 +75,7 @@ test('what leaves while its coming is being looked at does not come back', async
 
 type Ids = { readonly NetworkID: string; readonly EndpointID: string };
 
-const ids = (endpoint: string): Ids => ({ NetworkID: 'joined', EndpointID: endpoint });
+const joinedIds = (endpoint: string): Ids => ({ NetworkID: 'joined', EndpointID: endpoint });
 
 /** What Docker does with a container that starts: its interface is there when this returns, with Docker's addresses. */
 async function start(ids: Ids, at: Namespace, Address: string, AddressIPv6: string): Promise<void> {
@@ -99,27 +99,27 @@ describe('a Docker network whose own pool is not that of the network which it jo
     const options = { 'com.docker.network.generic': { network: 'cell' } };
     await call('CreateNetwork', { NetworkID: 'joined', Options: options });
     first = await lab.namespace('first');
-    await start(ids('first'), first, '172.30.0.2/24', 'fd99::2/64');
+    await start(joinedIds('first'), first, '172.30.0.2/24', 'fd99::2/64');
     await until('its own addresses', async () => !(await addresses(first)).includes('172.30.0.2'));
   });
 
   test('a container keeps its address when Docker gives it to another', async () => {
     const held = await addresses(first);
-    const [picked = ''] = held.filter((address) => address.startsWith('172.30.0.'));
+    const picked = held.find((address) => address.startsWith('172.30.0.')) ?? '';
     const second = await lab.namespace('second');
-    await start(ids('second'), second, `${picked}/24`, 'fd99::3/64');
+    await start(joinedIds('second'), second, `${picked}/24`, 'fd99::3/64');
     await until('the second’s own addresses', async () => !(await addresses(second)).includes(picked));
     expect(await addresses(first)).toEqual(held);
   });
 
   test('an endpoint that is made a second time leaves nothing of the first', async () => {
     await call('CreateEndpoint', {
-      ...ids('first'),
+      ...joinedIds('first'),
       Interface: { Address: '172.30.0.4/24', AddressIPv6: 'fd99::4/64' },
     });
     expect((await first.ip('-br', 'link')).stdout).not.toContain('eth0');
     const third = await lab.namespace('third');
-    await start(ids('first'), third, '172.30.0.4/24', 'fd99::4/64');
+    await start(joinedIds('first'), third, '172.30.0.4/24', 'fd99::4/64');
     await until('its own addresses', async () => !(await addresses(third)).includes('172.30.0.4'));
   });
 });

@@ -292,6 +292,20 @@ describe('LeaseBook', () => {
     expect([book.states().size, rows.size]).toEqual([0, 0]);
   });
 
+  test('a disk that takes nothing costs nobody the lease, and is told', () => {
+    const full = (): never => {
+      throw new Error('database or disk is full');
+    };
+    const book = new LeaseBook({ list: () => [], put: full, remove: full }, clock);
+    book.newsOf('w/n').granted(granted());
+    expect(book.states().get('w/n')).toMatchObject({
+      phase: 'valid',
+      problem: expect.stringContaining('disk is full'),
+    });
+    book.remove('w/n');
+    expect(book.states().size).toBe(0);
+  });
+
   test.each([
     [600_000, 0, 'valid'],
     [3_200_000, 0, 'late'],
