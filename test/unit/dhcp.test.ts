@@ -241,6 +241,10 @@ describe('leaseState', () => {
   });
 });
 
+function full(): never {
+  throw new Error('database or disk is full');
+}
+
 describe('LeaseBook', () => {
   const rows = new Map<string, DhcpLease>();
   const store = {
@@ -293,9 +297,6 @@ describe('LeaseBook', () => {
   });
 
   test('a disk that takes nothing costs nobody the lease, and is told', () => {
-    const full = (): never => {
-      throw new Error('database or disk is full');
-    };
     const book = new LeaseBook({ list: () => [], put: full, remove: full }, clock);
     book.newsOf('w/n').granted(granted());
     expect(book.states().get('w/n')).toMatchObject({
