@@ -8,6 +8,7 @@ import { Lab } from '../lab/lab.ts';
 import type { Namespace } from '../lab/namespace.ts';
 import { until } from '../lab/wait.ts';
 import { apply } from './support/documents.ts';
+import { serve } from './support/services.ts';
 
 /** How long after it has come a container leaves: at each of these points of a look, which lasts about as long. */
 const TIMES = 25;
@@ -80,9 +81,13 @@ const joinedIds = (endpoint: string): Ids => ({ NetworkID: 'joined', EndpointID:
 /** What Docker does with a container that starts: its interface is there when this returns, with Docker's addresses. */
 async function start(ids: Ids, at: Namespace, Address: string, AddressIPv6: string): Promise<void> {
   await call('CreateEndpoint', { ...ids, Interface: { Address, AddressIPv6 } });
+  await enter(ids, at, [Address, AddressIPv6]);
+}
+
+async function enter(ids: Ids, at: Namespace, given: readonly string[]): Promise<void> {
   const link = (await call('Join', { ...ids, SandboxKey: at.path }))['InterfaceName']?.['SrcName'] ?? '';
   await host.ip('link', 'set', link, 'netns', at.name, 'name', 'eth0');
-  await at.batch([`address add ${Address} dev eth0`, `address add ${AddressIPv6} dev eth0 nodad`, 'link set eth0 up']);
+  await at.batch([...given.map((address) => `address add ${address} dev eth0`), 'link set eth0 up']);
 }
 
 async function addresses(at: Namespace): Promise<readonly string[]> {
@@ -123,3 +128,21 @@ describe('a Docker network whose own pool is not that of the network which it jo
     await until('its own addresses', async () => !(await addresses(third)).includes('172.30.0.4'));
   });
 });
+
+test('a port on which the gateway itself listens is not published, nor given out', async () => {
+  await call('CreateNetwork', { NetworkID: 'own', IPv4Data: [{ Pool: '172.31.0.0/24', Gateway: '172.31.0.1/24' }] });
+  await serve(lab, host, 'host', 32_768, '0.0.0.0');
+  const publishing = (endpoint: string, HostPort: number): Promise<unknown> =>
+    call('CreateEndpoint', {
+      NetworkID: 'own',
+      EndpointID: endpoint,
+      Interface: { Address: '172.31.0.2/24' },
+      Options: { 'com.docker.network.portmap': [{ Proto: 6, Port: 80, HostPort, HostPortEnd: HostPort }] },
+    });
+  await expect(publishing('named', 32_768)).rejects.toThrow(/port 32768.tcp .* listens on it/);
+  await publishing('any', 0);
+  await enter({ NetworkID: 'own', EndpointID: 'any' }, await lab.namespace('any'), ['172.31.0.2/24']);
+  await until('the port to be published', async () =>
+    (await gateway.status()).endpoints.some(({ published }) => published.includes('32769:80/tcp')),
+  );
+}, 60_000);
