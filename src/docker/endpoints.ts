@@ -1,7 +1,7 @@
 import { handOver, takeBack } from '../attach/hand-over.ts';
 import type { EndpointSpec } from '../drivers/driver.ts';
 import { endpointAlias, linkNames } from '../drivers/naming.ts';
-import { readSockets } from '../host/listeners.ts';
+import { type Listener, readSockets } from '../host/listeners.ts';
 import { isNamespace } from '../host/sandbox.ts';
 import type { DockerEndpoint, DockerNetwork } from '../model/docker.ts';
 import { formatIpPrefix, type IpPrefix } from '../model/ip.ts';
@@ -138,13 +138,13 @@ function portsOf(
 /** Where services of the gateway itself listen; there, Docker's own driver starts no container either. */
 async function listeningFor(ports: readonly PortRequest[]): Promise<readonly PublishedPort[]> {
   if (ports.length === 0) return [];
-  return (await readSockets()).map(({ protocol, port, address }) => ({
-    protocol,
-    port,
-    hostPort: port,
-    // A socket on :: takes IPv4 as well, unless it was told not to, which the kernel's table does not say.
-    ...(address !== '::' && { hostAddress: address }),
-  }));
+  return (await readSockets()).map((socket) => portOfSocket(socket));
+}
+
+function portOfSocket({ protocol, port, address }: Pick<Listener, 'protocol' | 'port' | 'address'>): PublishedPort {
+  const bound = { protocol, port, hostPort: port };
+  // A socket on :: takes IPv4 as well, unless it was told not to, which the kernel's table does not say.
+  return address === '::' ? bound : { ...bound, hostAddress: address };
 }
 
 /**
