@@ -185,6 +185,7 @@ describe('the options of docker network create', () => {
     ['driver', { driver: 'constructor' }],
     ['parent', { driver: 'macvlan' }],
     ['parent', { parent: 'eth0; reboot' }],
+    ['parent', { parent: 'lo' }],
     ['vni', { vni: '16777216' }],
     ['vni', { driver: 'overlay' }],
     ['peers', { vni: '5', peers: 'nobody' }],
