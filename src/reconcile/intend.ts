@@ -62,7 +62,7 @@ export function intend(
     const spec = networks.get(endpoint.network);
     return spec === undefined ? [] : [specifyEndpoint(endpoint, spec, host, seen.firewall.bridge)];
   });
-  const nat = intendNat(networks, wanted, seen);
+  const nat = intendNat(networks, wanted, seen, host.port);
   return {
     links: specs.flatMap((spec) => spec.links),
     endpoints: wanted,

@@ -13,6 +13,8 @@ export type InetFacts = {
   readonly guarded: Readonly<Record<4 | 6, boolean>>;
   /** bridges of the host that are not ours */
   readonly foreignBridges: readonly string[];
+  /** the UDP port of this gateway's VXLAN */
+  readonly vtepPort: number;
 };
 
 /**
@@ -33,7 +35,8 @@ export function inetRules(nats: readonly NatSpec[], facts: InetFacts): string {
     declareMaps(translations),
     translations.length === 0 ? '' : translationChains(nats, translations),
     postrouting(nats),
-    forward(nats),
+    input(nats, facts.vtepPort),
+    forward(nats, facts.vtepPort),
     ...guards.map((family) => guard(nats, family, facts.foreignBridges)),
   ].join('');
 }
@@ -83,10 +86,23 @@ ${rules.join('')}  }\n`;
 }
 
 /**
+ * VXLAN believes whoever has a peer's address. So workloads may send none, neither to this gateway nor, behind its own
+ * address, to a peer, which would take it for ours: what they put in would come out on any overlay network.
+ */
+const noVxlan = (nats: readonly NatSpec[], vtepPort: number): string =>
+  `    iifname { ${quoted(nats)} } udp dport ${vtepPort} drop\n`;
+
+function input(nats: readonly NatSpec[], vtepPort: number): string {
+  return `  chain input {
+    type filter hook input priority filter; policy accept;
+${noVxlan(nats, vtepPort)}  }\n`;
+}
+
+/**
  * Into a network come answers, packets to published ports, and nothing else. Where the kernel filters bridged packets as
  * well (br_netfilter, which Docker loads), those of one network pass here too, in and out by the same bridge.
  */
-function forward(nats: readonly NatSpec[]): string {
+function forward(nats: readonly NatSpec[], vtepPort: number): string {
   const internal = nats.filter((nat) => nat.internal).map(({ bridge }) => bridge);
   const apart = nats.filter((nat) => !nat.icc).map(({ bridge }) => bridge);
   const open = nats.filter((nat) => nat.icc).map(({ bridge }) => bridge);
@@ -100,7 +116,7 @@ function forward(nats: readonly NatSpec[]): string {
   ];
   return `  chain forward {
     type filter hook forward priority filter; policy accept;
-${closed.join('')}${within.join('')}    oifname { ${quoted(nats)} } ct state established,related accept
+${closed.join('')}${within.join('')}${noVxlan(nats, vtepPort)}    oifname { ${quoted(nats)} } ct state established,related accept
     oifname { ${quoted(nats)} } ct status dnat accept
     oifname { ${quoted(nats)} } drop
   }\n`;
