@@ -2,7 +2,7 @@ import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { sendFrames } from '../../src/host/packet-socket.ts';
 import type { Namespace } from '../lab/namespace.ts';
 import { until } from '../lab/wait.ts';
-import { AT, type CellLab, cellLab } from './support/cell-lab.ts';
+import { AT, type CellLab, cellLab, PLANT } from './support/cell-lab.ts';
 import { apply, workload } from './support/documents.ts';
 import { mac, macOf, udpFrame } from './support/frames.ts';
 
@@ -14,7 +14,7 @@ let cell: CellLab;
 let inside: Namespace;
 
 beforeAll(async () => {
-  cell = await cellLab();
+  cell = await cellLab({ mqtt: { embedded: { listen: '0.0.0.0:1883' } } });
   inside = await cell.site.workload('x');
   const { networks, workloads } = cell.cells([]);
   const line = { driver: 'overlay', vni: VNI, subnet: '10.110.0.0/24' };
@@ -61,4 +61,14 @@ test('a workload sends no VXLAN to a peer behind the gateway’s address, and al
   await w1.exec('sh', '-c', `echo end | socat -u STDIN UDP4-SENDTO:198.51.100.2:${PORT}`);
   await until('the other datagram', () => other().includes('end'));
   expect(vxlan()).toBe('');
+});
+
+test('a workload does not reach the embedded broker, from which it could command the gateway; the plant does', async () => {
+  const [w1] = cell.workloads;
+  const connects = async (from: Namespace, address: string): Promise<boolean> =>
+    (await from.attempt('socat', '-u', 'OPEN:/dev/null', `TCP4:${address}:1883,connect-timeout=1`)).code === 0;
+  expect(await connects(cell.site.plc, PLANT[4])).toBe(true);
+  expect(await w1.reaches('172.30.0.1')).toBe(true);
+  expect(await connects(w1, '172.30.0.1')).toBe(false);
+  expect(await connects(w1, PLANT[4])).toBe(false);
 });
