@@ -1,5 +1,6 @@
 import type { ObservedLink } from '../host/links.ts';
 import { contains, formatIpPrefix, type IpPrefix, overlaps, parseIpPrefix } from '../model/ip.ts';
+import { deriveMac } from '../model/mac.ts';
 import type { BridgeNetwork } from '../model/network.ts';
 import type { Problem } from '../model/problem.ts';
 import { defaultRouters, type NetworkDriver, type NetworkSpec, waitingFor } from './driver.ts';
@@ -23,6 +24,8 @@ export const bridge: NetworkDriver<BridgeNetwork> = {
           alias: networkAlias(host.gateway, network.name, 'bridge'),
           object: `network/${network.name}`,
           kind: { type: 'bridge' },
+          // The kernel's choice is a port's, so it changes when that workload goes, and the others lose their router.
+          mac: deriveMac(network.name, ''),
           mtu,
           addresses: routed.flatMap((subnet) => routersIn(subnet, gateways)),
         },

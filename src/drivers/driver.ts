@@ -33,6 +33,8 @@ export type LinkSpec = {
   /** whose it is, for status and backoff: `network/line1` */
   readonly object: string;
   readonly kind: LinkKind;
+  /** where it is not the kernel's choice */
+  readonly mac?: Mac;
   readonly mtu: number;
   readonly addresses: readonly string[];
 };

@@ -11,7 +11,8 @@ export async function createLink(link: LinkSpec): Promise<void> {
   const { name, mtu, kind } = link;
   if (kind.type === 'tap') return createTap(link);
   const parent = kind.type === 'macvlan' ? `link ${kind.parent} ` : '';
-  await ipBatch([`link add ${parent}name ${name} mtu ${mtu} group ${OUR_GROUP} type ${kindWords(kind)}`]);
+  const mac = link.mac === undefined ? '' : ` address ${link.mac}`;
+  await ipBatch([`link add ${parent}name ${name}${mac} mtu ${mtu} group ${OUR_GROUP} type ${kindWords(kind)}`]);
   try {
     await ipBatch([
       `link set dev ${name} alias "${link.alias}"`,
@@ -72,6 +73,7 @@ export async function adjustLink(name: string, changes: Adjustment, sandbox: str
   await ipBatch(
     [
       ...(changes.vxlan === undefined ? [] : [`${set} type vxlan ${changes.vxlan.join(' ')}`]),
+      ...(changes.mac === undefined ? [] : [`${set} address ${changes.mac}`]),
       ...(changes.mtu === undefined ? [] : [`${set} mtu ${changes.mtu}`]),
       ...(changes.master === undefined ? [] : [`${set} master ${changes.master}`]),
       ...(changes.port === undefined ? [] : [setPort(name, changes.port)]),

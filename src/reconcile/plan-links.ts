@@ -1,6 +1,7 @@
 import type { LinkSpec } from '../drivers/driver.ts';
 import { splitAlias } from '../drivers/naming.ts';
 import type { ObservedLink, PortFlags } from '../host/links.ts';
+import type { Mac } from '../model/mac.ts';
 import type { Intent } from './intend.ts';
 import type { Observation } from './observe.ts';
 import type { Step } from './plan.ts';
@@ -8,6 +9,7 @@ import type { Step } from './plan.ts';
 /** What may be changed on a living link without a lost frame. */
 export type Adjustment = {
   readonly alias?: string;
+  readonly mac?: Mac;
   readonly mtu?: number;
   readonly up?: true;
   readonly gro?: boolean;
@@ -113,6 +115,7 @@ function drift(want: LinkSpec, have: ObservedLink): Adjustment | undefined {
   const vxlan = want.kind.type === 'vxlan' ? vxlanDrift(want.kind, have) : [];
   const changes: Adjustment = {
     ...(have.alias === want.alias ? {} : { alias: want.alias }),
+    ...(want.mac === undefined || have.mac === want.mac ? {} : { mac: want.mac }),
     ...(have.mtu === want.mtu ? {} : { mtu: want.mtu }),
     ...(have.up ? {} : { up: true as const }),
     ...(vxlan.length === 0 ? {} : { vxlan }),
