@@ -26,9 +26,11 @@ export async function leavings(site: DockerSite, host: Namespace): Promise<reado
     host.exec('bridge', 'fdb', 'show'),
     dockerSandboxes(site),
   ]);
-  // Docker's rules count; ours do not.
+  // Docker's rules count what passes.
   const rules = kernel.replaceAll(/counter packets \d+ bytes \d+/g, 'counter');
-  return [...rules.split('\n'), ...fdb.stdout.split('\n'), ...sandboxes, ...storeRows(site)].toSorted();
+  // Of groups the kernel itself is a member, and of those of IPv6 only once an interface has had a carrier.
+  const hosts = fdb.stdout.split('\n').filter((line) => !/^(33:33|01:00:5e):/.test(line));
+  return [...rules.split('\n'), ...hosts, ...sandboxes, ...storeRows(site)].toSorted();
 }
 
 /** Of a sandbox that Docker has let go an empty file stays for a while; the namespace is a mount. */

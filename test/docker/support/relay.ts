@@ -27,7 +27,7 @@ const TYPE = { 'content-type': 'application/vnd.docker.plugins.v1.2+json' };
  */
 export class Relay {
   readonly #service: string;
-  #stop: Stop | undefined;
+  readonly #stops: Stop[] = [];
 
   private constructor(service: string) {
     this.#service = service;
@@ -50,7 +50,7 @@ export class Relay {
 
   /** Resolves once the next call of that name, such as `Join`, stands still. */
   hold(call: string, when: When): Promise<Held> {
-    return new Promise((resolve) => (this.#stop = { call, when, hold: resolve }));
+    return new Promise((resolve) => void this.#stops.push({ call, when, hold: resolve }));
   }
 
   async #handOn(call: IncomingMessage, answer: ServerResponse): Promise<void> {
@@ -65,9 +65,9 @@ export class Relay {
   }
 
   async #pause(path: string, when: When, body: string): Promise<void> {
-    const stop = this.#stop;
-    if (stop?.when !== when || path !== `/NetworkDriver.${stop.call}`) return;
-    this.#stop = undefined;
+    const index = this.#stops.findIndex((one) => one.when === when && path === `/NetworkDriver.${one.call}`);
+    const [stop] = index === -1 ? [] : this.#stops.splice(index, 1);
+    if (stop === undefined) return;
     await new Promise<void>((resolve, reject) => {
       stop.hold({ body, pass: resolve, cut: () => reject(new Error('cut')) });
     });
