@@ -91,7 +91,7 @@ function invalid(reason: string): LinkspanError {
   return new LinkspanError({ code: 'invalid', object: 'the request', reason, remedy: 'send what the protocol says' });
 }
 
-/** Docker repeats a call whose connection broke, but its first try has used up the content (20.10 and 26.1, measured). */
+/** Docker repeats a call whose connection broke, but its first try has used up the content (20.10, measured). */
 function contentLost(): LinkspanError {
   return new LinkspanError({
     code: 'content_lost',
