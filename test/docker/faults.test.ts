@@ -185,7 +185,9 @@ describe('kill -9 of', () => {
     120_000,
   );
 
-  const networks = matrix(NETWORK).toSorted(([a, one], [b, other]) => {
+  // A dockerd 20.10 that dies while it removes a network panics at each start from then on, whatever the driver.
+  const survivable = matrix(NETWORK).filter(([victim, state]) => victim === 'linkspand' || state.includes('Create'));
+  const networks = survivable.toSorted(([a, one], [b, other]) => {
     return Number(staysAWhile(a, one)) - Number(staysAWhile(b, other));
   });
   // Last: nothing is as before where such a network stays.
