@@ -49,7 +49,7 @@ const moved =
     const { SandboxKey: sandbox } = JSON.parse((await join)?.body ?? '{}') as { SandboxKey?: string };
     const inside = site.node.inside(['nsenter', `--net=${sandbox}`, 'ip', '-4', '-o', 'address']);
     await done;
-    expect((await run([...inside, 'show', 'up', 'dev', 'eth0'])).stdout).toContain('inet 172.18.');
+    expect((await run([...inside, 'show', 'up', 'dev', 'eth0'])).stdout).toMatch(/inet 172\.(?!30\.)/);
     await then(inside);
     return () => process.signal('SIGCONT');
   };
@@ -110,6 +110,7 @@ afterAll(() => lab.close(), 60_000);
 
 /** A test that failed is not to fail the next. */
 afterEach(async () => {
+  site.gateway.process.signal('SIGCONT');
   const containers = (await site.docker('ps', '-aq')).split('\n').filter((id) => id !== '');
   if (containers.length > 0) await site.docker('rm', '-f', ...containers);
   await site.docker('network', 'prune', '-f');
