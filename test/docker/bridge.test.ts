@@ -48,7 +48,7 @@ describe.each(ENGINES)('bridge networks with the %s engine', (engine) => {
 
   const macOf = async (): Promise<string> => {
     const links = await host.ipJson<{ ifname: string; address: string }[]>('link', 'show', 'type', 'bridge');
-    return links.find(({ ifname }) => ifname.startsWith('lsb-docker'))?.address ?? '';
+    return links.find(({ ifname }) => ifname.startsWith('lsb-docke'))?.address ?? '';
   };
 
   const reaches = async (container: string, address: string, port: string): Promise<boolean> =>
@@ -104,7 +104,7 @@ describe.each(ENGINES)('bridge networks with the %s engine', (engine) => {
     for (const name of ['ann', 'ben']) {
       await site.docker('rm', '-f', name);
       expect(await site.reaches('cem', '10.20.0.10')).toBe(true);
-      expect(await macOf()).toBe(mac);
+      expect([mac, await macOf()]).toEqual([expect.stringMatching(/^..:/), mac]);
     }
   }, 90_000);
 
