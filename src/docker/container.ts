@@ -67,9 +67,9 @@ function readNames(value: unknown): readonly string[] {
   return names.slice(0, NAMES_MAX);
 }
 
-/** The ids in the engine's list of running containers (`GET /containers/json`). @throws LinkspanError `invalid` */
+/** The ids in the engine's list of running containers or of networks (`GET /containers/json`, `/networks`). @throws LinkspanError `invalid` */
 export function readIds(value: unknown, max: number): readonly string[] {
-  return asList('containers', value, max).map((item) => asText('Id', asFields('container', item)['Id'], ID));
+  return asList('list', value, max).map((item) => asText('Id', asFields('item', item)['Id'], ID));
 }
 
 /** The container that an event (a line of `GET /events`) is about. @throws LinkspanError `invalid` */

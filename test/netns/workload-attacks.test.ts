@@ -63,10 +63,12 @@ test('a workload sends no VXLAN to a peer behind the gateway’s address, and al
   expect(vxlan()).toBe('');
 });
 
+async function connects(from: Namespace, address: string): Promise<boolean> {
+  return (await from.attempt('socat', '-u', 'OPEN:/dev/null', `TCP4:${address}:1883,connect-timeout=1`)).code === 0;
+}
+
 test('a workload does not reach the embedded broker, from which it could command the gateway; the plant does', async () => {
   const [w1] = cell.workloads;
-  const connects = async (from: Namespace, address: string): Promise<boolean> =>
-    (await from.attempt('socat', '-u', 'OPEN:/dev/null', `TCP4:${address}:1883,connect-timeout=1`)).code === 0;
   expect(await connects(cell.site.plc, PLANT[4])).toBe(true);
   expect(await w1.reaches('172.30.0.1')).toBe(true);
   expect(await connects(w1, '172.30.0.1')).toBe(false);
