@@ -14,6 +14,7 @@ export type MacvlanLink = Omit<MacvlanRequest, 'parent'> & { readonly parent: st
  * @throws LinkspanError `link_refused`, with nothing made
  */
 export async function makeMacvlan(link: MacvlanLink): Promise<void> {
+  await leaving.get(link.name)?.catch(() => {});
   const parent = libc().ifNameToIndex(link.parent);
   const errno = parent === 0 ? ENODEV : await outcome(macvlanRequest({ ...link, parent }));
   if (errno !== 0) throw refused(`interface ${link.name} on ${link.parent}`, errno);
@@ -25,25 +26,19 @@ export async function setAlias(name: string, alias: string): Promise<void> {
   if (errno !== 0) throw refused(`the alias of interface ${name}`, errno);
 }
 
+/** By name: other threads send the requests, and a removal must stay before the making of its successor. */
+const leaving = new Map<string, Promise<number>>();
+
 /** Deletes an interface of the own namespace; gone already is what was wanted. @throws LinkspanError `link_refused` */
 export async function removeLink(name: string): Promise<void> {
-  const errno = await outcome(deleteRequest(name));
+  const removal = outcome(deleteRequest(name)).finally(() => leaving.delete(name));
+  leaving.set(name, removal);
+  const errno = await removal;
   if (errno !== 0 && errno !== ENODEV) throw refused(`interface ${name}`, errno);
 }
 
-let last: Promise<unknown> = Promise.resolve();
-
-/**
- * The error number that the kernel answers with, 0 for what was done. One request after the other, as the kernel does
- * them in any case: so a link's removal stays before the making of its successor, though other threads send them.
- */
-function outcome(request: Buffer): Promise<number> {
-  const result = last.then(() => errnoOf(request));
-  last = result.catch(() => {});
-  return result;
-}
-
-async function errnoOf(request: Buffer): Promise<number> {
+/** The error number that the kernel answers with, 0 for what was done. */
+async function outcome(request: Buffer): Promise<number> {
   try {
     await ask([request]);
     return 0;
