@@ -3,7 +3,7 @@ import { complete, linkInSandbox } from '../attach/hand-over.ts';
 import { messageOf } from '../service/errors.ts';
 import { hasInterface } from '../host/interfaces.ts';
 import type { DockerContext } from './context.ts';
-import { specOf } from './endpoints.ts';
+import { specOf } from './joining.ts';
 
 /** Docker tells nobody when it has taken a link: a question to the kernel costs microseconds. */
 const POLL_MS = 10;

@@ -14,7 +14,6 @@ export type MacvlanLink = Omit<MacvlanRequest, 'parent'> & { readonly parent: st
  * @throws LinkspanError `link_refused`, with nothing made
  */
 export async function makeMacvlan(link: MacvlanLink): Promise<void> {
-  await leaving.get(link.name)?.catch(() => {});
   const parent = libc().ifNameToIndex(link.parent);
   const errno = parent === 0 ? ENODEV : await outcome(macvlanRequest({ ...link, parent }));
   if (errno !== 0) throw refused(`interface ${link.name} on ${link.parent}`, errno);
@@ -26,14 +25,9 @@ export async function setAlias(name: string, alias: string): Promise<void> {
   if (errno !== 0) throw refused(`the alias of interface ${name}`, errno);
 }
 
-/** By name: other threads send the requests, and a removal must stay before the making of its successor. */
-const leaving = new Map<string, Promise<number>>();
-
 /** Deletes an interface of the own namespace; gone already is what was wanted. @throws LinkspanError `link_refused` */
 export async function removeLink(name: string): Promise<void> {
-  const removal = outcome(deleteRequest(name)).finally(() => leaving.delete(name));
-  leaving.set(name, removal);
-  const errno = await removal;
+  const errno = await outcome(deleteRequest(name));
   if (errno !== 0 && errno !== ENODEV) throw refused(`interface ${name}`, errno);
 }
 
