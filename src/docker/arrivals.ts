@@ -65,7 +65,8 @@ export class Arrivals {
       await sleep(waited < SOON_MS ? POLL_MS : LATE_POLL_MS, undefined, { signal, ref: false });
       if (endpoints.get(id)?.sandbox !== joined.sandbox) return;
       if (hasInterface(spec.temporary)) continue;
-      const link = await linkInSandbox(spec);
+      // A look that fails is repeated.
+      const link = await linkInSandbox(spec).catch(() => undefined);
       signal.throwIfAborted();
       if (link === undefined) continue;
       // What fails here the cycles try again, and report.
