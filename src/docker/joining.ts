@@ -93,6 +93,8 @@ export async function deleteEndpoint(context: DockerContext, endpoint: string): 
   const network = context.records.networks.get(record.network);
   if (network !== undefined && record.sandbox !== undefined) {
     if (record.dhcp !== undefined) await context.releaseLease(leaseKey(context, record));
+    // Or a cycle that looks just then misses the interface, and makes it anew.
+    if (record.interface !== undefined) context.records.endpoints.put(withoutInterface(record));
     await takeAway(context, { ...record, sandbox: record.sandbox }, network);
   }
   context.records.endpoints.remove(endpoint);
