@@ -21,16 +21,16 @@ export async function run(argv: readonly string[], options: RunOptions = {}): Pr
   const { on = HOST, input = '', allowFailure = false, timeoutMs = 60_000 } = options;
   const said = { stdout: [] as Buffer[], stderr: [] as Buffer[] };
   const child = await on.spawn({ argv, input }, (stream, chunk) => said[stream].push(chunk));
-  let late = false;
-  const limit = setTimeout(() => {
-    late = true;
+  const limit = { passed: false };
+  const timer = setTimeout(() => {
+    limit.passed = true;
     child.kill('SIGTERM');
   }, timeoutMs);
   const code = await child.exited;
-  clearTimeout(limit);
+  clearTimeout(timer);
   const [stdout, stderr] = [Buffer.concat(said.stdout).toString(), Buffer.concat(said.stderr).toString()];
   if (typeof code === 'number' && (code === 0 || allowFailure)) return { code, stdout, stderr };
   const why = typeof code === 'number' ? `exit ${code}` : `ended by ${code}`;
   const words = `${stderr.trim()}\n${stdout.trim().slice(0, 2000)}`.trim();
-  throw new Error(`${argv.join(' ')}: ${why}${late ? ' (killed after its time limit)' : ''}\n${words}`);
+  throw new Error(`${argv.join(' ')}: ${why}${limit.passed ? ' (killed after its time limit)' : ''}\n${words}`);
 }

@@ -61,7 +61,21 @@ export class Lab {
 
   /** A cable between two namespaces: one interface in each, both up. They go with their namespaces. */
   async veth(a: Namespace, nameA: string, b: Namespace, nameB: string): Promise<void> {
-    await this.run(['ip', 'link', 'add', nameA, 'netns', a.name, 'type', 'veth', 'peer', 'name', nameB, 'netns', b.name]);
+    await this.run([
+      'ip',
+      'link',
+      'add',
+      nameA,
+      'netns',
+      a.name,
+      'type',
+      'veth',
+      'peer',
+      'name',
+      nameB,
+      'netns',
+      b.name,
+    ]);
     await Promise.all([a.ip('link', 'set', nameA, 'up'), b.ip('link', 'set', nameB, 'up')]);
   }
 

@@ -45,8 +45,8 @@ async function serve(lab: string, request: Request): Promise<void> {
       children.get(request.id)?.kill(request.signal);
       return;
     case 'start':
-      return start(children, tell, request).catch((error: Error) =>
-        void tell({ id: request.id, event: 'failed', message: error.message }),
+      return start(children, tell, request).catch(
+        (error: Error) => void tell({ id: request.id, event: 'failed', message: error.message }),
       );
     case 'get':
       return getOverSocket(request.socket, request.path).then(

@@ -41,7 +41,13 @@ export async function prepare(lab: Lab, main: readonly string[]): Promise<Guest>
 /** Boots a VM that takes requests, on the socket that is returned; it ends at the lab's close, or with this process. */
 export async function bootVm(lab: Lab): Promise<string> {
   const guest = await prepare(lab, [`${process.execPath} /run/boot/agent.mjs`]);
-  await build({ entryPoints: [AGENT], outfile: join(guest.boot, 'agent.mjs'), bundle: true, format: 'esm', platform: 'node' });
+  await build({
+    entryPoints: [AGENT],
+    outfile: join(guest.boot, 'agent.mjs'),
+    bundle: true,
+    format: 'esm',
+    platform: 'node',
+  });
   const [port, socket] = [join(guest.boot, 'port'), join(guest.boot, 'socket')];
   const chardev = `socket,id=port,path=${port},server=on,wait=off`;
   const qemu = await lab.process(

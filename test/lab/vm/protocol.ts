@@ -4,7 +4,7 @@ import type { HttpAnswer } from '../over-socket.ts';
 
 /** What a lab asks of the VM; `id` is its own choice, and answers carry it. */
 export type Request =
-  | { readonly op: 'start'; readonly id: number; readonly argv: readonly string[] } & Start
+  | ({ readonly op: 'start'; readonly id: number; readonly argv: readonly string[] } & Start)
   | { readonly op: 'kill'; readonly id: number; readonly signal: NodeJS.Signals }
   | { readonly op: 'get'; readonly id: number; readonly socket: string; readonly path: string }
   /** the lab is gone: what it started is ended */
