@@ -21,6 +21,7 @@ export default {
       ...project('vm', ['<rootDir>/test/vm/**/*.test.ts']),
       globalSetup: '<rootDir>/test/lab/vm/setup.ts',
       globalTeardown: '<rootDir>/test/lab/vm/teardown.ts',
+      testTimeout: 180_000,
     },
   ],
   coverageProvider: 'v8',
