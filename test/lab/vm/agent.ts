@@ -1,7 +1,7 @@
 // Runs inside the VM, for all labs at once: takes requests from the serial port and answers them there.
 import { createReadStream, createWriteStream, globSync, openSync } from 'node:fs';
 import { getOverSocket } from '../over-socket.ts';
-import type { Child } from '../spawn.ts';
+import type { Child, Order } from '../spawn.ts';
 import { spawnHere } from '../spawn.ts';
 import { type Event, framed, onLine, READY, type Request, unframed } from './protocol.ts';
 
@@ -18,34 +18,32 @@ const childrenOf = (lab: string): Map<number, Child> => {
   return known;
 };
 
-async function start(children: Map<number, Child>, tell: (event: Event) => void, request: Start): Promise<void> {
-  const { id, argv, environment = {}, input } = request;
-  const order = { argv, environment, ...(input !== undefined && { input }) };
+async function start(lab: string, id: number, order: Order, tell: (event: Event) => void): Promise<void> {
+  const children = childrenOf(lab);
   const child = await spawnHere(order, (stream, chunk) =>
     tell({ id, event: 'output', stream, bytes: chunk.toString('base64') }),
   );
   tell({ id, event: 'started', pid: child.pid });
   children.set(id, child);
+  // The lab may have left meanwhile.
+  if (labs.get(lab) !== children) child.kill('SIGKILL');
   const code = await child.exited;
   children.delete(id);
   tell({ id, event: 'ended', code });
 }
 
-type Start = Extract<Request, { op: 'start' }>;
-
 async function serve(lab: string, request: Request): Promise<void> {
-  const children = childrenOf(lab);
   const tell = (event: Event): unknown => out.write(framed(lab, event));
   switch (request.op) {
     case 'leave':
+      for (const child of childrenOf(lab).values()) child.kill('SIGKILL');
       labs.delete(lab);
-      for (const child of children.values()) child.kill('SIGKILL');
       return;
     case 'kill':
-      children.get(request.id)?.kill(request.signal);
+      childrenOf(lab).get(request.id)?.kill(request.signal);
       return;
     case 'start':
-      return start(children, tell, request).catch(
+      return start(lab, request.id, request, tell).catch(
         (error: Error) => void tell({ id: request.id, event: 'failed', message: error.message }),
       );
     case 'get':

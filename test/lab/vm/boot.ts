@@ -38,8 +38,8 @@ export async function prepare(lab: Lab, main: readonly string[]): Promise<Guest>
   return { system: stdout.trim(), boot, checkout: CHECKOUT };
 }
 
-/** Boots a VM that takes requests, on the socket that is returned; it ends at the lab's close, or with this process. */
-export async function bootVm(lab: Lab): Promise<string> {
+/** Boots a VM that takes requests on a socket (its relay's); it ends at the lab's close, or with this process. */
+export async function bootVm(lab: Lab): Promise<{ readonly socket: string; readonly pid: number }> {
   const guest = await prepare(lab, [`${process.execPath} /run/boot/agent.mjs`]);
   await build({
     entryPoints: [AGENT],
@@ -58,9 +58,11 @@ export async function bootVm(lab: Lab): Promise<string> {
   lab.defer(() => clearTimeout(limit));
   try {
     await until('QEMU to listen', () => !qemu.running || existsSync(port));
+    if (!qemu.running)
+      throw new Error(`QEMU ended, ${await qemu.exited}; what it needs is installed by scripts/test vm`);
     const server = await relay(port, socket, BOOT_MS);
     lab.defer(() => server.close());
-    return socket;
+    return { socket, pid: qemu.pid };
   } catch (error) {
     const said = await readFile(join(guest.boot, 'console'), 'utf8').catch(() => '');
     throw new Error(`the VM did not boot: ${String(error)}\n${qemu.log()}${said.slice(-4000)}`, { cause: error });

@@ -23,9 +23,7 @@ export class VirtualMachine implements Machine {
       const event = JSON.parse(line) as Event;
       this.#listeners.get(event.id)?.(event);
     });
-    relay.on('close', () => {
-      for (const [id, listener] of this.#listeners) listener({ id, event: 'failed', message: 'the VM has ended' });
-    });
+    relay.on('close', () => this.#ended());
   }
 
   /** @param path the socket of its relay */
@@ -83,6 +81,11 @@ export class VirtualMachine implements Machine {
   }
 
   #send(request: Request): void {
-    this.#relay.write(`${JSON.stringify(request)}\n`);
+    if (this.#relay.writable) this.#relay.write(`${JSON.stringify(request)}\n`);
+    else this.#ended();
+  }
+
+  #ended(): void {
+    for (const [id, listener] of this.#listeners) listener({ id, event: 'failed', message: 'the VM has ended' });
   }
 }

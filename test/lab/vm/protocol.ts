@@ -1,16 +1,15 @@
 import type { Readable } from 'node:stream';
 import { createInterface } from 'node:readline';
 import type { HttpAnswer } from '../over-socket.ts';
+import type { Order } from '../spawn.ts';
 
 /** What a lab asks of the VM; `id` is its own choice, and answers carry it. */
 export type Request =
-  | ({ readonly op: 'start'; readonly id: number; readonly argv: readonly string[] } & Start)
+  | ({ readonly op: 'start'; readonly id: number } & Order)
   | { readonly op: 'kill'; readonly id: number; readonly signal: NodeJS.Signals }
   | { readonly op: 'get'; readonly id: number; readonly socket: string; readonly path: string }
   /** the lab is gone: what it started is ended */
   | { readonly op: 'leave' };
-
-type Start = { readonly environment?: Record<string, string>; readonly input?: string };
 
 /** Of a program comes `started`, its output in base 64, and last `ended`; or only `failed`, of a GET too. */
 export type Event =

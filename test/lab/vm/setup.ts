@@ -7,7 +7,7 @@ const host = new Lab();
 
 export default async function setup(): Promise<void> {
   try {
-    process.env[SOCKET] = await bootVm(host);
+    process.env[SOCKET] = (await bootVm(host)).socket;
   } catch (error) {
     await host.close();
     throw error;

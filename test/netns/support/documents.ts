@@ -28,6 +28,6 @@ export async function applyText(gateway: Gateway, text: string, ...flags: readon
 
 /** Applies a document and waits until the service says that it stands; throws where it does not. */
 export async function apply(gateway: Gateway, version: number, spec: Spec): Promise<void> {
-  const { code, stdout, stderr } = await applyText(gateway, documentText(version, spec), '--wait', '20');
+  const { code, stdout, stderr } = await applyText(gateway, documentText(version, spec), '--wait', '40');
   if (code !== 0) throw new Error(`apply of version ${version}: exit ${code}\n${stdout}${stderr}\n${gateway.log()}`);
 }
