@@ -40,7 +40,12 @@ export async function attach(spec: EndpointSpec, store: EndpointStore): Promise<
 
 function configure(spec: EndpointSpec): readonly string[] {
   const name = spec.endpoint.interface;
-  return ['link set dev lo up', ...addressLines(spec, name), `link set dev ${name} up`, ...routeLines(spec, name)];
+  return [
+    'link set dev lo up',
+    ...addressLines(spec.endpoint.addresses, name),
+    `link set dev ${name} up`,
+    ...routeLines(spec, name),
+  ];
 }
 
 function remembered(endpoint: Endpoint, sandbox: string): Parameters<EndpointStore['put']>[0] {

@@ -1,6 +1,6 @@
 import { type EndpointSpec, memoOf } from '../drivers/driver.ts';
 import { splitAlias, withMemo } from '../drivers/naming.ts';
-import { removeLink } from '../host/rtnetlink.ts';
+import type { ObservedLink } from '../host/links.ts';
 import { ipBatch } from '../host/run.ts';
 import { readSandbox } from '../host/sandbox.ts';
 import { formatIpPrefix, type IpPrefix } from '../model/ip.ts';
@@ -8,6 +8,12 @@ import { sandboxPath } from '../model/network.ts';
 import { announce } from './announce.ts';
 import { addressLines, makeLink, routeLines } from './link.ts';
 import { UndoStack } from './undo.ts';
+
+/**
+ * Docker's own default routes have metric 0, or 1024 for IPv6, and it refuses to connect a container that has such a
+ * route already. Each interface of ours adds its number, so that none takes another's place.
+ */
+const BEHIND_DOCKER = 2048;
 
 /**
  * The first half of an attach whose second half is another's: the link stands in the host, down, and Docker moves it
@@ -26,39 +32,38 @@ export async function handOver(spec: EndpointSpec): Promise<string> {
   return spec.temporary;
 }
 
-/**
- * Takes the link away, wherever it is: in the host, where Docker puts it back, or in a sandbox that Docker has lost. Gone
- * already is what was wanted.
- */
-export async function takeBack(sandbox: string, alias: string, temporary: string): Promise<void> {
-  if (await removeLink(temporary)) return;
+/** Takes the link away from a sandbox that Docker has lost. Gone already is what was wanted. */
+export async function takeBack(sandbox: string, alias: string): Promise<void> {
   const links = (await readSandbox(sandbox))?.links ?? [];
   const left = links.find((link) => link.ours && splitAlias(link.alias).alias === alias);
   if (left !== undefined) await ipBatch([`link del dev ${left.name}`], sandbox).catch(() => {});
 }
 
 /**
- * After Docker has taken the link: its name in the sandbox, or undefined while it is not up there. The alias tells it
- * from all others, whatever Docker called it.
+ * After Docker has taken the link: as it stands in the sandbox, or undefined while it is not up there. The alias tells
+ * it from all others, whatever Docker called it.
  */
-export async function nameInSandbox(spec: EndpointSpec): Promise<string | undefined> {
+export async function linkInSandbox(spec: EndpointSpec): Promise<ObservedLink | undefined> {
   const alias = withMemo(spec.alias, memoOf(spec));
   const sandbox = await readSandbox(sandboxPath(spec.endpoint.sandbox));
-  return sandbox?.links.find((link) => link.ours && link.alias === alias && link.up)?.name;
+  return sandbox?.links.find((link) => link.ours && link.alias === alias && link.up);
 }
 
 /**
  * What Docker cannot do: takes away the addresses of its own that the network does not have (`foreign`), gives the
- * network's, and tells the wire where they are now.
+ * network's, and tells the wire where they are now. A kill may have left it half done, so only what is missing is done.
  */
-export async function complete(spec: EndpointSpec, name: string, foreign: readonly IpPrefix[]): Promise<void> {
+export async function complete(spec: EndpointSpec, have: ObservedLink, foreign: readonly IpPrefix[]): Promise<void> {
   const sandbox = sandboxPath(spec.endpoint.sandbox);
+  const { name } = have;
   if (foreign.length > 0) {
+    const wrong = foreign.map((address) => formatIpPrefix(address)).filter((text) => have.addresses.includes(text));
+    const missing = spec.endpoint.addresses.filter((address) => !have.addresses.includes(formatIpPrefix(address)));
     await ipBatch(
       [
-        ...foreign.map((address) => `address del ${formatIpPrefix(address)} dev ${name}`),
-        ...addressLines(spec, name),
-        ...routeLines(spec, name),
+        ...wrong.map((address) => `address del ${address} dev ${name}`),
+        ...addressLines(missing, name),
+        ...routeLines(spec, name).map((line) => `${line} metric ${BEHIND_DOCKER + have.index}`),
       ],
       sandbox,
     );

@@ -3,7 +3,7 @@ import { withMemo } from '../drivers/naming.ts';
 import { OUR_GROUP, setPort } from '../host/links.ts';
 import { setAlias } from '../host/rtnetlink.ts';
 import { CommandError, ipBatch } from '../host/run.ts';
-import { formatIpPrefix } from '../model/ip.ts';
+import { formatIpPrefix, type IpPrefix } from '../model/ip.ts';
 import { addMacvlan, limitSegments } from './macvlan.ts';
 import type { UndoStack } from './undo.ts';
 
@@ -48,8 +48,8 @@ function vethLines({ temporary, hostEnd, mac, mtu, ...spec }: EndpointSpec, brid
  * `nodad`: an endpoint's addresses were checked for duplicates, and duplicate address detection would keep an IPv6
  * address unusable for its first second.
  */
-export function addressLines({ endpoint }: EndpointSpec, name: string): readonly string[] {
-  return endpoint.addresses.map(
+export function addressLines(addresses: readonly IpPrefix[], name: string): readonly string[] {
+  return addresses.map(
     (address) => `address add ${formatIpPrefix(address)} dev ${name}${address.family === 6 ? ' nodad' : ''}`,
   );
 }

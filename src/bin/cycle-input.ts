@@ -1,6 +1,7 @@
 import { wishesOf } from '../docker/records.ts';
 import type { CycleInput } from '../reconcile/cycle.ts';
 import type { PlantLeases } from '../reconcile/effective.ts';
+import type { Bootstrap } from '../service/bootstrap.ts';
 import type { DockerPlugin } from './docker-plugin.ts';
 import type { GatewayState } from './gateway-state.ts';
 
@@ -11,6 +12,7 @@ export function cycleInput(state: GatewayState, docker: DockerPlugin, plantLease
     gateway: bootstrap.gateway,
     underlay: bootstrap.underlay,
     datapath: bootstrap.datapath,
+    brokerPort: embeddedPort(bootstrap),
     document: documents.desired,
     endpoints: docker.placed(documents.desired.endpoints),
     lost: documents.lost,
@@ -21,4 +23,9 @@ export function cycleInput(state: GatewayState, docker: DockerPlugin, plantLease
     remotes: state.remotes(),
     otherSandboxes: store.endpoints.list().map((row) => row.sandbox),
   };
+}
+
+function embeddedPort({ mqtt }: Bootstrap): number | undefined {
+  const port = Number(/:(\d+)$/.exec(mqtt.embedded.listen)?.[1] ?? 0);
+  return mqtt.url === '' && port > 0 ? port : undefined;
 }

@@ -43,7 +43,7 @@ export class DockerPlugin {
         takeNames(context, this.#containers.running.values());
         context.glance();
       },
-      onComplete: () => void this.#collect(),
+      onComplete: (networks) => void this.#collect(networks),
       log: context.log,
     });
   }
@@ -79,9 +79,9 @@ export class DockerPlugin {
     );
   }
 
-  async #collect(): Promise<void> {
+  async #collect(networks: ReadonlySet<string>): Promise<void> {
     await this.#collector
-      .collect(this.#containers.running.values(), systemClock.monotonic())
+      .collect(this.#containers.running.values(), networks, systemClock.monotonic())
       .catch((error: unknown) => this.#context.log(messageOf(error)));
   }
 }

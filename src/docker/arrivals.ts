@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { complete, nameInSandbox } from '../attach/hand-over.ts';
+import { complete, linkInSandbox } from '../attach/hand-over.ts';
 import { messageOf } from '../service/errors.ts';
 import { hasInterface } from '../host/interfaces.ts';
 import type { DockerContext } from './context.ts';
@@ -34,7 +34,7 @@ export class Arrivals {
     this.#waits.set(endpoint, wait);
     void this.#arrive(endpoint, wait.signal)
       .catch((error: unknown) => {
-        if (!wait.signal.aborted) this.#context.log(`endpoint ${endpoint.slice(0, 12)}: ${messageOf(error)}`);
+        if (!wait.signal.aborted) this.#complain(endpoint, error);
       })
       .finally(() => {
         if (this.#waits.get(endpoint) === wait) this.#waits.delete(endpoint);
@@ -51,6 +51,10 @@ export class Arrivals {
     for (const endpoint of this.#waits.keys()) this.forget(endpoint);
   }
 
+  #complain(endpoint: string, error: unknown): void {
+    this.#context.log(`endpoint ${endpoint.slice(0, 12)}: ${messageOf(error)}`);
+  }
+
   async #arrive(id: string, signal: AbortSignal): Promise<void> {
     const { endpoints, networks } = this.#context.records;
     const joined = endpoints.get(id);
@@ -61,13 +65,17 @@ export class Arrivals {
       await sleep(waited < SOON_MS ? POLL_MS : LATE_POLL_MS, undefined, { signal, ref: false });
       if (endpoints.get(id)?.sandbox !== joined.sandbox) return;
       if (hasInterface(spec.temporary)) continue;
-      const name = await nameInSandbox(spec);
+      const link = await linkInSandbox(spec);
+      signal.throwIfAborted();
+      if (link === undefined) continue;
+      // What fails here the cycles try again, and report.
+      await complete(spec, link, joined.foreign).catch((error: unknown) => this.#complain(id, error));
       // The engine may have told the container's names meanwhile, and Docker may have taken it away.
+      signal.throwIfAborted();
       const record = endpoints.get(id);
-      if (record === undefined || signal.aborted) return;
-      if (name === undefined) continue;
-      endpoints.put({ ...record, interface: name });
-      await complete(spec, name, joined.foreign);
+      if (record === undefined) return;
+      // Last: until then a restart completes it, and no cycle touches it.
+      endpoints.put({ ...record, interface: link.name });
       this.#context.wake();
       return;
     }

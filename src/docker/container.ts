@@ -13,12 +13,14 @@ export type Container = {
 };
 
 const ID = /^[0-9a-f]{12,64}$/;
-const NAME = /^\/?[a-zA-Z0-9][a-zA-Z0-9_.-]{0,127}$/;
+/** Docker sets no length. */
+const NAME = /^\/?[a-zA-Z0-9][a-zA-Z0-9_.-]{0,4095}$/;
 const DNS_NAME = /^[a-zA-Z0-9]([a-zA-Z0-9_.-]{0,61}[a-zA-Z0-9])?$/;
 const SANDBOX = /^\/[\w./-]{1,200}$/;
 const PID_MAX = 2 ** 22;
 const NETWORKS_MAX = 256;
-const NAMES_MAX = 64;
+/** of which a workload goes by the first ones */
+const [ALIASES_MAX, NAMES_MAX] = [10_000, 64];
 /** What Docker adds to a container's aliases: the beginning of its id */
 const SHORT_ID = 12;
 
@@ -61,12 +63,13 @@ function readEndpoints(networks: Fields, id: string, name: string): Container['e
 }
 
 function readNames(value: unknown): readonly string[] {
-  return asList('Aliases', value ?? [], NAMES_MAX).filter((name) => typeof name === 'string');
+  const names = asList('Aliases', value ?? [], ALIASES_MAX).filter((name) => typeof name === 'string');
+  return names.slice(0, NAMES_MAX);
 }
 
-/** The ids in the engine's list of running containers (`GET /containers/json`). @throws LinkspanError `invalid` */
+/** The ids in the engine's list of running containers or of networks (`GET /containers/json`, `/networks`). @throws LinkspanError `invalid` */
 export function readIds(value: unknown, max: number): readonly string[] {
-  return asList('containers', value, max).map((item) => asText('Id', asFields('container', item)['Id'], ID));
+  return asList('list', value, max).map((item) => asText('Id', asFields('item', item)['Id'], ID));
 }
 
 /** The container that an event (a line of `GET /events`) is about. @throws LinkspanError `invalid` */

@@ -10,7 +10,7 @@ const EVENTS = encodeURIComponent(
     event: ['start', 'die', 'rename', 'connect', 'disconnect'],
   }),
 );
-const CONTAINERS_MAX = 10_000;
+const LISTED_MAX = 10_000;
 const AGAIN_MS = { first: 500, most: 10_000 } as const;
 const RESYNC_MS = 60_000;
 
@@ -18,8 +18,8 @@ export type ContainersOptions = {
   readonly socket: string;
   /** a container came, went or changed its networks */
   readonly onChange: () => void;
-  /** after each look at all of them: what is not among them does not run */
-  readonly onComplete: () => void;
+  /** after each look at all of them, with the ids of all networks: what is not among them is not there */
+  readonly onComplete: (networks: ReadonlySet<string>) => void;
   readonly log: (message: string) => void;
 };
 
@@ -92,7 +92,8 @@ export class Containers {
   }
 
   async #lookAtAll(): Promise<void> {
-    const ids = readIds(await this.#ask('/containers/json'), CONTAINERS_MAX);
+    const ids = readIds(await this.#ask('/containers/json'), LISTED_MAX);
+    const networks = new Set(readIds(await this.#ask('/networks'), LISTED_MAX));
     const found = new Map<string, Container>();
     let complete = true;
     for (const id of ids) {
@@ -101,7 +102,7 @@ export class Containers {
       else if (container !== undefined) found.set(id, container);
     }
     this.#running = found;
-    if (complete) this.#options.onComplete();
+    if (complete) this.#options.onComplete(networks);
     this.#options.onChange();
   }
 

@@ -1,9 +1,12 @@
 import { handOver, takeBack } from '../attach/hand-over.ts';
 import type { EndpointSpec } from '../drivers/driver.ts';
 import { endpointAlias, linkNames } from '../drivers/naming.ts';
+import { hasInterface } from '../host/interfaces.ts';
+import { type Listener, readSockets } from '../host/listeners.ts';
+import { removeLink } from '../host/rtnetlink.ts';
 import { isNamespace } from '../host/sandbox.ts';
 import type { DockerEndpoint, DockerNetwork } from '../model/docker.ts';
-import { formatIpPrefix } from '../model/ip.ts';
+import { formatIpPrefix, type IpPrefix } from '../model/ip.ts';
 import { deriveMac } from '../model/mac.ts';
 import { endpointKey, type Network, type PublishedPort } from '../model/network.ts';
 import { specifyEndpoint } from '../reconcile/intend.ts';
@@ -41,11 +44,12 @@ export async function createEndpoint(
   request: CreateEndpointRequest,
 ): Promise<{ readonly Interface?: EndpointAnswer }> {
   await supersede(context, request);
+  const listening = await listeningFor(request.ports);
   const record = recordedNetwork(context, request.network);
   const network = networkOf(context, record);
   const placed = isLeased(network) ? await lease(context, network, request) : addressed(context, network, request);
   refuseMac(context, network, request.endpoint, placed.mac);
-  const published = portsOf(context, network, request.endpoint, request.ports);
+  const published = portsOf(context, network, request, listening);
   context.records.endpoints.put({ id: request.endpoint, network: request.network, ...placed, publish: published });
   const news = newsOf(request, placed);
   return Object.keys(news).length === 0 ? {} : { Interface: news };
@@ -85,21 +89,28 @@ function newsOf(request: CreateEndpointRequest, { mac, addresses }: Placed): End
 }
 
 /**
- * Docker gives an address to one container at a time, so whoever had it on this Docker network is dead: a dockerd that
- * was killed never says so, and what it left behind would keep the address and the MAC from the next.
+ * Docker gives an address to one container at a time, so whoever had it from Docker on this network is dead: a dockerd
+ * that was killed never says so, and what it left behind would keep the address and the MAC from the next. So is what
+ * the endpoint itself was before, where it is made a second time.
  */
 async function supersede(context: DockerContext, request: CreateEndpointRequest): Promise<void> {
   const { network, endpoint, mac } = request;
   const wanted = new Set(request.addresses.map((address) => address.address));
   const dead = context.records.endpoints
     .list()
-    .filter((other) => other.network === network && other.id !== endpoint)
+    .filter((other) => other.network === network)
     .filter(
       (other) =>
-        [...other.addresses, ...other.foreign].some((address) => wanted.has(address.address)) ||
+        other.id === endpoint ||
+        givenTo(other).some((address) => wanted.has(address.address)) ||
         (other.mac === mac && other.sandbox !== undefined && !isNamespace(other.sandbox)),
     );
   for (const { id } of dead) await deleteEndpoint(context, id);
+}
+
+/** The addresses that Docker chose: where those are foreign, the others were picked here or by a DHCP server. */
+function givenTo({ addresses, foreign }: DockerEndpoint): readonly IpPrefix[] {
+  return foreign.length > 0 ? foreign : addresses;
 }
 
 function refuseMac(context: DockerContext, network: Network, endpoint: string, mac: string): void {
@@ -117,16 +128,25 @@ function refuseMac(context: DockerContext, network: Network, endpoint: string, m
 function portsOf(
   context: DockerContext,
   network: Network,
-  endpoint: string,
-  ports: readonly PortRequest[],
+  { endpoint, ports }: { readonly endpoint: string; readonly ports: readonly PortRequest[] },
+  listening: readonly PublishedPort[],
 ): readonly PublishedPort[] {
   if (network.driver !== 'bridge' || network.internal || ports.length === 0) return [];
   const docker = context.records.endpoints.list().filter((other) => other.id !== endpoint);
   const document = context.document().endpoints;
-  return publish(
-    ports,
-    [...docker, ...document].flatMap((other) => other.publish ?? []),
-  );
+  return publish(ports, [...listening, ...[...docker, ...document].flatMap((other) => other.publish ?? [])]);
+}
+
+/** Where services of the gateway itself listen; there, Docker's own driver starts no container either. */
+async function listeningFor(ports: readonly PortRequest[]): Promise<readonly PublishedPort[]> {
+  if (ports.length === 0) return [];
+  return (await readSockets()).map((socket) => portOfSocket(socket));
+}
+
+function portOfSocket({ protocol, port, address }: Pick<Listener, 'protocol' | 'port' | 'address'>): PublishedPort {
+  const bound = { protocol, port, hostPort: port };
+  // A socket on :: takes IPv4 as well, unless it was told not to, which the kernel's table does not say.
+  return address === '::' ? bound : { ...bound, hostAddress: address };
 }
 
 /**
@@ -139,9 +159,9 @@ export async function join(context: DockerContext, request: JoinRequest): Promis
   const network = recordedNetwork(context, record.network);
   const joined = { ...withoutInterface(record), sandbox: request.sandbox };
   const spec = await specOf(context, joined, network);
+  if (record.sandbox !== undefined) await deleteLink(spec.temporary);
   // Docker may have given up meanwhile and taken the endpoint away.
   recordedEndpoint(context, request.endpoint);
-  if (record.sandbox !== undefined) await deleteLink(spec.temporary);
   context.records.endpoints.put(joined);
   const name = await handOver(spec);
   const [gateway, gateway6] = [4, 6].map((family) => spec.gateways.find((g) => g.includes(':') === (family === 6)));
@@ -191,11 +211,16 @@ function notReady(context: DockerContext, name: string): LinkspanError {
 }
 
 /** Docker from 28 on names the ports only now, when the container has become reachable. */
-export function programPorts(context: DockerContext, endpoint: string, ports: readonly PortRequest[]): void {
+export async function programPorts(
+  context: DockerContext,
+  endpoint: string,
+  ports: readonly PortRequest[],
+): Promise<void> {
+  const listening = await listeningFor(ports);
   const record = recordedEndpoint(context, endpoint);
   if (record.publish.length > 0 || ports.length === 0) return;
   const network = networkOf(context, recordedNetwork(context, record.network));
-  context.records.endpoints.put({ ...record, publish: portsOf(context, network, endpoint, ports) });
+  context.records.endpoints.put({ ...record, publish: portsOf(context, network, { endpoint, ports }, listening) });
   context.wake();
 }
 
@@ -220,11 +245,28 @@ export async function deleteEndpoint(context: DockerContext, endpoint: string): 
   if (record === undefined) return;
   const network = context.records.networks.get(record.network);
   if (network !== undefined && record.sandbox !== undefined) {
-    const place = { workload: workloadName(record.id), network: networkName(network) };
-    const alias = endpointAlias(context.gateway, place.workload, place.network);
     if (record.dhcp !== undefined) await context.releaseLease(leaseKey(context, record));
-    await takeBack(record.sandbox, alias, linkNames(place).temporary);
+    await takeAway(context, { ...record, sandbox: record.sandbox }, network);
   }
   context.records.endpoints.remove(endpoint);
   context.wake();
+}
+
+/**
+ * In the host, where Docker puts it back, the interface is down and in nobody's way, its MAC free. The kernel takes 20 ms
+ * to take it away, which Docker's user need not wait for, and what a crash leaves of it the first cycle prunes. From a
+ * sandbox that Docker has lost it goes before its record does: nothing else says where to look.
+ */
+async function takeAway(
+  context: DockerContext,
+  { id, sandbox }: DockerEndpoint & { readonly sandbox: string },
+  network: DockerNetwork,
+): Promise<void> {
+  const place = { workload: workloadName(id), network: networkName(network) };
+  const { temporary } = linkNames(place);
+  const alias = endpointAlias(context.gateway, place.workload, place.network);
+  if (!hasInterface(temporary)) return takeBack(sandbox, alias);
+  // A failure is the next cycle's to mend, and to tell of.
+  const gone = removeLink(temporary).catch(() => {});
+  void gone.then(() => context.wake());
 }

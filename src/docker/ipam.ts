@@ -17,9 +17,11 @@ export interface DockerAddresses {
 }
 
 const SPACE = 'linkspan';
+/** Options that no user has written. */
+const DOCKERS_OWN = 'com.docker.';
 const GATEWAY_ADDRESS = 'com.docker.network.gateway';
-/** `<network>/<family>/<random>`: all that is to be known of a pool is in its id, so none is stored. */
-const POOL_ID = /^([a-zA-Z0-9_.-]{1,63})\/([46])\/[0-9a-f]{16}$/;
+/** `<network>/<family>/<random>[/<range>]`: all that is to be known of a pool is in its id, so none is stored. */
+const POOL_ID = /^([a-zA-Z0-9_.-]{1,63})\/([46])\/[0-9a-f]{16}(?:\/([0-9a-f.:]{2,45}\/\d{1,3}))?$/;
 
 /**
  * The IPAM half of the plugin: the pool is a network of the document (`--ipam-opt network=line1`), whose addresses in use
@@ -37,13 +39,17 @@ export class Ipam {
   /** @throws LinkspanError, as all of these */
   requestPool(fields: Fields): { PoolID: string; Pool: string; Data: Record<string, string> } {
     const options = asFields('Options', fields['Options'] ?? {});
+    const unknown = Object.keys(options).find((key) => key !== 'network' && !key.startsWith(DOCKERS_OWN));
+    if (unknown !== undefined) throw unknownOption(unknown);
     const network = this.#network(options['network']);
     const family = fields['V6'] === true ? 6 : 4;
     const subnet = network.subnets.find((prefix) => prefix.family === family);
     if (subnet === undefined) throw noSubnet(network, family);
     const asked = readPrefix('Pool', fields['Pool']);
-    if (asked !== undefined && !overlaps(asked, subnet)) throw otherSubnet(network, subnet, asked);
-    const id = `${network.name}/${family}/${randomBytes(8).toString('hex')}`;
+    if (asked !== undefined && !overlaps(asked, subnet)) throw otherSubnet('--subnet', network, subnet, asked);
+    const range = readPrefix('SubPool', fields['SubPool']);
+    if (range !== undefined && !holds(subnet, range)) throw otherSubnet('--ip-range', network, subnet, range);
+    const id = idOf(network.name, family, range);
     const router = network.gateways.find((address) => contains(subnet, address));
     // Docker wants a router for every pool. The network's own address is one that no container can have.
     const named = { ...subnet, address: router ?? subnet.address };
@@ -65,7 +71,7 @@ export class Ipam {
       ...this.#held.list(network.name).map((row) => row.address),
     ]);
     const address =
-      wanted === undefined ? this.#pick(network, subnet, taken) : wantedIn(network, subnet, wanted, taken);
+      wanted === undefined ? this.#pick(network, subnet, pool.range, taken) : wantedIn(network, subnet, wanted, taken);
     this.#held.put({ network: network.name, address: address.address, pool: pool.id });
     return { Address: formatIpPrefix(address), Data: {} };
   }
@@ -80,8 +86,8 @@ export class Ipam {
   }
 
   /** From a place of this gateway's own, so that sites that pick at the same moment rarely meet. */
-  #pick(network: Network, subnet: IpPrefix, taken: ReadonlySet<string>): IpPrefix {
-    const range = network.range?.family === subnet.family ? network.range : undefined;
+  #pick(network: Network, subnet: IpPrefix, asked: IpPrefix | undefined, taken: ReadonlySet<string>): IpPrefix {
+    const range = asked ?? (network.range?.family === subnet.family ? network.range : undefined);
     const key = `${this.#context.gateway}/${network.name}`;
     const picked = pickAddress({ pool: range ?? subnet, subnet, taken, key });
     if (picked === undefined) throw exhausted(network, subnet);
@@ -95,10 +101,22 @@ export class Ipam {
   }
 }
 
-function poolOf(fields: Fields): { readonly id: string; readonly network: string; readonly family: 4 | 6 } {
+type PoolId = {
+  readonly id: string;
+  readonly network: string;
+  readonly family: 4 | 6;
+  /** `--ip-range` */
+  readonly range: IpPrefix | undefined;
+};
+
+function poolOf(fields: Fields): PoolId {
   const id = asText('PoolID', fields['PoolID'], POOL_ID);
-  const [, network = '', family] = POOL_ID.exec(id) ?? [];
-  return { id, network, family: family === '6' ? 6 : 4 };
+  const [, network = '', family, range] = POOL_ID.exec(id) ?? [];
+  return { id, network, family: family === '6' ? 6 : 4, range: readPrefix('PoolID', range) };
+}
+
+function holds(subnet: IpPrefix, range: IpPrefix): boolean {
+  return range.family === subnet.family && range.length >= subnet.length && contains(subnet, range.address);
 }
 
 function wantedIn(network: Network, subnet: IpPrefix, address: string, taken: ReadonlySet<string>): IpPrefix {
@@ -109,6 +127,20 @@ function wantedIn(network: Network, subnet: IpPrefix, address: string, taken: Re
     object: `address ${address} on ${network.name}`,
     reason: free ? `is none that a host may have in ${formatIpPrefix(subnet)}` : 'is in use, here or at another site',
     remedy: 'give another with --ip, or none',
+  });
+}
+
+function idOf(network: string, family: 4 | 6, range: IpPrefix | undefined): string {
+  const id = `${network}/${family}/${randomBytes(8).toString('hex')}`;
+  return range === undefined ? id : `${id}/${formatIpPrefix(range)}`;
+}
+
+function unknownOption(key: string): LinkspanError {
+  return new LinkspanError({
+    code: 'bad_option',
+    object: `--ipam-opt ${key}`,
+    reason: 'is not known here',
+    remedy: 'leave it off; there is network=NAME only',
   });
 }
 
@@ -130,11 +162,11 @@ function noSubnet(network: Network, family: 4 | 6): LinkspanError {
   });
 }
 
-function otherSubnet(network: Network, subnet: IpPrefix, asked: IpPrefix): LinkspanError {
+function otherSubnet(option: string, network: Network, subnet: IpPrefix, asked: IpPrefix): LinkspanError {
   return new LinkspanError({
     code: 'address_outside_subnet',
-    object: `--subnet ${formatIpPrefix(asked)}`,
-    reason: `is not the subnet of ${network.name}, which is ${formatIpPrefix(subnet)}`,
-    remedy: 'leave --subnet off',
+    object: `${option} ${formatIpPrefix(asked)}`,
+    reason: `is not within the subnet of ${network.name}, which is ${formatIpPrefix(subnet)}`,
+    remedy: `leave ${option} off`,
   });
 }

@@ -6,7 +6,8 @@ import type { CreateNetworkRequest } from './requests.ts';
 
 const MTU = { least: 68, most: 65_535 } as const;
 const PREFIX = /^[a-z][a-z0-9]{0,7}$/;
-const INTERFACE = /^[^\s/:"]{1,15}$/;
+/** Not the loopback: the kernel takes no macvlan on it, which each container's start would find out. */
+const INTERFACE = /^(?!lo$)[^\s/:"]{1,15}$/;
 
 const MACVLAN_MODES = ['bridge', 'vepa', 'private', 'passthru'] as const;
 const ENGINES = ['auto', 'kernel', 'user'] as const;

@@ -9,6 +9,8 @@ import type { Method } from './methods.ts';
 /** Docker waits for a plugin's answer for ever, at its own start too. */
 const ANSWER_MS = 8000;
 const BODY_MAX = 1024 * 1024;
+/** Calls that Docker makes without a body. */
+const BARE = /\.(Activate|GetCapabilities|GetDefaultAddressSpaces)$/;
 const TYPE = 'application/vnd.docker.plugins.v1.2+json';
 
 export type PluginServer = { close(): Promise<void> };
@@ -54,6 +56,7 @@ async function exchange(
 /** Docker wants an object even where there is nothing to say. */
 async function answerOf(request: IncomingMessage, method: Method): Promise<object> {
   const text = await readBody(request);
+  if (text === '' && !BARE.test(request.url ?? '')) throw contentLost();
   const fields = asFields('request', text === '' ? {} : parsed(text));
   const timer = new AbortController();
   const late = sleep(ANSWER_MS, undefined, { signal: timer.signal }).then(() => Promise.reject(tooSlow()));
@@ -86,6 +89,16 @@ function parsed(text: string): unknown {
 
 function invalid(reason: string): LinkspanError {
   return new LinkspanError({ code: 'invalid', object: 'the request', reason, remedy: 'send what the protocol says' });
+}
+
+/** Docker repeats a call whose connection broke, but its first try has used up the content (20.10, measured). */
+function contentLost(): LinkspanError {
+  return new LinkspanError({
+    code: 'content_lost',
+    object: "Docker's call",
+    reason: 'came again without its content, since linkspand ended while it was being answered',
+    remedy: 'repeat the command',
+  });
 }
 
 function tooSlow(): LinkspanError {

@@ -8,7 +8,7 @@ const EPHEMERAL = { first: 32_768, last: 60_999 } as const;
 
 /**
  * The gateway's ports for what `docker run -p` asks: the named one, or the first of its range that is free.
- * @param published by other endpoints of this gateway
+ * @param published by other endpoints of this gateway, or in use by its own services
  * @throws LinkspanError `port_taken`
  */
 export function publish(
@@ -31,8 +31,8 @@ function choose(request: PortRequest, taken: readonly PublishedPort[]): Publishe
   throw new LinkspanError({
     code: 'port_taken',
     object: `port ${first === last ? first : `${first}-${last}`}/${protocol} of this gateway`,
-    reason: 'leads to another workload already',
-    remedy: 'publish another one with -p, or remove that workload',
+    reason: 'leads to another workload already, or a service of the gateway listens on it',
+    remedy: 'publish another one with -p, or remove that workload or service',
   });
 }
 

@@ -24,7 +24,7 @@ export type LinkKind =
   | { readonly type: 'macvlan'; readonly parent: string; readonly mode: MacvlanMode }
   /** the user engine's end of a network, persistent; linkspan-datapath holds it open */
   | { readonly type: 'tap' }
-  | { readonly type: 'bridge' };
+  | { readonly type: 'bridge'; readonly mac: Mac };
 
 /** A link that shall stand, up, in the host's namespace. */
 export type LinkSpec = {

@@ -31,7 +31,7 @@ export function captureFrames(interfaceName: string, onFrame: (frame: CapturedFr
   return {
     close: () => {
       clearInterval(timer);
-      libc().close(socket);
+      libc().closeLater(socket);
     },
   };
 }

@@ -77,6 +77,12 @@ export type Libc = {
    */
   setns(descriptor: number, type: number): void;
   close(descriptor: number): void;
+  /**
+   * As `close`, by a thread of the pool, for what the kernel takes its time to let go: for a packet socket it waits until
+   * every processor has passed by (packet_release, 20 ms), and the event loop would stand still. The descriptor is not
+   * the caller's any more.
+   */
+  closeLater(descriptor: number): void;
   /** Device control; `argument` is a structure in bytes, read and written by the kernel. */
   ioctl(descriptor: number, request: number, argument: Uint8Array): void;
   /** Device control whose argument is a number. */
@@ -133,7 +139,9 @@ function load(): Libc {
   );
   const open = call('open', 'int open(const char *path, int flags, ...)');
   const setns = call('setns', 'int setns(int fd, int type)');
-  const close = call('close', 'int close(int fd)');
+  const closePrototype = 'int close(int fd)';
+  const close = call('close', closePrototype);
+  const closeAsync = library.func(closePrototype);
   const ioctl = call('ioctl', 'int ioctl(int fd, unsigned long request, _Inout_ void *argument)');
   const ioctlValue = call('ioctl', 'int ioctl(int fd, unsigned long request, unsigned long value)');
   const setsockopt = call(
@@ -168,6 +176,7 @@ function load(): Libc {
     open: (path, flags) => open(path, flags),
     setns: (descriptor, type) => void setns(descriptor, type),
     close: (descriptor) => void close(descriptor),
+    closeLater: (descriptor) => void closeAsync.async(descriptor, () => {}),
     ioctl: (descriptor, request, argument) => void ioctl(descriptor, request, argument),
     ioctlValue: (descriptor, request, value) => void ioctlValue(descriptor, request, value),
     setsockopt: (descriptor, level, name, value) => void setsockopt(descriptor, level, name, value, value.byteLength),

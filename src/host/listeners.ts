@@ -20,10 +20,15 @@ const WAITING: Readonly<Record<'tcp' | 'udp', string>> = { tcp: '0A', udp: '07' 
 /** The listeners at these ports, each `PROTOCOL PORT`. A look at nothing costs nothing. */
 export async function readListeners(ports: ReadonlySet<string>): Promise<readonly Listener[]> {
   if (ports.size === 0) return [];
-  const tables = await Promise.all([table('tcp', ''), table('tcp', '6'), table('udp', ''), table('udp', '6'), sctp()]);
-  const taken = tables.flat().filter(({ protocol, port }) => ports.has(`${protocol} ${port}`));
+  const taken = (await readSockets()).filter(({ protocol, port }) => ports.has(`${protocol} ${port}`));
   const owners = taken.length === 0 ? new Map<string, string>() : await ownersOf(taken);
   return taken.map(({ protocol, address, port, inode }) => ({ protocol, address, port, process: owners.get(inode) }));
+}
+
+/** All that listen, without whose they are: that would cost a look at every process. */
+export async function readSockets(): Promise<readonly Socket[]> {
+  const tables = [table('tcp', ''), table('tcp', '6'), table('udp', ''), table('udp', '6'), sctp()];
+  return (await Promise.all(tables)).flat();
 }
 
 async function rows(file: string): Promise<readonly (readonly string[])[]> {

@@ -52,14 +52,14 @@ export function listenPackets(namespace: string, index: number, kind: 'arp' | 'n
     if (kind === 'neighbour') attachFilter(socket, ADVERTISEMENTS);
     libc().bind(socket, bindAddress(index, kind === 'arp' ? ETHERTYPE_ARP : ETHERTYPE_IPV6));
   } catch (error) {
-    libc().close(socket);
+    libc().closeLater(socket);
     throw error;
   }
   const buffer = Buffer.alloc(FRAME_MAX);
   return {
     send: (frame) => send(socket, index, frame),
     receive: () => receive(socket, buffer),
-    close: () => libc().close(socket),
+    close: () => libc().closeLater(socket),
   };
 }
 

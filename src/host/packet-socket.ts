@@ -16,7 +16,7 @@ export function sendFrames(namespace: string, interfaceName: string, frames: rea
     try {
       for (const frame of frames) libc().sendto(socket, frame, 0, linkAddress(index, frame));
     } finally {
-      libc().close(socket);
+      libc().closeLater(socket);
     }
   } catch {
     // Nobody waits for an announcement, and the next one follows in a second.

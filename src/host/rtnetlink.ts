@@ -25,19 +25,25 @@ export async function setAlias(name: string, alias: string): Promise<void> {
   if (errno !== 0) throw refused(`the alias of interface ${name}`, errno);
 }
 
-/**
- * Deletes an interface of the own namespace.
- * @returns whether there was one
- * @throws LinkspanError `link_refused`
- */
-export async function removeLink(name: string): Promise<boolean> {
+/** Deletes an interface of the own namespace; gone already is what was wanted. @throws LinkspanError `link_refused` */
+export async function removeLink(name: string): Promise<void> {
   const errno = await outcome(deleteRequest(name));
   if (errno !== 0 && errno !== ENODEV) throw refused(`interface ${name}`, errno);
-  return errno === 0;
 }
 
-/** The error number that the kernel answers with, 0 for what was done. */
-async function outcome(request: Buffer): Promise<number> {
+let last: Promise<unknown> = Promise.resolve();
+
+/**
+ * The error number that the kernel answers with, 0 for what was done. One request after the other, as the kernel does
+ * them in any case: so a link's removal stays before the making of its successor, though other threads send them.
+ */
+function outcome(request: Buffer): Promise<number> {
+  const result = last.then(() => errnoOf(request));
+  last = result.catch(() => {});
+  return result;
+}
+
+async function errnoOf(request: Buffer): Promise<number> {
   try {
     await ask([request]);
     return 0;

@@ -1,7 +1,14 @@
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 
 /** Settings that each network device has of its own under /proc/sys/net. */
-export type DeviceSetting = 'forwarding' | 'force_forwarding' | 'route_localnet' | 'accept_ra';
+export type DeviceSetting =
+  | 'forwarding'
+  | 'force_forwarding'
+  | 'route_localnet'
+  | 'accept_ra'
+  | 'disable_ipv6'
+  | 'rp_filter'
+  | 'arp_ignore';
 
 const folder = (family: 4 | 6): string => `/proc/sys/net/ipv${family}/conf`;
 const fileOf = (family: 4 | 6, setting: DeviceSetting, device: string): string =>

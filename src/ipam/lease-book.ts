@@ -1,5 +1,6 @@
 import type { DhcpLease } from '../model/dhcp.ts';
 import type { Clock } from '../service/clock.ts';
+import { messageOf } from '../service/errors.ts';
 import { leaseState, type LeaseState } from './dhcp-state.ts';
 
 /** Where leases outlast this process; the store satisfies it. */
@@ -54,17 +55,17 @@ export class LeaseBook {
   newsOf(key: string): DhcpNews {
     return {
       granted: (lease) => {
-        this.#store.put(key, lease);
-        this.#change(key, { lease, since: this.#clock.monotonic(), revoked: false, trouble: undefined });
+        const trouble = failureOf(() => this.#store.put(key, lease));
+        this.#change(key, { lease, since: this.#clock.monotonic(), revoked: false, trouble });
       },
       revoked: () => this.#change(key, { revoked: true }),
       trouble: (trouble) => this.#change(key, { trouble }),
     };
   }
 
-  /** None is no error. */
+  /** None is no error. What the store cannot forget (a full disk) is given back after the next start, as unknown. */
   remove(key: string): void {
-    this.#store.remove(key);
+    failureOf(() => this.#store.remove(key));
     if (!this.#entries.delete(key)) return;
     for (const listener of this.#listeners) listener(key, undefined);
   }
@@ -100,5 +101,15 @@ export class LeaseBook {
     if (now === entry.told) return;
     entry.told = now;
     for (const listener of this.#listeners) listener(key, state);
+  }
+}
+
+/** A lease holds, written down or not: an error here would be nobody's and end the process. */
+function failureOf(write: () => void): string | undefined {
+  try {
+    write();
+    return undefined;
+  } catch (error) {
+    return `the lease is not written down and would not outlast a restart: ${messageOf(error)}`;
   }
 }

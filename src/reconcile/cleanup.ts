@@ -25,6 +25,7 @@ export async function cleanUp(
       datapath: { engine: 'auto', socket: datapathSocket },
       document: NOTHING_DESIRED,
       endpoints: [],
+      brokerPort: undefined,
       lost: false,
       attachments: [],
       docker: () => NO_WISHES,

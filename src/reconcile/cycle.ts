@@ -15,6 +15,8 @@ export type CycleInput = {
   readonly gateway: string;
   /** VTEP address, or empty for the default route's source; and its UDP port */
   readonly underlay: { readonly address: string; readonly port: number };
+  /** TCP port of the embedded broker, where there is one */
+  readonly brokerPort: number | undefined;
   /** engine of networks that say auto, and the socket of linkspan-datapath (empty: there is none) */
   readonly datapath: { readonly engine: OverlayNetwork['engine']; readonly socket: string };
   readonly document: DesiredState;
@@ -121,13 +123,13 @@ function portsOf(endpoints: readonly Endpoint[]): ReadonlySet<string> {
   return new Set(ports.map(({ protocol, hostPort }) => `${protocol} ${hostPort}`));
 }
 
-function factsOf({ gateway, underlay, datapath }: CycleInput, seen: Observation): HostFacts {
+function factsOf({ gateway, underlay, datapath, brokerPort }: CycleInput, seen: Observation): HostFacts {
   const engines = {
     vxlan: seen.vxlan,
     preferred: datapath.engine,
     datapath: { socket: datapath.socket, running: seen.datapath !== undefined },
   };
-  return { gateway, links: seen.links, underlay: seen.underlay, port: underlay.port, engines };
+  return { gateway, links: seen.links, underlay: seen.underlay, port: underlay.port, brokerPort, engines };
 }
 
 /** Addresses in use at other sites. */

@@ -30,7 +30,11 @@ export type Intent = {
 };
 
 /** A host as observed; what the networks want of it is added here. */
-export type HostFacts = Omit<HostView, 'engines'> & { readonly engines: Omit<EngineHost, 'networks'> };
+export type HostFacts = Omit<HostView, 'engines'> & {
+  readonly engines: Omit<EngineHost, 'networks'>;
+  /** of the embedded broker, where there is one */
+  readonly brokerPort?: number | undefined;
+};
 
 /**
  * Asks each network's driver, and collects the answers. Pure.
@@ -62,7 +66,7 @@ export function intend(
     const spec = networks.get(endpoint.network);
     return spec === undefined ? [] : [specifyEndpoint(endpoint, spec, host, seen.firewall.bridge)];
   });
-  const nat = intendNat(networks, wanted, seen);
+  const nat = intendNat(networks, wanted, seen, { vxlan: host.port, broker: facts.brokerPort });
   return {
     links: specs.flatMap((spec) => spec.links),
     endpoints: wanted,

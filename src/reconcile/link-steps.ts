@@ -3,16 +3,20 @@ import { OUR_GROUP } from '../host/links.ts';
 import { setGro } from '../host/offloads.ts';
 import { setPort } from '../host/links.ts';
 import { CommandError, ipBatch } from '../host/run.ts';
+import { shield } from '../host/shield.ts';
 import { closeTap, keepTap, openTap } from '../host/tap.ts';
-import type { Adjustment } from './plan-links.ts';
+import { type Adjustment, isCarrier } from './plan-links.ts';
 
 /** Alias and addresses come before `up`: an interface that is up is complete. A half-made link leaves with the error. */
 export async function createLink(link: LinkSpec): Promise<void> {
   const { name, mtu, kind } = link;
   if (kind.type === 'tap') return createTap(link);
   const parent = kind.type === 'macvlan' ? `link ${kind.parent} ` : '';
-  await ipBatch([`link add ${parent}name ${name} mtu ${mtu} group ${OUR_GROUP} type ${kindWords(kind)}`]);
+  const mac = kind.type === 'bridge' ? `address ${kind.mac} ` : '';
+  await ipBatch([`link add ${parent}name ${name} ${mac}mtu ${mtu} group ${OUR_GROUP} type ${kindWords(kind)}`]);
   try {
+    // Before it is up: at no moment does the host take what it shall not.
+    shield(name, isCarrier(kind));
     await ipBatch([
       `link set dev ${name} alias "${link.alias}"`,
       ...link.addresses.map((address) => addAddress(address, name)),
@@ -37,6 +41,7 @@ async function createTap({ name, alias, mtu }: LinkSpec): Promise<void> {
   } finally {
     closeTap(tap);
   }
+  shield(name, true);
   await ipBatch([`link set dev ${name} up`]);
 }
 
@@ -68,11 +73,13 @@ function addAddress(address: string, name: string): string {
 
 export async function adjustLink(name: string, changes: Adjustment, sandbox: string | undefined): Promise<void> {
   if (changes.gro !== undefined) setGro(name, changes.gro);
+  if (changes.shield !== undefined) shield(name, changes.shield === 'carrier');
   const set = `link set dev ${name}`;
   await ipBatch(
     [
       ...(changes.vxlan === undefined ? [] : [`${set} type vxlan ${changes.vxlan.join(' ')}`]),
       ...(changes.mtu === undefined ? [] : [`${set} mtu ${changes.mtu}`]),
+      ...(changes.mac === undefined ? [] : [`${set} address ${changes.mac}`]),
       ...(changes.master === undefined ? [] : [`${set} master ${changes.master}`]),
       ...(changes.port === undefined ? [] : [setPort(name, changes.port)]),
       ...changes.addAddresses.map((address) => addAddress(address, name)),

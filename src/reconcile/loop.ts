@@ -74,7 +74,9 @@ export class ReconcileLoop {
   async settled(): Promise<void> {
     if (this.#stopped) return;
     const done = new Promise<void>((resolve) => this.#waiters.push(resolve));
-    this.wake('input');
+    // What failed deserves a new try. The running cycle goes on: a stream of calls that ended each would wait for ever.
+    this.#backoff.reset();
+    this.wake('peers');
     await done;
   }
 

@@ -12,11 +12,14 @@ import { type Listener, readListeners } from '../host/listeners.ts';
 import { readGro, readReceiveChecksum } from '../host/offloads.ts';
 import { defaultSource, type HostRoute, readRoutes } from '../host/routes.ts';
 import { type ObservedSandbox, readSandbox } from '../host/sandbox.ts';
+import { isShielded } from '../host/shield.ts';
 import { parseIp } from '../model/ip.ts';
 
 /** The kernel as one cycle saw it. */
 export type Observation = {
   readonly links: readonly ObservedLink[];
+  /** names of ours from which the host takes what it shall not */
+  readonly unshielded?: ReadonlySet<string>;
   readonly fdb: ReadonlyMap<string, readonly FdbRow[]>;
   readonly routes: readonly HostRoute[];
   readonly firewall: ObservedFirewall;
@@ -64,7 +67,8 @@ export async function observe(options: ObserveOptions): Promise<Observation> {
   const links = found.map((link) => (link.ours && link.kind === 'vxlan' ? withGro(link) : link));
   const underlay = findUnderlay(links, source);
   const vxlan = options.overlays && (await hasVxlan(found));
-  const host = { links, fdb, routes, ...rules, listeners, forwarding: readForwarding(), underlay, vxlan };
+  const unshielded = new Set(found.filter((link) => link.ours && !hasShield(link)).map(({ name }) => name));
+  const host = { links, unshielded, fdb, routes, ...rules, listeners, forwarding: readForwarding(), underlay, vxlan };
   return { ...host, datapath, sandboxes: new Map(sandboxes) };
 }
 
@@ -76,6 +80,10 @@ async function readRules(bridges: boolean): Promise<Pick<Observation, 'firewall'
   }
   const firewall = await readFirewall();
   return { firewall, dockers: firewall.inet === undefined ? { 4: undefined, 6: undefined } : await readDockers() };
+}
+
+function hasShield({ name, kind }: ObservedLink): boolean {
+  return isShielded(name, kind === 'vxlan' || kind === 'tun');
 }
 
 function withGro(link: ObservedLink): ObservedLink {

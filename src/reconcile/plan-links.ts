@@ -1,4 +1,4 @@
-import type { LinkSpec } from '../drivers/driver.ts';
+import type { LinkKind, LinkSpec } from '../drivers/driver.ts';
 import { splitAlias } from '../drivers/naming.ts';
 import type { ObservedLink, PortFlags } from '../host/links.ts';
 import type { Intent } from './intend.ts';
@@ -9,8 +9,11 @@ import type { Step } from './plan.ts';
 export type Adjustment = {
   readonly alias?: string;
   readonly mtu?: number;
+  readonly mac?: string;
   readonly up?: true;
   readonly gro?: boolean;
+  /** what the host takes of it, see `shield` */
+  readonly shield?: 'carrier' | 'router';
   readonly master?: string;
   readonly port?: PortFlags;
   /** words of `ip link set … type vxlan` */
@@ -44,7 +47,7 @@ export function planLinks(intent: Intent, seen: Observation): LinksPlan {
     const have = seen.links.find((link) => link.name === want.name);
     const reason = have === undefined ? undefined : incompatible(want, have, seen.links);
     if (have !== undefined && reason === undefined) {
-      const changes = drift(want, have);
+      const changes = drift(want, have, seen.unshielded?.has(want.name) ?? false);
       if (changes)
         make.push({ kind: 'link.adjust', object: want.object, sandbox: undefined, name: want.name, changes });
       continue;
@@ -109,14 +112,21 @@ function otherDevice(kind: Vxlan, data: ObservedLink['data'], links: readonly Ob
   return `joins its group on ${joined ?? 'none'} and shall on ${wanted}`;
 }
 
-function drift(want: LinkSpec, have: ObservedLink): Adjustment | undefined {
+/** Whether it only carries workloads' frames; on bridges and shims the host has addresses. */
+export function isCarrier({ type }: LinkKind): boolean {
+  return type === 'vxlan' || type === 'tap';
+}
+
+function drift(want: LinkSpec, have: ObservedLink, unshielded: boolean): Adjustment | undefined {
   const vxlan = want.kind.type === 'vxlan' ? vxlanDrift(want.kind, have) : [];
   const changes: Adjustment = {
     ...(have.alias === want.alias ? {} : { alias: want.alias }),
     ...(have.mtu === want.mtu ? {} : { mtu: want.mtu }),
+    ...(want.kind.type !== 'bridge' || have.mac === want.kind.mac ? {} : { mac: want.kind.mac }),
     ...(have.up ? {} : { up: true as const }),
     ...(vxlan.length === 0 ? {} : { vxlan }),
     ...(want.kind.type !== 'vxlan' || have.gro === want.kind.gro ? {} : { gro: want.kind.gro }),
+    ...(unshielded ? { shield: isCarrier(want.kind) ? 'carrier' : 'router' } : {}),
     addAddresses: want.addresses.filter((address) => !have.addresses.includes(address)),
     removeAddresses: have.addresses.filter((address) => !want.addresses.includes(address)),
   };

@@ -46,6 +46,11 @@ describe.each(ENGINES)('bridge networks with the %s engine', (engine) => {
     expect(rules).not.toContain('lsb-');
   }, 60_000);
 
+  const macOf = async (): Promise<string> => {
+    const links = await host.ipJson<{ ifname: string; address: string }[]>('link', 'show', 'type', 'bridge');
+    return links.find(({ ifname }) => ifname.startsWith('lsb-docke'))?.address ?? '';
+  };
+
   const reaches = async (container: string, address: string, port: string): Promise<boolean> =>
     (await site.dockerd.attempt('exec', container, 'timeout', '2', 'nc', address, port)).stdout === 'here\n';
 
@@ -90,6 +95,17 @@ describe.each(ENGINES)('bridge networks with the %s engine', (engine) => {
     await site.run('cem', '--network', 'apart');
     expect(await site.reaches('cem', '172.32.0.12')).toBe(false);
     expect(await site.reaches('cem', '10.20.0.10')).toBe(true);
+  }, 90_000);
+
+  test('the router’s MAC stays when the workload goes whose port was the first', async () => {
+    await site.docker(...CREATE, '--subnet', '172.31.0.0/24', 'cell');
+    const mac = await macOf();
+    for (const name of ['ann', 'ben', 'cem']) await site.run(name, '--network', 'cell');
+    for (const name of ['ann', 'ben']) {
+      await site.docker('rm', '-f', name);
+      expect(await site.reaches('cem', '10.20.0.10')).toBe(true);
+      expect([mac, await macOf()]).toEqual([expect.stringMatching(/^..:/), mac]);
+    }
   }, 90_000);
 
   test('an internal network has no way out', async () => {

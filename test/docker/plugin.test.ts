@@ -12,6 +12,7 @@ import { DockerSite } from './support/site.ts';
 
 const CREATE = ['network', 'create', '-d', 'linkspan'] as const;
 const MACVLAN = [...CREATE, '-o', 'parent=lan0', '--subnet', '10.20.0.0/24'] as const;
+const PLANT = { driver: 'macvlan', uplink: 'lan', subnet: '10.20.0.0/24', gateway: '10.20.0.10' } as const;
 
 describe.each(ENGINES)('with the %s engine', (engine) => {
   let lab: Lab;
@@ -43,6 +44,8 @@ describe.each(ENGINES)('with the %s engine', (engine) => {
         line1: { driver: 'overlay', vni: 10110, subnet: '10.110.0.0/24', range: '10.110.0.128/25' },
         bare: { driver: 'overlay', vni: 10111 },
         cell: { driver: 'bridge', subnet: '172.30.0.0/24' },
+        east: { ...PLANT, range: '10.20.0.64/27' },
+        west: { ...PLANT, range: '10.20.0.96/27' },
       },
     });
   }, 180_000);
@@ -189,6 +192,32 @@ describe.each(ENGINES)('with the %s engine', (engine) => {
         await refusal('network', 'create', '-d', 'linkspan', '-o', 'network=line1', '--ipam-driver', 'linkspan', 'x'),
       ).toMatch(/--ipam-opt network=NAME/);
     }, 60_000);
+
+    // Docker refuses to connect a container where a driver's route is there already.
+    test.each([
+      ['east', 'cell', 'spot', 'west'],
+      ['spot', 'west', 'cell', 'east'],
+    ])(
+      'is connected beside others with the same routes: %s, %s, %s, %s',
+      async (...names) => {
+        for (const name of names.filter((one) => one !== 'spot'))
+          await docker(...CREATE, '-o', `network=${name}`, name);
+        await docker(...CREATE, '--subnet', '172.31.0.0/24', 'spot');
+        const [first, ...others] = names;
+        await site.run('hmi', '--network', first);
+        for (const name of others) await docker('network', 'connect', name, 'hmi');
+        await site.attached(4);
+        const routes = await site.exec('hmi', 'ip', 'route');
+        expect(routes.match(/^10\.20\.0\.0\/24 /gm)).toHaveLength(2);
+        // Docker's own comes before ours, which stand by.
+        expect(routes.match(/^default via \S+ dev \S+ *$/gm)).toHaveLength(1);
+        expect(routes.match(/^default via 10\.20\.0\.10 .* metric \d+ *$/gm)).toHaveLength(2);
+        expect(await site.reaches('hmi', '10.20.0.10')).toBe(true);
+        await docker('network', 'disconnect', 'spot', 'hmi');
+        expect(await site.exec('hmi', 'ip', 'route', 'get', '192.0.2.1')).toContain('via 1');
+      },
+      60_000,
+    );
 
     test('may have no addresses at all', async () => {
       await docker('network', 'create', '-d', 'linkspan', '-o', 'network=bare', '--ipam-driver', 'null', 'bare');

@@ -45,12 +45,6 @@ afterEach(async () => {
   }
 }, 60_000);
 
-/** Both sites' containers on the network, each with an address that the other's has not. */
-async function addressOf(site: DockerSite, container: string): Promise<string> {
-  const text = await site.exec(container, 'ip', '-4', '-o', 'address', 'show', 'dev', 'eth0');
-  return /inet ([\d.]+)\//.exec(text)?.[1] ?? '';
-}
-
 /** What busybox's nslookup says in a container, whether it finds anything or not. */
 async function namedIn(site: DockerSite, container: string, name: string): Promise<string> {
   return site.exec(container, 'sh', '-c', 'nslookup "$0" 2>&1 || true', name);
@@ -61,10 +55,10 @@ describe('containers at two sites', () => {
     await Promise.all([a, b].map((site) => site.docker(...JOIN)));
     await Promise.all([a.run('ann', '--network', 'line1'), b.run('ben', '--network', 'line1')]);
     await Promise.all([a.attached(1), b.attached(1)]);
-    const ben = await addressOf(b, 'ben');
+    const ben = await b.address('ben');
     expect(ben).toMatch(/^10\.110\.0\./);
     expect(await a.reaches('ann', ben)).toBe(true);
-    expect(await b.reaches('ben', await addressOf(a, 'ann'))).toBe(true);
+    expect(await b.reaches('ben', await a.address('ann'))).toBe(true);
   }, 60_000);
 
   test('find each other by name and by alias, and all else as before, through the service’s end as well', async () => {
@@ -72,7 +66,7 @@ describe('containers at two sites', () => {
     await a.run('ann', '--network', 'line1');
     await b.run('ben', '--network', 'line1', '--network-alias', 'historian');
     await a.run('sibling', '--network', 'line1');
-    const [ben, sibling] = [await addressOf(b, 'ben'), await addressOf(a, 'sibling')];
+    const [ben, sibling] = [await b.address('ben'), await a.address('sibling')];
     await until('the name of the other site', async () => (await namedIn(a, 'ann', 'ben')).includes(ben));
     expect(await a.reaches('ann', 'ben')).toBe(true);
     for (const name of ['historian', 'ben.line1', 'HISTORIAN']) expect(await namedIn(a, 'ann', name)).toContain(ben);
@@ -135,7 +129,7 @@ describe('containers at two sites', () => {
       await a.docker('restart', '-t', '0', 'ann');
       await a.run('abe', '--network', 'line1');
       expect(performance.now() - start).toBeLessThan(AT_ONCE_MS);
-      expect(await a.reaches('ann', await addressOf(a, 'abe'))).toBe(true);
+      expect(await a.reaches('ann', await a.address('abe'))).toBe(true);
     } finally {
       await sites.underlay('up');
       await sites.a.gateway.ip('route', 'replace', '198.51.100.0/24', 'dev', 'wan0');

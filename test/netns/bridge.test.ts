@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, expect, test } from '@jest/globals';
+import { deriveMac } from '../../src/model/mac.ts';
 import type { Gateway } from '../lab/gateway.ts';
 import { startGateway } from '../lab/gateway.ts';
 import { Lab } from '../lab/lab.ts';
@@ -8,6 +9,7 @@ import { until } from '../lab/wait.ts';
 import { builtService } from './support/built.ts';
 import { Capture } from './support/capture.ts';
 import { apply, type Spec, workload } from './support/documents.ts';
+import { macOf } from './support/frames.ts';
 import { kernelState } from './support/kernel-state.ts';
 import { gatewayName } from './support/names.ts';
 
@@ -74,6 +76,22 @@ test('workloads reach the plant behind the gateway’s address, and each other',
   expect(capture.text()).not.toContain('172.30.0.31');
   expect(await w1.reaches('172.30.0.32')).toBe(true);
   expect(await site.gateway.reaches('172.30.0.31')).toBe(true);
+});
+
+test('the router of a network keeps its MAC, whoever comes and goes, and gets it back', async () => {
+  const macs = new Set<string>();
+  const see = async (): Promise<unknown> => macs.add(await macOf(site.gateway, 'lsb-cell'));
+  await apply(gateway, 1, cells());
+  await see();
+  // Of a bridge that has none of its own, it is the lowest of its ports'.
+  await lab.veth(site.gateway, 'low', w3, 'low');
+  await site.gateway.batch(['link set low address 02:00:00:00:00:01', 'link set low master lsb-cell up']);
+  await see();
+  await site.gateway.ip('link', 'set', 'low', 'nomaster');
+  await site.gateway.ip('link', 'set', 'lsb-cell', 'address', '02:00:00:00:00:02');
+  await apply(gateway, 2, cells());
+  await see();
+  expect([...macs]).toEqual([deriveMac('cell', 'the router')]);
 });
 
 test('two bridge networks do not reach each other, nor does the plant reach in', async () => {

@@ -2,10 +2,13 @@ import { request } from 'node:http';
 import { join } from 'node:path';
 import { json } from 'node:stream/consumers';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { type Gateway, startGateway } from '../lab/gateway.ts';
 import { Lab } from '../lab/lab.ts';
 import type { Namespace } from '../lab/namespace.ts';
+import { until } from '../lab/wait.ts';
+import { apply } from './support/documents.ts';
+import { serve } from './support/services.ts';
 
 /** How long after it has come a container leaves: at each of these points of a look, which lasts about as long. */
 const TIMES = 25;
@@ -70,3 +73,76 @@ test('what leaves while its coming is being looked at does not come back', async
   expect((await gateway.status()).endpoints).toEqual([]);
   expect((await sandbox.ip('-br', 'link')).stdout).not.toContain('eth0');
 }, 120_000);
+
+type Ids = { readonly NetworkID: string; readonly EndpointID: string };
+
+const joinedIds = (endpoint: string): Ids => ({ NetworkID: 'joined', EndpointID: endpoint });
+
+/** What Docker does with a container that starts: its interface is there when this returns, with Docker's addresses. */
+async function start(ids: Ids, at: Namespace, Address: string, AddressIPv6: string): Promise<void> {
+  await call('CreateEndpoint', { ...ids, Interface: { Address, AddressIPv6 } });
+  await enter(ids, at, [Address, AddressIPv6]);
+}
+
+async function enter(ids: Ids, at: Namespace, given: readonly string[]): Promise<void> {
+  const link = (await call('Join', { ...ids, SandboxKey: at.path }))['InterfaceName']?.['SrcName'] ?? '';
+  await host.ip('link', 'set', link, 'netns', at.name, 'name', 'eth0');
+  await at.batch([...given.map((address) => `address add ${address} dev eth0`), 'link set eth0 up']);
+}
+
+async function addresses(at: Namespace): Promise<readonly string[]> {
+  const [link] = await at.ipJson<{ addr_info: { local: string; scope: string }[] }[]>('address', 'show', 'eth0');
+  return (link?.addr_info ?? []).filter(({ scope }) => scope === 'global').map(({ local }) => local);
+}
+
+describe('a Docker network whose own pool is not that of the network which it joins', () => {
+  let first: Namespace;
+
+  beforeAll(async () => {
+    const cell = { driver: 'bridge', subnet: '172.30.0.0/24', subnet6: 'fd00:30::/64' };
+    await apply(gateway, 1, { networks: { cell } });
+    const options = { 'com.docker.network.generic': { network: 'cell' } };
+    await call('CreateNetwork', { NetworkID: 'joined', Options: options });
+    first = await lab.namespace('first');
+    await start(joinedIds('first'), first, '172.30.0.2/24', 'fd99::2/64');
+    await until('its own addresses', async () => !(await addresses(first)).includes('172.30.0.2'));
+  });
+
+  test('a container keeps its address when Docker gives it to another', async () => {
+    const held = await addresses(first);
+    const picked = held.find((address) => address.startsWith('172.30.0.')) ?? '';
+    const second = await lab.namespace('second');
+    await start(joinedIds('second'), second, `${picked}/24`, 'fd99::3/64');
+    await until('the second’s own addresses', async () => !(await addresses(second)).includes(picked));
+    expect(await addresses(first)).toEqual(held);
+  });
+
+  test('an endpoint that is made a second time leaves nothing of the first', async () => {
+    await call('CreateEndpoint', {
+      ...joinedIds('first'),
+      Interface: { Address: '172.30.0.4/24', AddressIPv6: 'fd99::4/64' },
+    });
+    expect((await first.ip('-br', 'link')).stdout).not.toContain('eth0');
+    const third = await lab.namespace('third');
+    await start(joinedIds('first'), third, '172.30.0.4/24', 'fd99::4/64');
+    await until('its own addresses', async () => !(await addresses(third)).includes('172.30.0.4'));
+  });
+});
+
+test('a port on which the gateway itself listens is not published, nor given out', async () => {
+  await call('CreateNetwork', { NetworkID: 'own', IPv4Data: [{ Pool: '172.31.0.0/24', Gateway: '172.31.0.1/24' }] });
+  await serve(lab, host, 'host', 32_768, '0.0.0.0');
+  const publishing = (endpoint: string, HostPort: number): Promise<unknown> =>
+    call('CreateEndpoint', {
+      NetworkID: 'own',
+      EndpointID: endpoint,
+      Interface: { Address: '172.31.0.2/24' },
+      Options: { 'com.docker.network.portmap': [{ Proto: 6, Port: 80, HostPort, HostPortEnd: HostPort }] },
+    });
+  await expect(publishing('named', 32_768)).rejects.toThrow(/port 32768.tcp .* listens on it/);
+  await publishing('any', 0);
+  await enter({ NetworkID: 'own', EndpointID: 'any' }, await lab.namespace('any'), ['172.31.0.2/24']);
+  await until('the port to be published', async () =>
+    (await gateway.status()).endpoints.some(({ published }) => published.includes('32769:80/tcp')),
+  );
+}, 60_000);

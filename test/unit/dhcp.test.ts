@@ -241,6 +241,10 @@ describe('leaseState', () => {
   });
 });
 
+function full(): never {
+  throw new Error('database or disk is full');
+}
+
 describe('LeaseBook', () => {
   const rows = new Map<string, DhcpLease>();
   const store = {
@@ -290,6 +294,17 @@ describe('LeaseBook', () => {
     book.remove('w/n');
     expect(told()).toEqual(['w/n gone']);
     expect([book.states().size, rows.size]).toEqual([0, 0]);
+  });
+
+  test('a disk that takes nothing costs nobody the lease, and is told', () => {
+    const book = new LeaseBook({ list: () => [], put: full, remove: full }, clock);
+    book.newsOf('w/n').granted(granted());
+    expect(book.states().get('w/n')).toMatchObject({
+      phase: 'valid',
+      problem: expect.stringContaining('disk is full'),
+    });
+    book.remove('w/n');
+    expect(book.states().size).toBe(0);
   });
 
   test.each([

@@ -185,6 +185,7 @@ describe('the options of docker network create', () => {
     ['driver', { driver: 'constructor' }],
     ['parent', { driver: 'macvlan' }],
     ['parent', { parent: 'eth0; reboot' }],
+    ['parent', { parent: 'lo' }],
     ['vni', { vni: '16777216' }],
     ['vni', { driver: 'overlay' }],
     ['peers', { vni: '5', peers: 'nobody' }],
@@ -240,6 +241,11 @@ describe('what the engine says of a container is read', () => {
 
   test('none where it does not run, and another’s namespace where it has none of its own', () => {
     expect(readContainer({ ...running, State: { Pid: 0 } })).toBeUndefined();
+    // Docker limits neither; one that could not be read would keep all that are gone from being collected.
+    const aliases = Array.from({ length: 100 }, (_, n) => `a${n}`);
+    const Networks = { plant: { EndpointID: ENDPOINT, Aliases: aliases } };
+    const large = readContainer({ ...running, Name: `/${'n'.repeat(300)}`, NetworkSettings: { Networks } });
+    expect([large?.name.length, large?.endpoints.get(ENDPOINT)]).toEqual([300, aliases.slice(0, 64)]);
     const shared = { ...running, NetworkSettings: { SandboxKey: '', Networks: {} } };
     expect(readContainer(shared)?.sandbox).toBe('/proc/4711/ns/net');
   });

@@ -1,6 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 import type { HostView, NetworkSpec } from '../../src/drivers/driver.ts';
 import { specify } from '../../src/drivers/registry.ts';
+import { deriveMac } from '../../src/model/mac.ts';
 import type { BridgeNetwork } from '../../src/model/network.ts';
 import type { Remote } from '../../src/model/peer.ts';
 import type { Problem } from '../../src/model/problem.ts';
@@ -274,7 +275,12 @@ describe('bridge', () => {
   test('is its workloads’ router, and masquerades what leaves', () => {
     const spec = specOf(bridge('172.30.0.0/24', { subnet6: 'fd00:30::/64' }));
     expect(spec.links).toMatchObject([
-      { name: 'lsb-net', kind: { type: 'bridge' }, addresses: ['172.30.0.1/24', 'fd00:30::1/64'], mtu: 1500 },
+      {
+        name: 'lsb-net',
+        kind: { type: 'bridge', mac: deriveMac('net', 'the router') },
+        addresses: ['172.30.0.1/24', 'fd00:30::1/64'],
+        mtu: 1500,
+      },
     ]);
     expect(spec.attachment).toEqual({ type: 'veth', bridge: 'lsb-net' });
     expect(spec.gateways).toEqual(['172.30.0.1', 'fd00:30::1']);
@@ -323,5 +329,7 @@ describe('bridge', () => {
     expect(specOf(bridge('172.30.0.0/24', { mtu: 1300 })).mtu).toBe(1300);
     expect(specOf(bridge('172.30.0.0/24'), { underlay: { ...UNDERLAY, mtu: 9000 } }).mtu).toBe(9000);
     expect(specOf(bridge('172.30.0.0/24'), { underlay: undefined }).mtu).toBe(1500);
+    // The loopback's, which no bridge takes.
+    expect(specOf(bridge('172.30.0.0/24'), { underlay: { ...UNDERLAY, mtu: 65_536 } }).mtu).toBe(65_535);
   });
 });

@@ -21,6 +21,7 @@ const opt = (size: number): Packet => ({
     },
   ],
 });
+const RECORD = { type: 'A', name: 'db', ttl: 0, data: '10.0.0.1' } as const;
 function queryOf(bytes: Buffer, stream = false): Query {
   const received = readQuery(bytes, stream);
   if (received === undefined || !('query' in received)) throw new Error('no query');
@@ -58,6 +59,9 @@ describe('queries', () => {
     };
     expect(rcodeOf(encode({ type: 'query', id: 1, ...two }))).toBe(1);
     expect(rcodeOf(asking('db').subarray(0, -1))).toBe(1);
+    expect(rcodeOf(Buffer.concat([asking('db'), Buffer.alloc(1233)]))).toBe(1);
+    expect(rcodeOf(asking('db', 'A', { answers: Array.from({ length: 5 }, () => RECORD) }))).toBe(1);
+    expect(queryOf(asking('db', 'A', { authorities: [RECORD], ...opt(512) })).edns).toBe(true);
     const loop = asking('db');
     loop.writeUInt16BE(0xc00c, 12);
     expect(rcodeOf(loop)).toBe(1);

@@ -17,7 +17,12 @@ const nat = (name: string, address: string, over: Partial<NatSpec> = {}): NatSpe
   ...over,
 });
 const CELL = nat('lsb-cell', '172.30.0.9');
-const NOTHING = { translations: [], guarded: { 4: false, 6: false }, foreignBridges: [] };
+const NOTHING = {
+  translations: [],
+  guarded: { 4: false, 6: false },
+  foreignBridges: [],
+  own: { vxlan: 4789, broker: undefined },
+};
 
 const NETWORK = { cell: bridge('172.30.0.0/24', { subnet6: 'fd00:30::/64' }) };
 const publishing = (publish: readonly string[], at: Json = {}, name = 'w1', sandbox = 's1'): Json => ({

@@ -1,4 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
+import { deriveMac } from '../../src/model/mac.ts';
 import { NOTHING_DESIRED } from '../../src/model/network.ts';
 import type { RemotesByVni } from '../../src/model/peer.ts';
 import { bridge, type Json, macvlan, overlay, workload } from './support/documents.ts';
@@ -55,6 +56,7 @@ describe('a link of ours', () => {
 
   test.each([
     ['that is down', { up: false }, { up: true }],
+    ['with a port’s MAC', { mac: '02:ff:00:00:00:09' }, { mac: deriveMac('net', 'the router') }],
     ['with another alias', { alias: 'mine\n"' }, { alias: 'linkspan:gw-a:network/net/bridge' }],
     ['with an address too many', { addresses: ['10.9.0.1/24', '10.9.0.77/24'] }, { removeAddresses: ['10.9.0.77/24'] }],
     ['with an address too few', { addresses: [] }, { addAddresses: ['10.9.0.1/24'] }],

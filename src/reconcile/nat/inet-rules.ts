@@ -13,6 +13,15 @@ export type InetFacts = {
   readonly guarded: Readonly<Record<4 | 6, boolean>>;
   /** bridges of the host that are not ours */
   readonly foreignBridges: readonly string[];
+  readonly own: OwnPorts;
+};
+
+/** Ports of the gateway itself at which it believes whoever can send there. */
+export type OwnPorts = {
+  /** VXLAN's, UDP */
+  readonly vxlan: number;
+  /** the embedded broker's, TCP, where there is one: it knows no users, and who writes there commands the gateway */
+  readonly broker: number | undefined;
 };
 
 /**
@@ -33,7 +42,8 @@ export function inetRules(nats: readonly NatSpec[], facts: InetFacts): string {
     declareMaps(translations),
     translations.length === 0 ? '' : translationChains(nats, translations),
     postrouting(nats),
-    forward(nats),
+    input(nats, facts.own),
+    forward(nats, facts.own),
     ...guards.map((family) => guard(nats, family, facts.foreignBridges)),
   ].join('');
 }
@@ -83,10 +93,24 @@ ${rules.join('')}  }\n`;
 }
 
 /**
+ * VXLAN believes whoever has a peer's address. So workloads may send none, neither to this gateway nor, behind its own
+ * address, to a peer, which would take it for ours: what they put in would come out on any overlay network.
+ */
+const noVxlan = (nats: readonly NatSpec[], { vxlan }: OwnPorts): string =>
+  `    iifname { ${quoted(nats)} } udp dport ${vxlan} drop\n`;
+
+function input(nats: readonly NatSpec[], own: OwnPorts): string {
+  const broker = own.broker === undefined ? '' : `    iifname { ${quoted(nats)} } tcp dport ${own.broker} drop\n`;
+  return `  chain input {
+    type filter hook input priority filter; policy accept;
+${noVxlan(nats, own)}${broker}  }\n`;
+}
+
+/**
  * Into a network come answers, packets to published ports, and nothing else. Where the kernel filters bridged packets as
  * well (br_netfilter, which Docker loads), those of one network pass here too, in and out by the same bridge.
  */
-function forward(nats: readonly NatSpec[]): string {
+function forward(nats: readonly NatSpec[], own: OwnPorts): string {
   const internal = nats.filter((nat) => nat.internal).map(({ bridge }) => bridge);
   const apart = nats.filter((nat) => !nat.icc).map(({ bridge }) => bridge);
   const open = nats.filter((nat) => nat.icc).map(({ bridge }) => bridge);
@@ -100,7 +124,7 @@ function forward(nats: readonly NatSpec[]): string {
   ];
   return `  chain forward {
     type filter hook forward priority filter; policy accept;
-${closed.join('')}${within.join('')}    oifname { ${quoted(nats)} } ct state established,related accept
+${closed.join('')}${within.join('')}${noVxlan(nats, own)}    oifname { ${quoted(nats)} } ct state established,related accept
     oifname { ${quoted(nats)} } ct status dnat accept
     oifname { ${quoted(nats)} } drop
   }\n`;

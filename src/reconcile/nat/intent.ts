@@ -5,7 +5,7 @@ import { familyOf } from '../../model/ip.ts';
 import type { Observation } from '../observe.ts';
 import { bridgeRules, portFlags } from './bridge-rules.ts';
 import { dockerRules } from './docker-rules.ts';
-import { inetRules } from './inet-rules.ts';
+import { inetRules, type OwnPorts } from './inet-rules.ts';
 import { readMaps } from './maps.ts';
 import { type Published, publish, type Publisher } from './translations.ts';
 
@@ -29,6 +29,7 @@ export function intendNat(
   networks: ReadonlyMap<string, NetworkSpec>,
   endpoints: readonly EndpointSpec[],
   facts: NatFacts,
+  own: OwnPorts,
 ): NatIntent {
   const nats = [...networks.values()].flatMap((spec) => spec.nat ?? []);
   const published = publish(publishersOf(networks, endpoints), portFacts(facts));
@@ -36,7 +37,7 @@ export function intendNat(
   const forwarding = { 4: forwardingOf(nats, 4, facts.links), 6: forwardingOf(nats, 6, facts.links) };
   const guarded = (family: 4 | 6): boolean => !facts.forwarding[family].host && forwarding[family].length > 0;
   const foreignBridges = facts.links.filter((link) => link.kind === 'bridge' && !link.ours).map(({ name }) => name);
-  const inet = inetRules(nats, { translations, guarded: { 4: guarded(4), 6: guarded(6) }, foreignBridges });
+  const inet = inetRules(nats, { translations, guarded: { 4: guarded(4), 6: guarded(6) }, foreignBridges, own });
   const devices = (family: 4 | 6): readonly string[] =>
     addressed(facts.links, family).filter((name) => !isBridge(name));
   const docker = (family: 4 | 6): readonly string[] =>

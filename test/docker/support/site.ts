@@ -8,10 +8,14 @@ import type { Lab } from '../../lab/lab.ts';
 import type { Namespace } from '../../lab/namespace.ts';
 import { until } from '../../lab/wait.ts';
 
+const PLUGIN_SOCKET = '/run/docker/plugins/linkspan.sock';
+
 export type DockerSiteOptions = {
   readonly namespace: Namespace;
   readonly engine?: EngineName;
   readonly dockerArgs?: DockerdOptions['args'];
+  /** where linkspand serves the plugin; default: where dockerd looks for it */
+  readonly pluginSocket?: string;
   /** the bootstrap file's keys */
   readonly config: Record<string, unknown>;
 };
@@ -31,11 +35,11 @@ export class DockerSite {
   }
 
   static async start(lab: Lab, options: DockerSiteOptions): Promise<DockerSite> {
-    const { namespace, config, engine = 'bookworm', dockerArgs: args } = options;
+    const { namespace, config, engine = 'bookworm', dockerArgs: args, pluginSocket = PLUGIN_SOCKET } = options;
     const node = await DockerNode.create(lab, namespace);
     const dir = join(node.folder, 'linkspan');
     await mkdir(dir);
-    const docker = { pluginSocket: '/run/docker/plugins/linkspan.sock', engineSocket: '/run/docker.sock' };
+    const docker = { pluginSocket, engineSocket: '/run/docker.sock' };
     const start = (): Promise<Gateway> => startGateway(lab, { namespace: node, config: { ...config, docker }, dir });
     const gateway = await start();
     const dockerd = await Dockerd.start(node, { engine, ...(args && { args }) });
@@ -66,6 +70,12 @@ export class DockerSite {
   /** A command inside a container; throws where it fails. */
   exec(container: string, ...argv: readonly string[]): Promise<string> {
     return this.docker('exec', container, ...argv);
+  }
+
+  /** A container's IPv4 address on its first network, as the kernel has it. */
+  async address(container: string): Promise<string> {
+    const text = await this.exec(container, 'ip', '-4', '-o', 'address', 'show', 'dev', 'eth0');
+    return /inet ([\d.]+)\//.exec(text)?.[1] ?? '';
   }
 
   /** Whether an address or a name answers one ping of the container within two seconds. */

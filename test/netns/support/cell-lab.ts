@@ -36,7 +36,8 @@ export type CellLab = {
   readonly sysctl: (name: string, value: number) => Promise<unknown>;
 };
 
-export async function cellLab(): Promise<CellLab> {
+/** @param over keys of the bootstrap file; without them, no broker is ever reached */
+export async function cellLab(over: Record<string, unknown> = {}): Promise<CellLab> {
   builtService();
   const lab = new Lab();
   const { a: site, b } = await twoSites(lab);
@@ -51,6 +52,7 @@ export async function cellLab(): Promise<CellLab> {
     underlay: { address: site.underlay },
     mqtt: { url: 'mqtt://127.0.0.1:9' },
     status: { listen: '127.0.0.1:0' },
+    ...over,
   };
   const gateway = await startGateway(lab, { namespace: site.gateway, config });
   const { dir } = gateway;

@@ -203,7 +203,8 @@ export class Kernel {
     const { name, alias, mtu, addresses } = spec;
     const gro = spec.kind.type === 'vxlan' ? { gro: spec.kind.gro } : {};
     const kind = spec.kind.type === 'tap' ? 'tun' : spec.kind.type;
-    const common = { alias, mtu, addresses, ours: true, kind, parent, data, ...gro };
+    const own = spec.kind.type === 'bridge' ? { mac: spec.kind.mac } : {};
+    const common = { alias, mtu, addresses, ours: true, kind, parent, data, ...gro, ...own };
     this.#add(link(name, (this.#next += 1), common));
     const group = spec.kind.type === 'vxlan' ? spec.kind.multicast?.group : undefined;
     if (group !== undefined) this.#fdb.set(name, [{ mac: '00:00:00:00:00:00', ip: group, port: undefined }]);
@@ -309,13 +310,24 @@ export class Kernel {
     if (!before.ours) throw new Error(`${name} is not Linkspan's`);
     if (changes.master !== undefined) this.#find(this.links, changes.master);
     if (changes.up) this.#bindsPort(before);
-    const { alias, mtu, up, master, port, gro } = { ...before, ...changes };
+    const { alias, mtu, mac, up, master, port, gro } = { ...before, ...changes };
     const kept = before.addresses.filter((address) => !changes.removeAddresses.includes(address));
     const [, , , local, learning] = changes.vxlan ?? [];
     const key = local?.includes(':') ? 'local6' : 'local';
     const data =
       local === undefined ? before.data : { ...before.data, [key]: local, learning: learning === 'learning' };
-    const after = { ...before, alias, mtu, up, gro, master, port, data, addresses: [...kept, ...changes.addAddresses] };
+    const after = {
+      ...before,
+      alias,
+      mtu,
+      mac,
+      up,
+      gro,
+      master,
+      port,
+      data,
+      addresses: [...kept, ...changes.addAddresses],
+    };
     const all = links.map((other) => (other === before ? after : other));
     if (sandbox === undefined) this.links = all;
     else this.#put(sandbox, all);
