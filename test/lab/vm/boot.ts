@@ -28,6 +28,7 @@ export async function prepare(lab: Lab, main: readonly string[]): Promise<Guest>
   const boot = await lab.folder();
   const lines = [
     'export PATH=/usr/sbin:/usr/bin HOME=/root',
+    'echo linkspan-vm >/proc/sys/kernel/hostname',
     'ip link set lo up',
     ...main,
     'echo o >/proc/sysrq-trigger',
