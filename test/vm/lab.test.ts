@@ -33,7 +33,7 @@ describe('the VM runs commands as this machine does', () => {
 
   test('input, arguments with spaces and bytes beyond ASCII come through; there is no shell between', async () => {
     const text = `${'Grüße; $(reboot) '.repeat(20_000)}\n`;
-    expect((await lab.run(['cat'], { input: text })).stdout).toBe(text);
+    expect((await lab.run(['cat'], { input: text })).stdout === text).toBe(true);
     expect((await lab.run(['printf', '%s|', 'a b', '$HOME', '', 'ü'])).stdout).toBe('a b|$HOME||ü|');
   });
 
