@@ -1,4 +1,3 @@
-import { existsSync } from 'node:fs';
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -7,7 +6,7 @@ import { run } from '../exec.ts';
 import type { Lab } from '../lab.ts';
 import { until } from '../wait.ts';
 import { type Guest, qemuCommand } from './qemu.ts';
-import { relay } from './relay.ts';
+import { connected, relay } from './relay.ts';
 
 const SYSTEM = fileURLToPath(new URL('guest.sh', import.meta.url));
 const AGENT = fileURLToPath(new URL('agent.ts', import.meta.url));
@@ -58,10 +57,10 @@ export async function bootVm(lab: Lab): Promise<{ readonly socket: string; reado
   const limit = setTimeout(() => void qemu.kill9(), LIFE_MS).unref();
   lab.defer(() => clearTimeout(limit));
   try {
-    await until('QEMU to listen', () => !qemu.running || existsSync(port));
-    if (!qemu.running)
+    const vm = await until('QEMU to listen', () => (qemu.running ? connected(port) : 'ended'));
+    if (vm === 'ended')
       throw new Error(`QEMU ended, ${await qemu.exited}; what it needs is installed by scripts/test vm`);
-    const server = await relay(port, socket, BOOT_MS);
+    const server = await relay(vm, socket, BOOT_MS);
     lab.defer(() => server.close());
     return { socket, pid: qemu.pid };
   } catch (error) {

@@ -1,10 +1,10 @@
-import { once } from 'node:events';
-import { connect, type Socket } from 'node:net';
+import type { Socket } from 'node:net';
 import type { Machine } from '../machine.ts';
 import type { HttpAnswer } from '../over-socket.ts';
 import type { Reaper } from '../reaper.ts';
 import type { Child, Order, Output } from '../spawn.ts';
 import { type Event, onLine, type Request } from './protocol.ts';
+import { connected } from './relay.ts';
 
 type Listener = (event: Event) => void;
 
@@ -28,9 +28,7 @@ export class VirtualMachine implements Machine {
 
   /** @param path the socket of its relay */
   static async connect(path: string): Promise<VirtualMachine> {
-    const relay = connect(path);
-    await once(relay, 'connect');
-    return new VirtualMachine(relay);
+    return new VirtualMachine(await connected(path));
   }
 
   /** Ends what still runs for this lab, without waiting for it. */

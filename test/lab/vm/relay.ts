@@ -3,12 +3,10 @@ import { connect, createServer, type Server, type Socket } from 'node:net';
 import { framed, onLine, READY, unframed } from './protocol.ts';
 
 /**
- * Joins labs, each a connection to the unix socket `path`, to the one serial port of the VM, the unix socket `port`.
+ * Joins labs, each a connection to the unix socket `path`, to `vm`, the one serial port of the VM.
  * Resolves once the VM takes requests; rejects where that is not so after `timeoutMs`.
  */
-export async function relay(port: string, path: string, timeoutMs: number): Promise<Server> {
-  const vm = connect(port);
-  await once(vm, 'connect');
+export async function relay(vm: Socket, path: string, timeoutMs: number): Promise<Server> {
   const labs = new Map<string, Socket>();
   const ready = new Promise<void>((resolve, reject) => {
     const limit = setTimeout(() => reject(new Error(`the VM takes no requests after ${timeoutMs} ms`)), timeoutMs);
@@ -37,4 +35,10 @@ function join(vm: Socket, labs: Map<string, Socket>, name: string, lab: Socket):
     labs.delete(name);
     vm.write(framed(name, { op: 'leave' }));
   });
+}
+
+export async function connected(path: string): Promise<Socket> {
+  const socket = connect(path);
+  await once(socket, 'connect');
+  return socket;
 }
