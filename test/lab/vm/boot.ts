@@ -57,7 +57,7 @@ export async function bootVm(lab: Lab): Promise<{ readonly socket: string; reado
   const limit = setTimeout(() => void qemu.kill9(), LIFE_MS).unref();
   lab.defer(() => clearTimeout(limit));
   try {
-    const vm = await until('QEMU to listen', () => (qemu.running ? connected(port) : 'ended'));
+    const vm = await until('QEMU to listen', async () => (qemu.running ? connected(port) : ('ended' as const)));
     if (vm === 'ended')
       throw new Error(`QEMU ended, ${await qemu.exited}; what it needs is installed by scripts/test vm`);
     const server = await relay(vm, socket, BOOT_MS);
