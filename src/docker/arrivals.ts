@@ -3,7 +3,7 @@ import { complete, linkInSandbox } from '../attach/hand-over.ts';
 import { messageOf } from '../service/errors.ts';
 import { hasInterface } from '../host/interfaces.ts';
 import type { DockerContext } from './context.ts';
-import { specOf } from './endpoints.ts';
+import { specOf } from './joining.ts';
 
 /** Docker tells nobody when it has taken a link: a question to the kernel costs microseconds. */
 const POLL_MS = 10;
@@ -65,7 +65,8 @@ export class Arrivals {
       await sleep(waited < SOON_MS ? POLL_MS : LATE_POLL_MS, undefined, { signal, ref: false });
       if (endpoints.get(id)?.sandbox !== joined.sandbox) return;
       if (hasInterface(spec.temporary)) continue;
-      const link = await linkInSandbox(spec);
+      // A look that fails is repeated.
+      const link = await linkInSandbox(spec).catch(() => undefined);
       signal.throwIfAborted();
       if (link === undefined) continue;
       // What fails here the cycles try again, and report.

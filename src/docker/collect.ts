@@ -2,7 +2,7 @@ import { isNamespace } from '../host/sandbox.ts';
 import type { DockerEndpoint } from '../model/docker.ts';
 import type { Container } from './container.ts';
 import type { DockerContext } from './context.ts';
-import { deleteEndpoint } from './endpoints.ts';
+import { deleteEndpoint } from './joining.ts';
 import { deleteNetwork } from './networks.ts';
 
 /** Docker makes an endpoint before its container runs, and takes it away after; a network before it lists it. */

@@ -96,3 +96,14 @@ function wireOf(network: Network): string {
 function nameOf({ name }: Network): string {
   return name;
 }
+
+/** What a container on a network that is still being made is told. */
+export function notReady(context: DockerContext, name: string): LinkspanError {
+  const why = context.view()?.problems.get(`network/${name}`)?.message;
+  return new LinkspanError({
+    code: 'waiting',
+    object: `network ${name}`,
+    reason: 'does not stand yet',
+    remedy: why ?? 'see "linkspan status"; start the container again when it does',
+  });
+}

@@ -1,9 +1,11 @@
 import { asFields, type Fields } from '../model/fields.ts';
 import type { Arrivals } from './arrivals.ts';
 import { type DockerContext, recordedEndpoint } from './context.ts';
-import { createEndpoint, deleteEndpoint, join, leave, programPorts } from './endpoints.ts';
+import { createEndpoint } from './endpoints.ts';
+import { deleteEndpoint, join, leave } from './joining.ts';
 import type { Ipam } from './ipam.ts';
 import { createNetwork, deleteNetwork } from './networks.ts';
+import { programPorts } from './ports.ts';
 import { readCreateEndpoint, readCreateNetwork, readEndpoint, readJoin, readNetwork, readPorts } from './requests.ts';
 
 /** Answers one call, with nothing where there is nothing to say. What it throws is told to Docker's user. */

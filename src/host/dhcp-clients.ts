@@ -2,6 +2,7 @@ import type { LeaseState } from '../ipam/dhcp-state.ts';
 import { type DhcpLeaseStore, type DhcpListener, LeaseBook } from '../ipam/lease-book.ts';
 import type { DhcpLease } from '../model/dhcp.ts';
 import { type Clock, systemClock } from '../service/clock.ts';
+import { bootTime } from './boot-time.ts';
 import { DhcpHold, type DhcpPlace } from './dhcp-hold.ts';
 import { type DhcpRequest, requestLease } from './dhcp-request.ts';
 import { HoldingNamespace } from './holding-namespace.ts';
@@ -38,7 +39,7 @@ export class DhcpClients {
     this.#hook = hook;
     this.#timeout = timeout;
     this.#clock = clock;
-    this.#book = new LeaseBook(store, clock);
+    this.#book = new LeaseBook(store, clock, bootTime);
     this.#timer = setInterval(() => this.#tick(), TICK_MS).unref();
   }
 

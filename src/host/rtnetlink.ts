@@ -31,19 +31,8 @@ export async function removeLink(name: string): Promise<void> {
   if (errno !== 0 && errno !== ENODEV) throw refused(`interface ${name}`, errno);
 }
 
-let last: Promise<unknown> = Promise.resolve();
-
-/**
- * The error number that the kernel answers with, 0 for what was done. One request after the other, as the kernel does
- * them in any case: so a link's removal stays before the making of its successor, though other threads send them.
- */
-function outcome(request: Buffer): Promise<number> {
-  const result = last.then(() => errnoOf(request));
-  last = result.catch(() => {});
-  return result;
-}
-
-async function errnoOf(request: Buffer): Promise<number> {
+/** The error number that the kernel answers with, 0 for what was done. */
+async function outcome(request: Buffer): Promise<number> {
   try {
     await ask([request]);
     return 0;

@@ -1,5 +1,6 @@
 import { statfsSync } from 'node:fs';
 import { readdir, stat } from 'node:fs/promises';
+import { SystemCallError } from './libc.ts';
 import { type ObservedLink, readLinks } from './links.ts';
 
 export const NAMED_NAMESPACES = '/run/netns';
@@ -15,10 +16,14 @@ export async function readSandbox(path: string): Promise<ObservedSandbox | undef
   try {
     const [{ ino }, own] = await Promise.all([stat(path), stat('/proc/self/ns/net')]);
     return ino === own.ino ? undefined : { inode: ino, links: await readLinks(path) };
-  } catch {
+  } catch (error) {
+    if (error instanceof SystemCallError && !ENTERING.has(error.syscall)) throw error;
     return undefined;
   }
 }
+
+/** What fails where a namespace is gone; whatever else fails says nothing of it, and nothing may be taken down for it. */
+const ENTERING: ReadonlySet<string> = new Set(['open', 'setns']);
 
 /** The kind of file system that namespaces are files of (NSFS_MAGIC, linux/magic.h). */
 const NSFS = 0x6e_73_66_73;

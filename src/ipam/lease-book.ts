@@ -1,4 +1,4 @@
-import type { DhcpLease } from '../model/dhcp.ts';
+import type { BootTime, DhcpLease } from '../model/dhcp.ts';
 import type { Clock } from '../service/clock.ts';
 import { messageOf } from '../service/errors.ts';
 import { leaseState, type LeaseState } from './dhcp-state.ts';
@@ -34,16 +34,17 @@ type Entry = {
 export class LeaseBook {
   readonly #store: DhcpLeaseStore;
   readonly #clock: Clock;
+  readonly #bootTime: () => BootTime;
   readonly #entries = new Map<string, Entry>();
   readonly #listeners = new Set<DhcpListener>();
 
-  constructor(store: DhcpLeaseStore, clock: Clock) {
+  constructor(store: DhcpLeaseStore, clock: Clock, bootTime: () => BootTime) {
     this.#store = store;
     this.#clock = clock;
+    this.#bootTime = bootTime;
     for (const { key, lease } of store.list()) {
-      // A clock that went backwards tells nothing of the age; the client asks at once anyway.
-      const age = Math.max(0, clock.now() - lease.obtainedAt);
-      this.#entries.set(key, { lease, since: clock.monotonic() - age, revoked: false, told: '' });
+      const since = clock.monotonic() - ageOf(lease, clock, bootTime());
+      this.#entries.set(key, { lease, since, revoked: false, told: '' });
     }
   }
 
@@ -54,7 +55,8 @@ export class LeaseBook {
 
   newsOf(key: string): DhcpNews {
     return {
-      granted: (lease) => {
+      granted: (granted) => {
+        const lease = { ...granted, obtained: this.#bootTime() };
         const trouble = failureOf(() => this.#store.put(key, lease));
         this.#change(key, { lease, since: this.#clock.monotonic(), revoked: false, trouble });
       },
@@ -97,11 +99,18 @@ export class LeaseBook {
 
   #tell(key: string, entry: Entry): void {
     const state = this.#stateOf(entry);
-    const now = JSON.stringify([{ ...state.lease, obtainedAt: 0 }, state.phase, state.problem]);
+    const now = JSON.stringify([{ ...state.lease, obtainedAt: 0, obtained: null }, state.phase, state.problem]);
     if (now === entry.told) return;
     entry.told = now;
     for (const listener of this.#listeners) listener(key, state);
   }
+}
+
+/** Milliseconds since it was granted. After a restart of the machine only the clock can tell, which may have been set since. */
+function ageOf({ obtained, obtainedAt }: DhcpLease, clock: Clock, now: BootTime): number {
+  if (obtained?.boot === now.boot) return now.ms - obtained.ms;
+  // One that went backwards tells nothing of the age; the client asks at once anyway.
+  return Math.max(0, clock.now() - obtainedAt);
 }
 
 /** A lease holds, written down or not: an error here would be nobody's and end the process. */
