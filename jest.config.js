@@ -17,6 +17,12 @@ export default {
     project('fuzz', ['<rootDir>/test/fuzz/**/*.fuzz.test.ts']),
     project('docker', ['<rootDir>/test/docker/**/*.test.ts']),
     project('netns', ['<rootDir>/test/netns/**/*.test.ts']),
+    {
+      ...project('vm', ['<rootDir>/test/vm/**/*.test.ts']),
+      globalSetup: '<rootDir>/test/lab/vm/setup.ts',
+      globalTeardown: '<rootDir>/test/lab/vm/teardown.ts',
+      testTimeout: 180_000,
+    },
   ],
   coverageProvider: 'v8',
   collectCoverageFrom: ['src/**/*.ts', '!src/**/*.d.ts'],

@@ -1,4 +1,3 @@
-import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Lab } from './lab.ts';
 import type { Namespace } from './namespace.ts';
@@ -16,17 +15,17 @@ export type ServerLease = {
 /** A real DHCP server on an interface of a namespace; what it leased is kept over a restart. */
 export class Dnsmasq {
   readonly #start: (lines: readonly string[]) => Promise<LabProcess>;
-  readonly #leaseFile: string;
+  readonly #leaseText: () => Promise<string>;
   #process: LabProcess | undefined;
   #lines: readonly string[];
 
   private constructor(
     start: (lines: readonly string[]) => Promise<LabProcess>,
-    file: string,
+    leaseText: () => Promise<string>,
     lines: readonly string[],
   ) {
     this.#start = start;
-    this.#leaseFile = file;
+    this.#leaseText = leaseText;
     this.#lines = lines;
   }
 
@@ -37,10 +36,11 @@ export class Dnsmasq {
     const fixed = ['port=0', 'bind-interfaces', 'no-ping', 'dhcp-authoritative', 'log-dhcp', 'log-facility=-'];
     const own = ['user=root', 'pid-file=', `interface=${name}`, `dhcp-leasefile=${leases}`];
     const start = async (extra: readonly string[]): Promise<LabProcess> => {
-      await writeFile(file, [...fixed, ...own, ...extra, ''].join('\n'));
+      await lab.write(file, [...fixed, ...own, ...extra, ''].join('\n'));
       return lab.process(namespace, ['dnsmasq', '--keep-in-foreground', `--conf-file=${file}`]);
     };
-    const server = new Dnsmasq(start, leases, lines);
+    const leaseText = async (): Promise<string> => (await lab.run(['cat', leases], { allowFailure: true })).stdout;
+    const server = new Dnsmasq(start, leaseText, lines);
     await server.restart();
     return server;
   }
@@ -65,7 +65,7 @@ export class Dnsmasq {
   }
 
   async leases(): Promise<readonly ServerLease[]> {
-    const text = await readFile(this.#leaseFile, 'utf8').catch(() => '');
+    const text = await this.#leaseText();
     return text
       .split('\n')
       .filter((line) => line !== '')

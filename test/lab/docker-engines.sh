@@ -1,105 +1,11 @@
 #!/bin/sh
 # Two releases of Docker as Debian ships them, unpacked and never installed (installed, they would start daemons), each
 # with every library it needs: prints the folder that holds `bookworm`, `newer` (roots with a /usr and an /etc) and
-# `busybox.tar` (the root of a small image). Fetches them at the first call, by the mirror that this machine's own apt is
-# set to; remove the folder to have them fetched anew. Where: LINKSPAN_LAB_CACHE, or a folder below XDG_CACHE_HOME.
+# `busybox.tar` (the root of a small image). Fetches them at the first call; debian.sh says whence and where to.
 set -eu
-
-cache=${LINKSPAN_LAB_CACHE:-${XDG_CACHE_HOME:-/var/cache}/linkspan-lab}
-# Another list of packages is another folder: checkouts side by side do not take each other's.
-engines=$cache/engines-$(sha256sum <"$0" | cut -c1-12)
-if [ -d "$engines" ]; then
-  echo "$engines"
-  exit 0
-fi
-
-fail() {
-  echo "docker-engines: $*" >&2
-  exit 1
-}
-
-# shellcheck source=/dev/null
-release_here=$(. /etc/os-release && echo "${VERSION_CODENAME-}")
-mkdir -p "$cache"
-work=$(mktemp -d "$cache/fetch-XXXXXX")
-trap 'rm -rf "$work"' EXIT
-trap 'exit 1' HUP INT TERM
-
-# targets [OPTION]: what this machine's apt is set to, one source a line: address, suite, component, origin
-targets() {
-  apt-get indextargets "$@" --format '$(REPO_URI) $(RELEASE) $(COMPONENT) $(ORIGIN)' 'Created-By: Packages' | sort -u
-}
-
-# sources RELEASE KEYRING: this machine's own sources of Debian, for another release
-sources() {
-  known=$(targets)
-  # Where apt has read no list yet, it says only what it was told.
-  [ -n "$known" ] || known=$(targets --no-release-info | sed 's/ [^ ]*$/ Debian/')
-  echo "$known" | while read -r uri suite component origin; do
-    case $suite:$component:$origin in
-      "$release_here":main:Debian | "$release_here"-security:main:Debian | "$release_here"-updates:main:Debian)
-        echo "deb [signed-by=$2] $uri $1${suite#"$release_here"} main"
-        ;;
-    esac
-  done
-}
-
-# private_apt RELEASE KEYRING ARGS…: apt-get as if that release were installed, with nothing in it. It refuses what the
-# keyring does not vouch for, whatever this machine's configuration allows.
-private_apt() {
-  state=$work/apt-$1
-  keyring=$2
-  if [ ! -d "$state" ]; then
-    mkdir -p "$state/lists/partial" "$state/cache/archives/partial"
-    : >"$state/status"
-    sources "$1" "$keyring" >"$state/sources.list"
-    [ -s "$state/sources.list" ] || fail "apt of this machine has no source for Debian's release '$release_here'"
-  fi
-  shift 2
-  DEBIAN_FRONTEND=noninteractive apt-get -qq -o Dir::State="$state" -o Dir::State::status="$state/status" \
-    -o Dir::State::lists="$state/lists" -o Dir::Cache="$state/cache" -o Dir::Cache::archives="$state/cache/archives" \
-    -o Dir::Etc::sourcelist="$state/sources.list" -o Dir::Etc::sourceparts=/dev/null \
-    -o Dir::Etc::preferences=/dev/null -o Dir::Etc::preferencesparts=/dev/null -o APT::Default-Release= \
-    -o APT::Update::Error-Mode=any \
-    -o APT::Sandbox::User=root -o APT::Install-Recommends=false -o APT::Get::AllowUnauthenticated=false \
-    -o Acquire::AllowInsecureRepositories=false -o Acquire::AllowWeakRepositories=false \
-    -o Acquire::AllowDowngradeToInsecureRepositories=false "$@" >&2
-}
-
-# unpack ARCHIVE ROOT: into a root whose /bin, /lib and /sbin may be links, which dpkg-deb would replace by folders
-unpack() {
-  dpkg-deb --fsys-tarfile "$1" | tar -x --keep-directory-symlink -C "$2"
-}
-
-# fetch_keyring: the newest keyring that this release's own chain of signatures vouches for; it knows newer releases
-fetch_keyring() {
-  ours=/usr/share/keyrings/debian-archive-keyring.gpg
-  [ -e "$ours" ] || fail "$ours is missing; install debian-archive-keyring"
-  mkdir "$work/keyring"
-  private_apt "$release_here" "$ours" update
-  (cd "$work/keyring" && private_apt "$release_here" "$ours" download debian-archive-keyring)
-  unpack "$work"/keyring/*.deb "$work/keyring"
-  rm -r "$work/apt-$release_here"
-}
-
-# fetch_engine NAME RELEASE PACKAGE…: a root with these packages and all that they depend on
-fetch_engine() {
-  root=$work/engines/$1
-  release=$2
-  shift 2
-  mkdir -p "$root/usr/bin" "$root/usr/sbin" "$root/usr/lib" "$root/usr/lib64" "$root/etc"
-  for link in bin sbin lib lib64; do ln -s "usr/$link" "$root/$link"; done
-  echo 'root:x:0:0:root:/root:/bin/sh' >"$root/etc/passwd"
-  printf 'root:x:0:\ndocker:x:0:\n' >"$root/etc/group"
-  private_apt "$release" "$work/keyring$ours" update
-  private_apt "$release" "$work/keyring$ours" install --yes --download-only "$@"
-  for archive in "$work/apt-$release"/cache/archives/*.deb; do unpack "$archive" "$root"; done
-  rm -r "$work/apt-$release"
-  # Where its package was configured, alternatives would name these.
-  for name in iptables iptables-save iptables-restore ip6tables ip6tables-save ip6tables-restore; do
-    ln -sf xtables-nft-multi "$root/usr/sbin/$name"
-  done
-}
+debian=$(dirname "$0")/debian.sh
+# shellcheck source=test/lab/debian.sh
+. "$debian"
 
 # make_image BUSYBOX: the root of an image in which every applet is a command
 make_image() {
@@ -112,11 +18,9 @@ make_image() {
   tar -c -f "$work/engines/busybox.tar" --owner=0 --group=0 -C "$image" .
 }
 
-echo "docker-engines: fetching into $cache" >&2
+fetched engines "$debian"
 fetch_keyring
-fetch_engine bookworm bookworm docker.io iptables busybox-static
-fetch_engine newer trixie docker.io docker-cli docker-compose iptables
+fetch_root engines/bookworm bookworm docker.io iptables busybox-static
+fetch_root engines/newer trixie docker.io docker-cli docker-compose iptables
 make_image "$work/engines/bookworm/usr/bin/busybox"
-# Another run may have been faster.
-mv -T "$work/engines" "$engines" 2>/dev/null || [ -d "$engines" ] || fail "$engines could not be put in place"
-echo "$engines"
+put_in_place

@@ -4,7 +4,7 @@ import type { EngineName } from './docker-engines.ts';
 import type { DockerNode } from './dockerd-node.ts';
 import type { RunResult } from './exec.ts';
 import { run } from './exec.ts';
-import { getOverSocket } from './gateway.ts';
+import { getOverSocket } from './over-socket.ts';
 import { LabProcess } from './process.ts';
 import { until } from './wait.ts';
 

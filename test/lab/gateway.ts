@@ -1,18 +1,17 @@
-import { writeFile } from 'node:fs/promises';
-import { request } from 'node:http';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { GatewayStatus } from '../../src/model/status.ts';
 import type { RunResult } from './exec.ts';
-import { run } from './exec.ts';
 import { SERVICE_FLAGS } from './flags.ts';
 import type { Lab } from './lab.ts';
 import type { Place } from './namespace.ts';
+import type { HttpAnswer } from './over-socket.ts';
 import type { LabProcess } from './process.ts';
 import { until } from './wait.ts';
 
 const PROGRAMS = fileURLToPath(new URL('../../dist/bin/', import.meta.url));
-const START_MS = 20_000;
+/** In the VM, on a machine with other things to do, everything takes some twenty times as long. */
+const START_MS = 60_000;
 
 type Section = Record<string, unknown>;
 
@@ -35,29 +34,13 @@ export type Gateway = {
   readonly get: (path: string) => Promise<HttpAnswer>;
   /** the CLI, against this gateway; a failure is in the result's `code` */
   readonly cli: (...args: readonly string[]) => Promise<RunResult>;
+  /** writes a file into `dir`, and returns its path */
+  readonly write: (name: string, text: string) => Promise<string>;
   /** SIGTERM and the way down in order */
   readonly stop: () => Promise<void>;
   readonly kill9: () => Promise<void>;
   readonly log: () => string;
 };
-
-export type HttpAnswer = { readonly code: number; readonly body: string };
-
-/** One GET over a unix socket; rejects where nobody listens. */
-export function getOverSocket(socketPath: string, path: string): Promise<HttpAnswer> {
-  return new Promise((resolve, reject) => {
-    const call = request({ socketPath, path, timeout: 5000, agent: false }, (answer) => {
-      let body = '';
-      answer.setEncoding('utf8');
-      answer.on('data', (chunk: string) => (body += chunk));
-      answer.on('error', reject);
-      answer.on('end', () => resolve({ code: answer.statusCode ?? 0, body }));
-    });
-    call.on('timeout', () => call.destroy(new Error(`${socketPath}: no answer to GET ${path} within 5 s`)));
-    call.on('error', reject);
-    call.end();
-  });
-}
 
 function completed(config: Record<string, unknown>, dir: string): Record<string, unknown> {
   const section = (name: string, ours: Section): Section => ({ ...ours, ...(config[name] as Section | undefined) });
@@ -70,10 +53,10 @@ function completed(config: Record<string, unknown>, dir: string): Record<string,
   };
 }
 
-async function answering(socket: string, process: LabProcess): Promise<void> {
+async function answering({ machine }: Lab, socket: string, process: LabProcess): Promise<void> {
   const answered = until(
     `the control socket ${socket} to answer`,
-    async () => !process.running || (await getOverSocket(socket, '/v1/status')).code === 200,
+    async () => !process.running || (await machine.get(socket, '/v1/status')).code === 200,
     START_MS,
   );
   await answered.catch((error: Error) => Promise.reject(new Error(`${error.message}\n${process.log()}`)));
@@ -88,20 +71,24 @@ export async function startGateway(lab: Lab, options: GatewayOptions): Promise<G
   const dir = options.dir ?? (await lab.folder());
   const config = completed(options.config, dir);
   const file = join(dir, 'linkspand.json');
-  await writeFile(file, JSON.stringify(config, undefined, 2));
+  await lab.write(file, JSON.stringify(config, undefined, 2));
   const program = [process.execPath, ...SERVICE_FLAGS, join(PROGRAMS, 'linkspand.js'), '--config', file];
   const service = await lab.process(options.namespace, program);
   const { socket } = config['control'] as { socket: string };
-  await answering(socket, service);
+  await answering(lab, socket, service);
   const cli = [process.execPath, join(PROGRAMS, 'linkspan.js'), '--socket', socket];
   return {
     pid: service.pid,
     socket,
     dir,
     process: service,
-    status: async () => JSON.parse((await getOverSocket(socket, '/v1/status')).body) as GatewayStatus,
-    get: (path) => getOverSocket(socket, path),
-    cli: (...args) => run(options.namespace.inside([...cli, ...args]), { allowFailure: true }),
+    status: async () => JSON.parse((await lab.machine.get(socket, '/v1/status')).body) as GatewayStatus,
+    get: (path) => lab.machine.get(socket, path),
+    cli: (...args) => lab.run(options.namespace.inside([...cli, ...args]), { allowFailure: true }),
+    write: async (name, text) => {
+      await lab.write(join(dir, name), text);
+      return join(dir, name);
+    },
     stop: () => service.stop(),
     kill9: () => service.kill9(),
     log: () => service.log(),

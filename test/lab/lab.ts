@@ -1,22 +1,26 @@
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { run } from './exec.ts';
+import { run, type RunOptions, type RunResult } from './exec.ts';
+import { HOST, type Machine } from './machine.ts';
 import type { Place } from './namespace.ts';
 import { Namespace } from './namespace.ts';
 import { LabProcess } from './process.ts';
 import type { Reaper } from './reaper.ts';
-import { CGROUP, startReaper } from './reaper.ts';
+import { CGROUP } from './reaper.ts';
 
 type Undo = () => unknown;
 
 /**
- * Owns everything a test, the demo or a benchmark makes on the host. `close` undoes it all in reverse order; if this
+ * Owns everything a test, the demo or a benchmark makes on a machine. `close` undoes it all in reverse order; if this
  * process dies before, a helper process removes the namespaces, the control groups, what runs in them, and the folders.
  */
 export class Lab {
   readonly #undo: Undo[] = [];
-  readonly #reaper: Reaper = startReaper();
+  readonly #reaper: Reaper;
+  readonly machine: Machine;
+
+  constructor(machine: Machine = HOST) {
+    this.machine = machine;
+    this.#reaper = machine.reaper();
+  }
 
   /** Has `undo` called at close, before everything made earlier is undone. */
   defer(undo: Undo): void {
@@ -25,28 +29,53 @@ export class Lab {
 
   async namespace(label: string): Promise<Namespace> {
     this.#reaper.own('netns', `ls-${process.pid}-${label}`);
-    const namespace = await Namespace.create(label);
+    const namespace = await Namespace.create(label, this.machine);
     this.defer(() => namespace.delete());
     return namespace;
   }
 
   /** A new empty folder under the system's place for temporary files. */
   async folder(): Promise<string> {
-    const path = await mkdtemp(join(tmpdir(), 'linkspan-lab-'));
+    const { stdout } = await this.run(['mktemp', '-d', '-t', 'linkspan-lab-XXXXXX']);
+    const path = stdout.trim();
     this.#reaper.own('folder', path);
-    this.defer(() => rm(path, { recursive: true, force: true }));
+    this.defer(() => this.run(['rm', '-rf', path]));
     return path;
+  }
+
+  /** Runs a command on the lab's machine, as `run` does. */
+  run(argv: readonly string[], options: RunOptions = {}): Promise<RunResult> {
+    return run(argv, { ...options, on: this.machine });
+  }
+
+  /** Writes a file on the lab's machine. */
+  async write(file: string, text: string): Promise<void> {
+    await this.run(['tee', file], { input: text });
   }
 
   /** Has the control groups of this name, in every hierarchy, removed at close, with what runs in them. */
   cgroup(name: string): void {
     this.#reaper.own('cgroup', name);
-    this.defer(() => run(['sh', CGROUP, name]));
+    this.defer(() => this.run(['sh', CGROUP, name]));
   }
 
   /** A cable between two namespaces: one interface in each, both up. They go with their namespaces. */
   async veth(a: Namespace, nameA: string, b: Namespace, nameB: string): Promise<void> {
-    await run(['ip', 'link', 'add', nameA, 'netns', a.name, 'type', 'veth', 'peer', 'name', nameB, 'netns', b.name]);
+    await this.run([
+      'ip',
+      'link',
+      'add',
+      nameA,
+      'netns',
+      a.name,
+      'type',
+      'veth',
+      'peer',
+      'name',
+      nameB,
+      'netns',
+      b.name,
+    ]);
     await Promise.all([a.ip('link', 'set', nameA, 'up'), b.ip('link', 'set', nameB, 'up')]);
   }
 
@@ -58,7 +87,7 @@ export class Lab {
 
   /** Starts a program there, ended at close. */
   async process(place: Place, argv: readonly string[], environment: Record<string, string> = {}): Promise<LabProcess> {
-    const process = await LabProcess.start(place.inside(argv), environment);
+    const process = await LabProcess.start(place.inside(argv), environment, this.machine);
     this.defer(() => process.stop());
     return process;
   }

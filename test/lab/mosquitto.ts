@@ -1,4 +1,3 @@
-import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Lab } from './lab.ts';
 import type { Namespace } from './namespace.ts';
@@ -32,7 +31,7 @@ export class Mosquitto {
     const file = join(await lab.folder(), 'mosquitto.conf');
     // As another user it could not read a folder of ours.
     const fixed = ['user root', 'persistence false', 'allow_anonymous true', 'log_dest stderr', 'log_type all'];
-    await writeFile(file, [`listener ${port} ${options.address}`, ...fixed, ...(options.extra ?? []), ''].join('\n'));
+    await lab.write(file, [`listener ${port} ${options.address}`, ...fixed, ...(options.extra ?? []), ''].join('\n'));
     const start = (): Promise<LabProcess> => lab.process(options.namespace, ['mosquitto', '-c', file]);
     const broker = new Mosquitto(`mqtt://${options.address}:${port}`, start);
     await broker.restart();

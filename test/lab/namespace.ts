@@ -1,5 +1,6 @@
 import type { RunResult } from './exec.ts';
 import { run } from './exec.ts';
+import { HOST, type Machine } from './machine.ts';
 import { LabProcess } from './process.ts';
 
 /** Somewhere to start a program: `inside` gives the arguments that run it there. */
@@ -9,10 +10,12 @@ export type Place = Pick<NetworkNamespace, 'inside'>;
 export class NetworkNamespace {
   readonly name: string;
   readonly path: string;
+  readonly machine: Machine;
 
-  constructor(name: string, path: string) {
+  constructor(name: string, path: string, machine: Machine = HOST) {
     this.name = name;
     this.path = path;
+    this.machine = machine;
   }
 
   /** The command as it is run inside. Not `ip netns exec`: that also remounts /sys, and cgroups vanish. */
@@ -22,17 +25,17 @@ export class NetworkNamespace {
 
   /** Runs a command inside; throws when it fails. */
   exec(...argv: readonly string[]): Promise<RunResult> {
-    return run(this.inside(argv));
+    return run(this.inside(argv), { on: this.machine });
   }
 
   /** Runs a command inside; a failure is in the result's `code`. */
   attempt(...argv: readonly string[]): Promise<RunResult> {
-    return run(this.inside(argv), { allowFailure: true });
+    return run(this.inside(argv), { on: this.machine, allowFailure: true });
   }
 
   /** Starts a program inside; the caller ends it (or uses Lab.process, which does). */
   spawn(...argv: readonly string[]): Promise<LabProcess> {
-    return LabProcess.start(this.inside(argv));
+    return LabProcess.start(this.inside(argv), {}, this.machine);
   }
 
   ip(...args: readonly string[]): Promise<RunResult> {
@@ -47,7 +50,7 @@ export class NetworkNamespace {
 
   /** Several `ip` commands (without the word `ip`) in one process; stops at the first failure. */
   batch(lines: readonly string[]): Promise<RunResult> {
-    return run(this.inside(['ip', '-batch', '-']), { input: `${lines.join('\n')}\n` });
+    return run(this.inside(['ip', '-batch', '-']), { on: this.machine, input: `${lines.join('\n')}\n` });
   }
 
   /** Whether `address` answers one ping within `timeoutS` seconds. */
@@ -61,22 +64,22 @@ export class NetworkNamespace {
 export class Namespace extends NetworkNamespace {
   readonly label: string;
 
-  private constructor(label: string) {
+  private constructor(label: string, machine: Machine) {
     const name = `ls-${process.pid}-${label}`;
-    super(name, `/run/netns/${name}`);
+    super(name, `/run/netns/${name}`, machine);
     this.label = label;
   }
 
   /** Makes `/run/netns/ls-<pid>-<label>`: the process id keeps runs side by side apart. */
-  static async create(label: string): Promise<Namespace> {
-    const namespace = new Namespace(label);
-    await run(['ip', 'netns', 'add', namespace.name]);
+  static async create(label: string, machine: Machine = HOST): Promise<Namespace> {
+    const namespace = new Namespace(label, machine);
+    await run(['ip', 'netns', 'add', namespace.name], { on: machine });
     await namespace.ip('link', 'set', 'lo', 'up');
     return namespace;
   }
 
   /** Deletes it; what runs inside must have ended. */
   async delete(): Promise<void> {
-    await run(['ip', 'netns', 'delete', this.name]);
+    await run(['ip', 'netns', 'delete', this.name], { on: this.machine });
   }
 }

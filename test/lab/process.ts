@@ -1,7 +1,6 @@
-import type { ChildProcess } from 'node:child_process';
-import { spawn } from 'node:child_process';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { LAB_ENVIRONMENT } from './exec.ts';
+import { HOST, type Machine } from './machine.ts';
+import type { Child } from './spawn.ts';
 
 const GRACE_MS = 5000;
 
@@ -10,36 +9,34 @@ export class LabProcess {
   readonly pid: number;
   /** resolves once the program has ended, with its exit code, or the signal that ended it */
   readonly exited: Promise<number | string>;
-  readonly #child: ChildProcess;
-  #output = '';
+  readonly #child: Child;
+  readonly #said: { text: string };
 
-  private constructor(child: ChildProcess, pid: number) {
+  private constructor(child: Child, said: { text: string }) {
     this.#child = child;
-    this.pid = pid;
-    child.stdout?.on('data', (chunk: Buffer) => (this.#output += chunk.toString()));
-    child.stderr?.on('data', (chunk: Buffer) => (this.#output += chunk.toString()));
-    this.exited = new Promise((resolve) => child.once('close', (code, signal) => resolve(code ?? signal ?? -1)));
+    this.#said = said;
+    this.pid = child.pid;
+    this.exited = child.exited;
   }
 
   /** Starts a program without a shell; throws where it cannot be started. */
-  static async start(argv: readonly string[], environment: Record<string, string> = {}): Promise<LabProcess> {
-    const [program = '', ...rest] = argv;
-    const env = { ...LAB_ENVIRONMENT, ...environment };
-    const child = spawn(program, rest, { env, stdio: ['ignore', 'pipe', 'pipe'] });
-    await new Promise<void>((resolve, reject) => {
-      child.once('spawn', resolve);
-      child.once('error', (error) => reject(new Error(`${argv.join(' ')}: ${error.message}`)));
-    });
-    return new LabProcess(child, child.pid ?? -1);
+  static async start(
+    argv: readonly string[],
+    environment: Record<string, string> = {},
+    machine: Machine = HOST,
+  ): Promise<LabProcess> {
+    const said = { text: '' };
+    const child = await machine.spawn({ argv, environment }, (_, chunk) => (said.text += chunk.toString()));
+    return new LabProcess(child, said);
   }
 
   get running(): boolean {
-    return this.#child.exitCode === null && this.#child.signalCode === null;
+    return this.#child.running();
   }
 
   /** Everything it has written so far, both streams. */
   log(): string {
-    return this.#output;
+    return this.#said.text;
   }
 
   signal(name: NodeJS.Signals): void {

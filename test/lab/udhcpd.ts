@@ -1,4 +1,3 @@
-import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Lab } from './lab.ts';
 import type { Namespace } from './namespace.ts';
@@ -23,7 +22,7 @@ export async function startUdhcpd(
     'option subnet 255.255.255.0',
     `option lease ${options.lease_s}`,
   ];
-  await writeFile(file, [...lines, ''].join('\n'));
+  await lab.write(file, [...lines, ''].join('\n'));
   const server = await lab.process(namespace, ['busybox', 'udhcpd', '-f', file]);
   await until('udhcpd to serve', () => !server.running || server.log().includes('started'));
   if (!server.running) throw new Error(`udhcpd ended: ${server.log()}`);

@@ -1,67 +1,31 @@
 import { afterEach, beforeEach, expect, test } from '@jest/globals';
 import { run } from '../lab/exec.ts';
 import type { Gateway } from '../lab/gateway.ts';
-import { startGateway } from '../lab/gateway.ts';
 import { Lab } from '../lab/lab.ts';
 import type { Namespace } from '../lab/namespace.ts';
-import { type Site, twoSites } from '../lab/sites.ts';
+import type { Site } from '../lab/sites.ts';
 import { until } from '../lab/wait.ts';
-import { builtService } from './support/built.ts';
 import { Capture } from './support/capture.ts';
-import { apply, applyText, documentText, type Spec, workload } from './support/documents.ts';
-import { gatewayName } from './support/names.ts';
+import { apply, applyText, documentText, workload } from './support/documents.ts';
+import { expectBridgeMode, MAC, type MacvlanLab, macvlanLab } from './support/macvlan.ts';
 
-const GW_A = gatewayName('a');
-const PLANT = { driver: 'macvlan', uplink: 'lan', subnet: '10.20.0.0/24', subnet6: 'fd00:20::/64' };
-const MAC = '02:00:00:00:00:31';
-
+let macvlan: MacvlanLab;
 let lab: Lab;
 let site: Site;
 let gateway: Gateway;
 let w1: Namespace;
 let w2: Namespace;
+let plant: MacvlanLab['plant'];
 
 beforeEach(async () => {
-  builtService();
   lab = new Lab();
-  ({ a: site } = await twoSites(lab));
-  [w1, w2] = [await site.workload('w1'), await site.workload('w2')];
-  await site.gateway.batch(['address add 10.20.0.1/24 dev lan0', 'address add fd00:20::1/64 dev lan0 nodad']);
-  await site.plc.batch(['address add fd00:20::10/64 dev eth0 nodad']);
-  const mqtt = { url: 'mqtt://127.0.0.1:9' };
-  const config = { gateway: GW_A, underlay: { address: site.underlay }, mqtt, status: { listen: '127.0.0.1:0' } };
-  gateway = await startGateway(lab, { namespace: site.gateway, config });
+  macvlan = await macvlanLab(lab);
+  ({ site, gateway, w1, w2, plant } = macvlan);
 });
 afterEach(() => lab.close());
 
-function plant(mode?: string, change: Record<string, unknown> = {}): Spec {
-  const network = { ...PLANT, ...(mode !== undefined && { mode }), ...change };
-  return {
-    uplinks: { lan: { interface: 'lan0' } },
-    networks: { plant: network },
-    workloads: {
-      w1: workload(w1, { plant: { address: '10.20.0.31', address6: 'fd00:20::31', mac: MAC } }),
-      ...(mode === 'passthru' ? {} : { w2: workload(w2, { plant: { address: '10.20.0.32' } }) }),
-    },
-  };
-}
-
-test('bridge mode: the plant, a sibling and the host reach the workload, and it reaches them', async () => {
-  const capture = await Capture.start(lab, site.plc, 'eth0', 'arp', 'or', 'icmp6');
-  await apply(gateway, 1, plant());
-  const announced = /02:00:00:00:00:31 > ff:ff:ff:ff:ff:ff.*(Request who-has|Reply) 10\.20\.0\.31/;
-  await until('the gratuitous ARP on the wire', () => announced.test(capture.text()));
-  await until('the unsolicited advertisement', () => /neighbor advertisement, tgt is fd00:20::31/.test(capture.text()));
-  expect(await w1.reaches(site.plcAddress)).toBe(true);
-  expect(await w1.reaches('fd00:20::10', 3)).toBe(true);
-  expect(await w1.reaches('10.20.0.32')).toBe(true);
-  expect(await site.plc.reaches('10.20.0.31')).toBe(true);
-  expect(await site.gateway.reaches('10.20.0.31')).toBe(true);
-  expect(await w1.reaches('10.20.0.1')).toBe(true);
-  // The plant sees the workload's own MAC, not the gateway's.
-  const { stdout } = await site.plc.ip('neigh', 'show', '10.20.0.31');
-  expect(stdout).toContain(MAC);
-});
+test('bridge mode: the plant, a sibling and the host reach the workload, and it reaches them', () =>
+  expectBridgeMode(macvlan));
 
 test('the host reaches the workload over IPv6 too', async () => {
   await apply(gateway, 1, plant());

@@ -1,5 +1,3 @@
-import { writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
 import type { RunResult } from '../../lab/exec.ts';
 import type { Gateway } from '../../lab/gateway.ts';
 import type { Namespace } from '../../lab/namespace.ts';
@@ -24,13 +22,12 @@ let files = 0;
 /** The exact text as a file of the gateway's folder, through `linkspan apply`; a failure is in the result's `code`. */
 export async function applyText(gateway: Gateway, text: string, ...flags: readonly string[]): Promise<RunResult> {
   files += 1;
-  const file = join(gateway.dir, `document-${files}.json`);
-  await writeFile(file, text);
+  const file = await gateway.write(`document-${files}.json`, text);
   return gateway.cli('apply', '-f', file, ...flags);
 }
 
 /** Applies a document and waits until the service says that it stands; throws where it does not. */
 export async function apply(gateway: Gateway, version: number, spec: Spec): Promise<void> {
-  const { code, stdout, stderr } = await applyText(gateway, documentText(version, spec), '--wait', '20');
+  const { code, stdout, stderr } = await applyText(gateway, documentText(version, spec), '--wait', '40');
   if (code !== 0) throw new Error(`apply of version ${version}: exit ${code}\n${stdout}${stderr}\n${gateway.log()}`);
 }
