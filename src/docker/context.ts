@@ -88,9 +88,10 @@ export function others(
   return [...wanted, ...docker];
 }
 
-/** Networks on one uplink are one segment, which has every MAC and address once. */
+/** Networks on one uplink and VLAN are one segment, which has every MAC and address once. */
 function wireOf(network: Network): string {
-  return network.driver === 'macvlan' ? `uplink ${network.uplink.interface}` : `network ${network.name}`;
+  if (network.driver !== 'macvlan') return `network ${network.name}`;
+  return `uplink ${network.uplink.interface} ${network.vlan ?? 'untagged'}`;
 }
 
 function nameOf({ name }: Network): string {

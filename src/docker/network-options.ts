@@ -4,6 +4,8 @@ import { parseIp } from '../model/ip.ts';
 import { LinkspanError, raise } from '../service/errors.ts';
 import type { CreateNetworkRequest } from './requests.ts';
 
+/** 0 tags a priority only, and 4095 is reserved (IEEE 802.1Q). */
+const VLAN = { least: 1, most: 4094 } as const;
 const MTU = { least: 68, most: 65_535 } as const;
 const PREFIX = /^[a-z][a-z0-9]{0,7}$/;
 /** Not the loopback: the kernel takes no macvlan on it, which each container's start would find out. */
@@ -33,6 +35,7 @@ const BY_DRIVER = {
     ['macvlan_mode', 'mode'],
     ['mode', 'mode'],
     ['shim', 'shim'],
+    ['vlan', 'vlan'],
     ['address', 'address'],
   ]),
   overlay: new Map([
@@ -99,12 +102,14 @@ function macvlanOf(common: Common, options: Options): Network {
   if (!INTERFACE.test(parent)) throw bad('parent', 'the name of an interface of this gateway');
   const mode = oneOf(options, 'mode', MACVLAN_MODES) ?? 'bridge';
   const dhcp = oneOf(options, 'address', ['dhcp'] as const) !== undefined;
+  const vlan = numberOf(options, 'vlan', VLAN.least, VLAN.most);
   return {
     ...common,
     driver: 'macvlan',
     uplink: { name: parent, interface: parent },
     mode,
     shim: booleanOf(options, 'shim') ?? mode === 'bridge',
+    ...(vlan !== undefined && { vlan }),
     ...(dhcp && { dhcp }),
   };
 }

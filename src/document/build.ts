@@ -52,7 +52,10 @@ function buildMacvlan(common: Common, raw: RawMacvlan, { document }: Resolved): 
   if (link === undefined) return [];
   const uplink = buildUplink(raw.uplink, link);
   const shim = raw.shim ?? mode === 'bridge';
-  return [{ ...common, driver: 'macvlan', uplink, mode, shim, ...(raw.address === 'dhcp' && { dhcp: true }) }];
+  const [vlan, dhcp] = [raw.vlan, raw.address === 'dhcp'];
+  return [
+    { ...common, driver: 'macvlan', uplink, mode, shim, ...(vlan !== undefined && { vlan }), ...(dhcp && { dhcp }) },
+  ];
 }
 
 function buildOverlay(common: Common, raw: RawOverlay): Network {

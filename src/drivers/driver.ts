@@ -22,6 +22,8 @@ export type LinkKind =
       readonly multicast: { readonly group: string; readonly device: string } | undefined;
     }
   | { readonly type: 'macvlan'; readonly parent: string; readonly mode: MacvlanMode }
+  /** the frames of one VLAN of the parent, without their tag (IEEE 802.1Q) */
+  | { readonly type: 'vlan'; readonly parent: string; readonly id: number }
   /** the user engine's end of a network, persistent; linkspan-datapath holds it open */
   | { readonly type: 'tap' }
   | { readonly type: 'bridge'; readonly mac: Mac };

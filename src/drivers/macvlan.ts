@@ -12,19 +12,21 @@ import {
   waitingFor,
 } from './driver.ts';
 import { linkName, networkAlias } from './naming.ts';
+import { type Wire, wireOf } from './wire.ts';
 
-/** Workloads with a MAC of their own on the site's wire: macvlan children of the uplink. */
+/** Workloads with a MAC of their own on the site's wire: macvlan children of the uplink, or of one of its VLANs. */
 export const macvlan: NetworkDriver<MacvlanNetwork> = {
   specify(network, endpoints, _remotes, host): NetworkSpec | Problem {
-    const parent = host.links.find((link) => link.name === network.uplink.interface);
-    const refusal = refuse(network, parent, host);
-    if (refusal !== undefined || parent === undefined) return refusal ?? missing(network);
-    const mtu = Math.min(network.mtu ?? parent.mtu, parent.mtu);
-    const shim = specifyShim(network, endpoints, parent, host.gateway);
+    const uplink = host.links.find((link) => link.name === network.uplink.interface);
+    if (uplink === undefined) return missing(network);
+    const wire = wireOf(network, uplink, host);
+    const refusal = wire.seen && refuse(network, wire.seen, host);
+    if (refusal !== undefined) return refusal;
+    const shim = specifyShim(network, endpoints, wire, host.gateway);
     return {
-      links: shim.links,
-      attachment: { type: 'macvlan', parent: parent.name, mode: network.mode },
-      mtu,
+      links: [...wire.links, ...shim.links],
+      attachment: { type: 'macvlan', parent: wire.name, mode: network.mode },
+      mtu: Math.min(network.mtu ?? wire.mtu, wire.mtu),
       gateways: defaultRouters(network),
       fdb: [],
       routes: shim.routes,
@@ -45,8 +47,7 @@ function missing(network: MacvlanNetwork): Problem {
 }
 
 /** A parent has one receive handler, so the kernel refuses macvlan on a bridge's port with a bare "busy". */
-function refuse(network: MacvlanNetwork, parent: ObservedLink | undefined, host: HostView): Problem | undefined {
-  if (parent === undefined) return missing(network);
+function refuse(network: MacvlanNetwork, parent: ObservedLink, host: HostView): Problem | undefined {
   if (parent.master !== undefined) {
     const message = `network ${network.name}: ${parent.name} is a port of ${parent.master} and can have no macvlan; use ${parent.master} as the uplink, or take ${parent.name} out of it`;
     return waitingFor(network, message, 'parent_busy');
@@ -65,12 +66,7 @@ type Shim = { links: readonly LinkSpec[]; routes: readonly HostRoute[]; note: st
  * The kernel hands no frame from a parent to its own macvlan children, so the host reaches them through a child of its
  * own (bridge mode) and one route for each workload, with the parent's address as source.
  */
-function specifyShim(
-  network: MacvlanNetwork,
-  endpoints: readonly Endpoint[],
-  parent: ObservedLink,
-  gateway: string,
-): Shim {
+function specifyShim(network: MacvlanNetwork, endpoints: readonly Endpoint[], wire: Wire, gateway: string): Shim {
   if (!network.shim) return { links: [], routes: [], note: 'off: the host does not reach these workloads' };
   if (network.mode !== 'bridge') {
     return { links: [], routes: [], note: `none: mode ${network.mode} lets no other child reach a workload` };
@@ -79,18 +75,18 @@ function specifyShim(
   const routes = endpoints
     .flatMap((endpoint) => endpoint.addresses)
     .flatMap((target): HostRoute[] => {
-      const source = sourceFor(parent, target.address);
+      const source = sourceFor(wire, target.address);
       return source === undefined ? [] : [{ to: target.address, device: name, source }];
     });
   if (routes.length === 0) {
-    return { links: [], routes: [], note: `none: ${parent.name} has no address in the workloads' subnet` };
+    return { links: [], routes: [], note: `none: ${wire.name} has no address in the workloads' subnet` };
   }
   const link: LinkSpec = {
     name,
     alias: networkAlias(gateway, network.name, 'shim'),
     object: `network/${network.name}`,
-    kind: { type: 'macvlan', parent: parent.name, mode: 'bridge' },
-    mtu: parent.mtu,
+    kind: { type: 'macvlan', parent: wire.name, mode: 'bridge' },
+    mtu: wire.mtu,
     // IPv6 answers a neighbour's question only on an interface that has the address; IPv4 answers on any.
     addresses: [...new Set(routes.map((route) => route.source))]
       .filter((source) => familyOf(source) === 6)
@@ -100,7 +96,7 @@ function specifyShim(
 }
 
 /** The parent's own address in the subnet that holds `target`. */
-function sourceFor(parent: ObservedLink, target: string): string | undefined {
-  return parent.addresses.map((text) => parseIpPrefix(text)).find((own) => own !== undefined && contains(own, target))
+function sourceFor({ addresses }: Wire, target: string): string | undefined {
+  return addresses.map((text) => parseIpPrefix(text)).find((own) => own !== undefined && contains(own, target))
     ?.address;
 }

@@ -4,9 +4,9 @@ const IFNAME_MAX = 15;
 
 /**
  * A stable interface name: `<prefix>-<name>` where that fits Linux's 15 characters, otherwise shortened with a hash.
- * Prefixes: lsx vxlan device, lsu TAP of the user engine, lsb bridge, lss the host's shim, lsp a veth's host end, lst a link on its way to a sandbox.
+ * Prefixes: lsv VLAN link, lsx vxlan device, lsu TAP of the user engine, lsb bridge, lss the host's shim, lsp a veth's host end, lst a link on its way to a sandbox.
  */
-export function linkName(prefix: 'lsx' | 'lsu' | 'lsb' | 'lss' | 'lsp' | 'lst', name: string): string {
+export function linkName(prefix: 'lsv' | 'lsx' | 'lsu' | 'lsb' | 'lss' | 'lsp' | 'lst', name: string): string {
   const plain = `${prefix}-${name}`;
   if (plain.length <= IFNAME_MAX && !name.includes('/')) return plain;
   const hash = createHash('sha256').update(name).digest('hex').slice(0, 6);

@@ -27,6 +27,8 @@ export type MacvlanMode = 'bridge' | 'vepa' | 'private' | 'passthru';
 export type MacvlanNetwork = Common & {
   readonly driver: 'macvlan';
   readonly uplink: Uplink;
+  /** the VLAN of the uplink that it stands on (IEEE 802.1Q); absent: the uplink's untagged frames */
+  readonly vlan?: number;
   readonly mode: MacvlanMode;
   /** Whether the host itself reaches the network's workloads (a macvlan child of the same parent in the host). */
   readonly shim: boolean;

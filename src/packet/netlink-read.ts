@@ -65,8 +65,8 @@ export function numberIn(attributes: Attributes, type: number): number | undefin
   return bytes === undefined || bytes.length === 0 ? undefined : bytes.readUIntLE(0, Math.min(bytes.length, 4));
 }
 
-/** A number of 16 bits in network order, a port's; undefined where it is missing. */
-export function portIn(attributes: Attributes, type: number): number | undefined {
+/** A number of 16 bits in network order, as ports and EtherTypes are; undefined where it is missing. */
+export function bigEndianIn(attributes: Attributes, type: number): number | undefined {
   const bytes = attributes.get(type);
   return bytes?.length === 2 ? bytes.readUInt16BE() : undefined;
 }

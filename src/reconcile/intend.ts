@@ -68,7 +68,7 @@ export function intend(
   });
   const nat = intendNat(networks, wanted, seen, { vxlan: host.port, broker: facts.brokerPort });
   return {
-    links: specs.flatMap((spec) => spec.links),
+    links: onceByName(specs.flatMap((spec) => spec.links)),
     endpoints: wanted,
     pending: [...desired.endpoints.filter((endpoint) => !networks.has(endpoint.network)), ...handed].map((endpoint) =>
       pendingOf(endpoint, host.gateway),
@@ -80,6 +80,11 @@ export function intend(
     networks,
     waiting: new Map([...waiting, ...nat.problems]),
   };
+}
+
+/** Networks on one VLAN share its link. */
+function onceByName(links: readonly LinkSpec[]): readonly LinkSpec[] {
+  return [...new Map(links.toReversed().map((link) => [link.name, link])).values()].toReversed();
 }
 
 /** The kernel takes one route to an address: of two, each look would set the other. */

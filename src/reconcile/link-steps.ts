@@ -11,7 +11,7 @@ import { type Adjustment, isCarrier } from './plan-links.ts';
 export async function createLink(link: LinkSpec): Promise<void> {
   const { name, mtu, kind } = link;
   if (kind.type === 'tap') return createTap(link);
-  const parent = kind.type === 'macvlan' ? `link ${kind.parent} ` : '';
+  const parent = 'parent' in kind ? `link ${kind.parent} ` : '';
   const mac = kind.type === 'bridge' ? `address ${kind.mac} ` : '';
   await ipBatch([`link add ${parent}name ${name} ${mac}mtu ${mtu} group ${OUR_GROUP} type ${kindWords(kind)}`]);
   try {
@@ -61,6 +61,7 @@ function unlessGone(error: unknown): void {
 function kindWords(kind: Exclude<LinkKind, { type: 'tap' }>): string {
   if (kind.type === 'bridge') return 'bridge';
   if (kind.type === 'macvlan') return `macvlan mode ${kind.mode}`;
+  if (kind.type === 'vlan') return `vlan id ${kind.id}`;
   const multicast = kind.multicast === undefined ? '' : ` group ${kind.multicast.group} dev ${kind.multicast.device}`;
   const learning = kind.learning ? 'learning' : 'nolearning';
   return `vxlan id ${kind.vni} local ${kind.local} dstport ${kind.port} ${learning}${multicast}`;

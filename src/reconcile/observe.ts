@@ -83,7 +83,7 @@ async function readRules(bridges: boolean): Promise<Pick<Observation, 'firewall'
 }
 
 function hasShield({ name, kind }: ObservedLink): boolean {
-  return isShielded(name, kind === 'vxlan' || kind === 'tun');
+  return isShielded(name, kind === 'vxlan' || kind === 'tun' || kind === 'vlan');
 }
 
 function withGro(link: ObservedLink): ObservedLink {

@@ -60,7 +60,7 @@ export function planLinks(intent: Intent, seen: Observation): LinksPlan {
 
 /** This namespace may itself be a workload's sandbox: what another gateway put into it bears our group, but no such name. */
 function isMadeHere(link: ObservedLink): boolean {
-  return link.ours && /^ls[xubspt]-/.test(link.name);
+  return link.ours && /^ls[vxubspt]-/.test(link.name);
 }
 
 /** A network that waits (its underlay or uplink lost, say) keeps what it has: waiting is no reason to tear down. */
@@ -82,9 +82,14 @@ function incompatible(want: LinkSpec, have: ObservedLink, links: readonly Observ
   if (kindOf(have) !== kind.type) return `is a ${kindOf(have)} and shall be a ${kind.type}`;
   if (kind.type === 'tap') return have.data.vnet_hdr === true ? undefined : 'passes no unsegmented packets (vnet_hdr)';
   if (kind.type === 'vxlan') return otherVxlan(kind, have.data) ?? otherDevice(kind, have.data, links);
-  if (kind.type === 'macvlan') {
+  if ('parent' in kind) {
     const parent = links.find((link) => link.name === kind.parent);
     if (have.parent !== parent?.index) return `hangs on another interface than ${kind.parent}`;
+  }
+  if (kind.type === 'vlan' && have.data.id !== kind.id) {
+    return `has VLAN ${String(have.data.id)} and shall have ${kind.id}`;
+  }
+  if (kind.type === 'macvlan') {
     if (have.data.mode !== kind.mode) return `has mode ${String(have.data.mode)} and shall have ${kind.mode}`;
   }
   return undefined;
@@ -114,7 +119,7 @@ function otherDevice(kind: Vxlan, data: ObservedLink['data'], links: readonly Ob
 
 /** Whether it only carries workloads' frames; on bridges and shims the host has addresses. */
 export function isCarrier({ type }: LinkKind): boolean {
-  return type === 'vxlan' || type === 'tap';
+  return type === 'vxlan' || type === 'tap' || type === 'vlan';
 }
 
 function drift(want: LinkSpec, have: ObservedLink, unshielded: boolean): Adjustment | undefined {

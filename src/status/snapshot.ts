@@ -23,7 +23,7 @@ export function networkStatuses(view: CycleView, remotes: RemotesByVni): readonl
       name: network.name,
       driver: network.driver,
       vni: network.driver === 'overlay' ? network.vni : null,
-      vlan: null,
+      vlan: vlanOf(network),
       engine: spec?.engine?.name ?? null,
       engine_reason: spec?.engine?.reason ?? null,
       mtu: spec?.mtu ?? null,
@@ -33,6 +33,10 @@ export function networkStatuses(view: CycleView, remotes: RemotesByVni): readonl
       problem: view.problems.get(`network/${network.name}`)?.message ?? null,
     };
   });
+}
+
+function vlanOf(network: Network): number | null {
+  return network.driver === 'macvlan' ? (network.vlan ?? null) : null;
 }
 
 function peerCount(network: Network, remotes: RemotesByVni): number {

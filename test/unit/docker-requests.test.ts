@@ -140,6 +140,7 @@ describe('the options of docker network create', () => {
       },
     });
     expect(wanted({ parent: 'lan0', address: 'dhcp' })).toMatchObject({ own: { dhcp: true, shim: true } });
+    expect(wanted({ parent: 'lan0', vlan: '4094' })).toMatchObject({ own: { uplink, vlan: 4094 } });
   });
 
   test('bridge where nothing says otherwise, with Docker’s words for isolation', () => {
@@ -192,7 +193,8 @@ describe('the options of docker network create', () => {
     ['mtu', { mtu: '9e9' }],
     ['icc', { icc: 'maybe' }],
     ['mode', { parent: 'lan0', mode: 'source' }],
-    ['vlan', { parent: 'lan0', vlan: '110' }],
+    ['vlan', { parent: 'lan0', vlan: '4095' }],
+    ['vlan', { parent: 'lan0', vlan: 'ten' }],
     ['com.docker.network.container_iface_prefix', { 'com.docker.network.container_iface_prefix': '../eth' }],
   ])('%s is refused with what it may be: %j', (option, generic) => {
     expect(codeOf(() => wanted(generic))).toBe(`bad_option option ${option}`);

@@ -6,7 +6,7 @@ import {
   endOf,
   type NetlinkMessage,
   numberIn,
-  portIn,
+  bigEndianIn,
   readAttributes,
   readMessages,
   textIn,
@@ -68,7 +68,7 @@ test('attributes: numbers of any width, text to its zero, addresses and ports of
   expect([1, 2, 9].map((type) => numberIn(attributes, type))).toEqual([7, 65_536, undefined]);
   expect([3, 4, 9].map((type) => textIn(attributes, type))).toEqual(['é', 'xy', undefined]);
   expect([5, 6, 9].map((type) => addressIn(attributes, type))).toEqual(['10.0.0.1', undefined, undefined]);
-  expect([6, 5, 9].map((type) => portIn(attributes, type))).toEqual([4789, undefined, undefined]);
+  expect([6, 5, 9].map((type) => bigEndianIn(attributes, type))).toEqual([4789, undefined, undefined]);
   expect(readAttributes(attributes.get(7) ?? Buffer.alloc(0)).get(1)).toEqual(Buffer.of(5, 0, 0, 0));
 });
 

@@ -1,6 +1,6 @@
 import { macText } from '../address.ts';
 import { message, NETLINK } from '../netlink.ts';
-import { addressIn, type NetlinkMessage, portIn, readAttributes } from '../netlink-read.ts';
+import { addressIn, type NetlinkMessage, bigEndianIn, readAttributes } from '../netlink-read.ts';
 import { FAMILY, INTERFACE_INFO, RTM } from './numbers.ts';
 
 const NDA = { DST: 1, LLADDR: 2, PORT: 6 } as const;
@@ -36,7 +36,7 @@ export function readFdbEntry({ type, payload }: NetlinkMessage): FdbMessage | un
     index: payload.readInt32LE(4),
     mac: macText(mac),
     ip,
-    port: portIn(attributes, NDA.PORT),
+    port: bigEndianIn(attributes, NDA.PORT),
     permanent: (payload.readUInt16LE(8) & STATE_PERMANENT) !== 0,
   };
 }

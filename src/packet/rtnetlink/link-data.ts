@@ -1,10 +1,10 @@
-import { addressIn, type Attributes, numberIn, portIn } from '../netlink-read.ts';
+import { addressIn, type Attributes, numberIn, bigEndianIn } from '../netlink-read.ts';
 
 /** What only links of one kind have, named as `ip -d -j link` names it; whatever else is left out. */
 export type LinkData = {
   /** macvlan: bridge, vepa, private, passthru, source */
   readonly mode?: string;
-  /** vxlan: its VNI, and UDP port */
+  /** vxlan: its VNI, and UDP port; vlan: its VLAN */
   readonly id?: number;
   readonly port?: number;
   readonly local?: string;
@@ -14,6 +14,8 @@ export type LinkData = {
   readonly learning?: boolean;
   /** vxlan: index of the interface that its group is joined on, or 0 */
   readonly device?: number;
+  /** vlan: the tag's EtherType, 0x8100 or 0x88a8 */
+  readonly protocol?: number;
   /** tun: tun or tap */
   readonly type?: string;
   readonly vnet_hdr?: boolean;
@@ -31,6 +33,7 @@ const MACVLAN_MODES = new Map([
   [16, 'source'],
 ]);
 const VXLAN = { ID: 1, GROUP: 2, LINK: 3, LOCAL: 4, LEARNING: 7, PORT: 15, GROUP6: 16, LOCAL6: 17 } as const;
+const VLAN = { ID: 1, PROTOCOL: 5 } as const;
 const TUN = { TYPE: 3, VNET_HDR: 5 } as const;
 const TUN_TYPES = new Map([
   [1, 'tun'],
@@ -39,6 +42,10 @@ const TUN_TYPES = new Map([
 
 const READERS: Readonly<Record<string, Reader>> = {
   macvlan: (attributes) => ({ ...named('mode', MACVLAN_MODES.get(numberIn(attributes, MACVLAN_MODE) ?? 0)) }),
+  vlan: (attributes) => ({
+    ...named('id', numberIn(attributes, VLAN.ID)),
+    ...named('protocol', bigEndianIn(attributes, VLAN.PROTOCOL)),
+  }),
   vxlan,
   tun: (attributes) => ({
     ...named('type', TUN_TYPES.get(numberIn(attributes, TUN.TYPE) ?? 0)),
@@ -54,7 +61,7 @@ export function readLinkData(kind: string, attributes: Attributes): LinkData {
 function vxlan(attributes: Attributes): LinkData {
   return {
     ...named('id', numberIn(attributes, VXLAN.ID)),
-    ...named('port', portIn(attributes, VXLAN.PORT)),
+    ...named('port', bigEndianIn(attributes, VXLAN.PORT)),
     ...named('local', addressIn(attributes, VXLAN.LOCAL)),
     ...named('local6', addressIn(attributes, VXLAN.LOCAL6)),
     ...named('group', addressIn(attributes, VXLAN.GROUP)),

@@ -193,7 +193,7 @@ export class Kernel {
 
   #create(spec: LinkSpec): void {
     this.#fresh(this.links, spec.name);
-    const parent = spec.kind.type === 'macvlan' ? this.#macvlanParent(spec.kind.parent, spec.kind.mode) : undefined;
+    const parent = this.#parentOf(spec.kind);
     const data = dataOf(spec.kind, this.links);
     const same = this.links.find(({ kind, data: other }) => kind === 'vxlan' && sameVxlan(other, data));
     if (spec.kind.type === 'vxlan' && same !== undefined)
@@ -212,6 +212,11 @@ export class Kernel {
 
   #add(...links: readonly ObservedLink[]): void {
     this.links = [...this.links, ...links];
+  }
+
+  #parentOf(kind: LinkKind): number | undefined {
+    if (kind.type === 'vlan') return this.#find(this.links, kind.parent).index;
+    return kind.type === 'macvlan' ? this.#macvlanParent(kind.parent, kind.mode) : undefined;
   }
 
   #macvlanParent(name: string, mode: string): number {
@@ -371,6 +376,7 @@ function parted(element: string): [string, string] {
 function dataOf(kind: LinkKind, links: readonly ObservedLink[]): LinkData {
   if (kind.type === 'bridge') return {};
   if (kind.type === 'macvlan') return { mode: kind.mode };
+  if (kind.type === 'vlan') return { id: kind.id, protocol: 0x8100 };
   if (kind.type === 'tap') return { type: 'tap', vnet_hdr: true };
   const { vni, port, local, learning, multicast } = kind;
   const device = links.find(({ name }) => name === multicast?.device)?.index;
