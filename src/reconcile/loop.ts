@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util';
 import type { Problem } from '../model/problem.ts';
 import type { Clock } from '../service/clock.ts';
 import { messageOf } from '../service/errors.ts';
@@ -5,7 +6,7 @@ import type { Log } from '../service/log.ts';
 import { Backoff } from './backoff.ts';
 import type { CycleInput, CycleView } from './cycle.ts';
 import { look } from './cycle.ts';
-import type { FirewallMemory } from './plan.ts';
+import type { FirewallMemory, Step } from './plan.ts';
 import { execute, type StepContext } from './steps.ts';
 
 const SETTLE_MS = 50;
@@ -14,6 +15,8 @@ const HOST_SPACING_MS = 1000;
 const RESYNC_MS = 60_000;
 const WAITING_MS = 5000;
 const PASSES = 6;
+/** in one cycle, whatever they find */
+const PASSES_MAX = 12;
 
 export type LoopOptions = {
   readonly input: () => CycleInput;
@@ -134,17 +137,27 @@ export class ReconcileLoop {
 
   /** Looks and acts until a look finds nothing to do; a parent made anew needs a second pass for its children. */
   async #passes(signal: AbortSignal): Promise<CycleView> {
+    const done: Step[] = [];
     for (let pass = 1; ; pass += 1) {
       const view = await look(this.#options.input(), this.#firewall);
       this.#backoff.retain(new Set(view.steps.map((step) => step.object)));
-      const due = view.steps.filter((step) => this.#backoff.isDue(step.object));
-      if (pass > PASSES) for (const step of due) this.#backoff.failed(step.object, unsettled(step));
-      if (due.length === 0 || pass > PASSES || signal.aborted) return this.#judged(view, due.length === 0);
+      const isDue = (step: Step): boolean => this.#backoff.isDue(step.object);
+      for (const step of view.steps.filter((one) => isDue(one) && isUnsettled(one, done))) this.#unsettled(step);
+      const due = view.steps.filter((one) => isDue(one));
+      // Where others go on wishing for more, those who wait for this cycle have what they wished for; the rest is the next's.
+      this.#again ||= due.length > 0 && pass > PASSES_MAX;
+      if (due.length === 0 || pass > PASSES_MAX || signal.aborted) return this.#judged(view, due.length === 0);
       for (const step of due) await this.#step(step, signal);
+      done.push(...due);
     }
   }
 
-  async #step(step: CycleView['steps'][number], signal: AbortSignal): Promise<void> {
+  #unsettled(step: Step): void {
+    const what = `${nameOf(step)} was done ${PASSES} times and the kernel still differs`;
+    this.#backoff.failed(step.object, `${what}; something else on this host changes it`);
+  }
+
+  async #step(step: Step, signal: AbortSignal): Promise<void> {
     if (signal.aborted || !this.#backoff.isDue(step.object)) return;
     const { log, endpoints } = this.#options;
     const what = nameOf(step);
@@ -179,13 +192,17 @@ function failure(object: string, message: string, planned: Problem | undefined):
   return { path: pathOf(object), code: 'failed', message: `${object}: ${message}${more}` };
 }
 
-function nameOf(step: CycleView['steps'][number]): string {
+function nameOf(step: Step): string {
   return 'reason' in step ? `${step.kind} (${step.reason})` : step.kind;
 }
 
-/** A step that succeeds and is wanted again by the next look would else be done for ever, at the processor's full speed. */
-function unsettled(step: CycleView['steps'][number]): string {
-  return `${nameOf(step)} was done ${PASSES} times and the kernel still differs; something else on this host changes it`;
+/**
+ * A step that succeeds and is wanted again by the next look would else be done for ever, at the processor's full speed.
+ * One of the same object that does something else each time is not that: others may go on wishing for more.
+ */
+function isUnsettled(step: Step, done: readonly Step[]): boolean {
+  const alike = done.filter(({ kind, object }) => kind === step.kind && object === step.object);
+  return alike.length >= PASSES_MAX || alike.filter((other) => isDeepStrictEqual(other, step)).length >= PASSES;
 }
 
 /** Where an object stands in the document; empty for what no document names. */
