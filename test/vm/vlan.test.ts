@@ -1,0 +1,107 @@
+import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import type { Gateway } from '../lab/gateway.ts';
+import { startGateway } from '../lab/gateway.ts';
+import type { Lab } from '../lab/lab.ts';
+import type { Namespace } from '../lab/namespace.ts';
+import { type Site, twoSites } from '../lab/sites.ts';
+import { vmLab } from '../lab/vm/lab.ts';
+import { until } from '../lab/wait.ts';
+import { builtService } from '../netns/support/built.ts';
+import { apply, type Spec, workload } from '../netns/support/documents.ts';
+import { gatewayName } from '../netns/support/names.ts';
+
+const LINK = 'lsv-lan0.110';
+const UPLINKS = { lan: { interface: 'lan0' } };
+const on = (vlan: number, subnet = '10.20.0.0/24'): object => ({ driver: 'macvlan', uplink: 'lan', vlan, subnet });
+
+let lab: Lab;
+let site: Site;
+let gateway: Gateway;
+let plc120: Namespace;
+let w1: Namespace;
+let w2: Namespace;
+let version = 0;
+
+/** The plant's switch knows VLANs: the gateway's port is a trunk of 110 and 120, each PLC is on an access port. */
+beforeAll(async () => {
+  builtService();
+  lab = await vmLab();
+  site = (await twoSites(lab)).a;
+  plc120 = await lab.namespace('plc120');
+  await lab.veth(site.switch, 'plc120', plc120, 'eth0');
+  // In the other VLAN's subnet too, so that only the VLAN keeps them apart.
+  await plc120.batch(['address add 10.20.0.12/24 dev eth0', 'address add 10.21.0.12/24 dev eth0']);
+  await site.switch.batch([
+    'link set plc120 master br0',
+    'link set br0 type bridge vlan_filtering 1 vlan_default_pvid 0',
+  ]);
+  await site.switch.exec('bridge', 'vlan', 'add', 'vid', '110', 'dev', 'gw');
+  await site.switch.exec('bridge', 'vlan', 'add', 'vid', '120', 'dev', 'gw');
+  await site.switch.exec('bridge', 'vlan', 'add', 'vid', '110', 'dev', 'plc', 'pvid', 'untagged');
+  await site.switch.exec('bridge', 'vlan', 'add', 'vid', '120', 'dev', 'plc120', 'pvid', 'untagged');
+  [w1, w2] = [await site.workload('w1'), await site.workload('w2')];
+  const mqtt = { url: 'mqtt://127.0.0.1:9' };
+  const config = {
+    gateway: gatewayName('v'),
+    underlay: { address: site.underlay },
+    mqtt,
+    status: { listen: '127.0.0.1:0' },
+  };
+  gateway = await startGateway(lab, { namespace: site.gateway, config });
+}, 120_000);
+afterAll(() => lab.close());
+
+const wish = (networks: Record<string, object>, workloads: NonNullable<Spec['workloads']>): Promise<unknown> =>
+  apply(gateway, (version += 1), { uplinks: UPLINKS, networks, workloads });
+
+async function links(): Promise<readonly string[]> {
+  return (await site.gateway.ipJson<{ ifname: string }[]>('link', 'show')).map(({ ifname }) => ifname);
+}
+
+test('workloads stand on their VLANs: each reaches what is on its own, and nothing of the other', async () => {
+  const workloads = {
+    w1: workload(w1, { a: { address: '10.20.0.31' } }),
+    w2: workload(w2, { b: { address: '10.21.0.32' } }),
+  };
+  await wish({ a: on(110), b: on(120, '10.21.0.0/24') }, workloads);
+  expect(await w1.reaches('10.20.0.10')).toBe(true);
+  expect(await w1.reaches('10.20.0.12')).toBe(false);
+  expect(await w2.reaches('10.21.0.12')).toBe(true);
+  expect((await gateway.status()).networks.map(({ vlan }) => vlan)).toEqual([110, 120]);
+  // The gateway itself has no business on the VLAN.
+  const addresses = await site.gateway.ipJson<{ addr_info: unknown[] }[]>('address', 'show', 'dev', LINK);
+  expect(addresses.flatMap(({ addr_info }) => addr_info)).toEqual([]);
+});
+
+test('a network that changes its VLAN takes its workloads along, with what they set themselves', async () => {
+  await w1.ip('address', 'add', '10.20.0.99/32', 'dev', 'eth0');
+  await wish({ a: on(120) }, { w1: workload(w1, { a: { address: '10.20.0.31' } }) });
+  expect(await w1.reaches('10.20.0.12')).toBe(true);
+  expect(await w1.reaches('10.20.0.10')).toBe(false);
+  expect((await w1.ip('address', 'show', 'dev', 'eth0')).stdout).toContain('10.20.0.99/32');
+  expect(await links()).not.toContain(LINK);
+});
+
+test('the uplink gone and back: the VLAN link is made anew, and its workloads are back', async () => {
+  await site.gateway.ip('link', 'delete', 'lan0');
+  await until(
+    'the network to wait',
+    async () => (await gateway.status()).networks[0]?.problem?.includes('is gone') ?? false,
+  );
+  await lab.veth(site.gateway, 'lan0', site.switch, 'gw');
+  await site.switch.ip('link', 'set', 'gw', 'master', 'br0');
+  await site.switch.exec('bridge', 'vlan', 'add', 'vid', '120', 'dev', 'gw');
+  await until('the workload to reach its VLAN again', () => w1.reaches('10.20.0.12'), 40_000);
+});
+
+test('a VLAN link that the host has is used and left alone; ours goes with its last network', async () => {
+  await wish({}, {});
+  expect((await links()).filter((name) => name.startsWith('lsv'))).toEqual([]);
+  await site.switch.exec('bridge', 'vlan', 'add', 'vid', '110', 'dev', 'gw');
+  await site.gateway.batch(['link add plant110 link lan0 type vlan id 110', 'link set plant110 up']);
+  await wish({ a: on(110) }, { w1: workload(w1, { a: { address: '10.20.0.31' } }) });
+  expect(await w1.reaches('10.20.0.10')).toBe(true);
+  expect(await links()).not.toContain(LINK);
+  await wish({}, {});
+  expect(await links()).toContain('plant110');
+});
