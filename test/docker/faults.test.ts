@@ -4,12 +4,11 @@ import { Lab } from '../lab/lab.ts';
 import type { Namespace } from '../lab/namespace.ts';
 import { until } from '../lab/wait.ts';
 import { apply } from '../netns/support/documents.ts';
-import { gatewayName } from '../netns/support/names.ts';
 import { leavings } from './support/leavings.ts';
-import { Relay, type When } from './support/relay.ts';
-import { DockerSite } from './support/site.ts';
+import type { Relay, When } from './support/relay.ts';
+import { relayedSite } from './support/relayed.ts';
+import type { DockerSite } from './support/site.ts';
 
-const BEHIND_RELAY = '/run/linkspan-plugin.sock';
 /** Answers one line on port 80 and waits for the next caller. */
 const SERVE = ['sh', '-c', 'while true; do echo here | nc -l -p 80; done'] as const;
 const SPOT = ['network', 'create', '-d', 'linkspan', '--subnet'] as const;
@@ -94,14 +93,7 @@ const matrix = (states: Record<string, Reach>): (readonly [Victim, string, Reach
   Object.entries(states).flatMap(([state, reach]) => VICTIMS.map((victim) => [victim, state, reach] as const));
 
 beforeAll(async () => {
-  [host, plc] = [await lab.namespace('gw'), await lab.namespace('plc')];
-  await lab.veth(host, 'lan0', plc, 'eth0');
-  await plc.ip('address', 'add', '10.20.0.10/24', 'dev', 'eth0');
-  await host.ip('address', 'add', '10.20.0.1/24', 'dev', 'lan0');
-  const mqtt = { embedded: { listen: '127.0.0.1:0' } };
-  const config = { gateway: gatewayName('f'), mqtt, underlay: { address: '10.20.0.1' } };
-  site = await DockerSite.start(lab, { namespace: host, config, pluginSocket: BEHIND_RELAY });
-  relay = await Relay.start(lab, site.node, site.node.outside(BEHIND_RELAY));
+  ({ host, plc, site, relay } = await relayedSite(lab, 'f'));
   await apply(site.gateway, 1, { networks: { cell: { driver: 'bridge', subnet: '172.30.0.0/24' } } });
   clean = await leavings(site, host);
 }, 180_000);

@@ -5,11 +5,11 @@ import { Lab } from '../lab/lab.ts';
 import type { Namespace } from '../lab/namespace.ts';
 import { until } from '../lab/wait.ts';
 import { apply } from '../netns/support/documents.ts';
-import { gatewayName } from '../netns/support/names.ts';
 import { seededRandom } from '../netns/support/random.ts';
 import { leavings, storeRows } from './support/leavings.ts';
-import { Relay } from './support/relay.ts';
-import { DockerSite } from './support/site.ts';
+import type { Relay } from './support/relay.ts';
+import { relayedSite } from './support/relayed.ts';
+import type { DockerSite } from './support/site.ts';
 import { type Ground, Walker } from './support/walker.ts';
 
 const CONTAINERS = 200;
@@ -21,7 +21,6 @@ const SEED = Number(process.env['LINKSPAN_SOAK_SEED'] ?? Date.now() % 1_000_000)
 const LIMIT_MS = SPREAD_MS + 600_000;
 /** V8 keeps some of what it once took (its old space may have 64 MB); a leak of 150 kB a container is seen. */
 const GROWTH_MB = 30;
-const BEHIND_RELAY = '/run/linkspan-plugin.sock';
 /** A minute to be missed, and up to one more until that is noticed. */
 const COLLECTED_MS = 150_000;
 
@@ -34,19 +33,11 @@ const GROUNDS: readonly Ground[] = [
 
 const lab = new Lab();
 let host: Namespace;
-let plc: Namespace;
 let site: DockerSite;
 let relay: Relay;
 
 beforeAll(async () => {
-  [host, plc] = [await lab.namespace('gw'), await lab.namespace('plc')];
-  await lab.veth(host, 'lan0', plc, 'eth0');
-  await plc.ip('address', 'add', '10.20.0.10/24', 'dev', 'eth0');
-  await host.ip('address', 'add', '10.20.0.1/24', 'dev', 'lan0');
-  const mqtt = { embedded: { listen: '127.0.0.1:0' } };
-  const config = { gateway: gatewayName('s'), mqtt, underlay: { address: '10.20.0.1' } };
-  site = await DockerSite.start(lab, { namespace: host, config, pluginSocket: BEHIND_RELAY });
-  relay = await Relay.start(lab, site.node, site.node.outside(BEHIND_RELAY));
+  ({ host, site, relay } = await relayedSite(lab, 's'));
   await apply(site.gateway, 1, { networks: { line1: { driver: 'overlay', vni: 10_110, subnet: '10.110.0.0/24' } } });
 }, 180_000);
 
