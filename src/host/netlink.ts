@@ -6,7 +6,7 @@ import { within } from './namespace.ts';
 const NETLINK_ROUTE = 0;
 /** The kernel fills as much of it with each receive, and never more (netlink_dump). */
 const RECEIVE_BYTES = 32 * 1024;
-/** A table that changes while it is dumped is dumped again; each takes less than a millisecond. */
+/** A table that changes while it is dumped is dumped again; each takes a millisecond or two. */
 const DUMPS = 10;
 const [EAGAIN, EINTR, EPROTO] = [11, 4, 71];
 
