@@ -3,7 +3,7 @@ import type { IpPrefix } from '../model/ip.ts';
 import { deriveMac } from '../model/mac.ts';
 import type { Bum, DesiredState, Endpoint, Network, Sandbox, Uplink } from '../model/network.ts';
 import type { Vni } from '../model/vni.ts';
-import type { RawBridge, RawMacvlan, RawOverlay, RawSandbox, RawUplink } from './raw.ts';
+import type { RawBridge, RawDocument, RawMacvlan, RawOverlay, RawSandbox, RawUplink } from './raw.ts';
 import { subnetFor } from './resolved.ts';
 import type { Resolved, ResolvedEndpoint, ResolvedNetwork } from './resolved.ts';
 
@@ -33,7 +33,7 @@ function buildNetwork(network: ResolvedNetwork, resolved: Resolved): Network[] {
     ...(raw.internal === true && { internal: true }),
   };
   if (raw.driver === 'bridge') return [buildBridge(common, raw)];
-  if (raw.driver === 'overlay') return [buildOverlay(common, raw)];
+  if (raw.driver === 'overlay') return [buildOverlay(common, raw, resolved)];
   return raw.driver === 'macvlan' ? buildMacvlan(common, raw, resolved) : [];
 }
 
@@ -48,9 +48,8 @@ function buildBridge(common: Common, { icc, masquerade }: RawBridge): Network {
 
 function buildMacvlan(common: Common, raw: RawMacvlan, { document }: Resolved): Network[] {
   const mode = raw.mode ?? 'bridge';
-  const link = new Map(Object.entries(document.spec.uplinks ?? {})).get(raw.uplink);
-  if (link === undefined) return [];
-  const uplink = buildUplink(raw.uplink, link);
+  const uplink = uplinkOf(raw.uplink, document);
+  if (uplink === undefined) return [];
   const shim = raw.shim ?? mode === 'bridge';
   const [vlan, dhcp] = [raw.vlan, raw.address === 'dhcp'];
   return [
@@ -58,7 +57,13 @@ function buildMacvlan(common: Common, raw: RawMacvlan, { document }: Resolved): 
   ];
 }
 
-function buildOverlay(common: Common, raw: RawOverlay): Network {
+function uplinkOf(name: string, { spec }: RawDocument): Uplink | undefined {
+  const raw = new Map(Object.entries(spec.uplinks ?? {})).get(name);
+  return raw && buildUplink(name, raw);
+}
+
+function buildOverlay(common: Common, raw: RawOverlay, { document }: Resolved): Network {
+  const uplink = raw.stretch && uplinkOf(raw.stretch.uplink, document);
   return {
     ...common,
     driver: 'overlay',
@@ -66,6 +71,7 @@ function buildOverlay(common: Common, raw: RawOverlay): Network {
     engine: raw.engine ?? 'auto',
     peers: [...new Set((raw.peers ?? []).map(canonicalIp))],
     bum: buildBum(raw.bum),
+    ...(uplink && { stretch: { ...raw.stretch, uplink } }),
   };
 }
 

@@ -7,6 +7,7 @@ import {
   missingUplink,
   passthruAlone,
   sharedUplinkInterface,
+  stretchAlone,
 } from './check-uplinks.ts';
 import { clashes } from './clashes.ts';
 import { problem } from './pointer.ts';
@@ -22,6 +23,7 @@ const CHECKS: readonly Check[] = [
   engineConflict,
   duplicateVlan,
   passthruAlone,
+  stretchAlone,
   missingNetwork,
   duplicateInterface,
   duplicateMac,

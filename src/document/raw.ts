@@ -50,7 +50,7 @@ export type RawOverlay = Addressing & {
   readonly driver: 'overlay';
   readonly vni: number;
   readonly engine?: 'auto' | 'kernel' | 'user';
-  readonly stretch?: { readonly uplink: string; readonly vlan: number };
+  readonly stretch?: { readonly uplink: string; readonly vlan?: number };
   readonly peers?: readonly string[];
   readonly bum?: 'replicate' | { readonly multicast: string };
   readonly guards?: Readonly<Record<string, string | number>>;

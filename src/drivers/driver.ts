@@ -7,6 +7,7 @@ import type { Mac } from '../model/mac.ts';
 import type { Endpoint, MacvlanMode, Network } from '../model/network.ts';
 import type { Remote } from '../model/peer.ts';
 import type { Problem } from '../model/problem.ts';
+import type { Vni } from '../model/vni.ts';
 import type { EngineChoice, EngineHost } from './engine.ts';
 
 /** What kind of link, with everything in which two links of one kind can differ. */
@@ -26,7 +27,8 @@ export type LinkKind =
   | { readonly type: 'vlan'; readonly parent: string; readonly id: number }
   /** the user engine's end of a network, persistent; linkspan-datapath holds it open */
   | { readonly type: 'tap' }
-  | { readonly type: 'bridge'; readonly mac: Mac };
+  /** `carrier`: a mere switch for workloads' and devices' frames, on which the host has no address */
+  | { readonly type: 'bridge'; readonly mac: Mac; readonly carrier?: true };
 
 /** A link that shall stand, up, in the host's namespace. */
 export type LinkSpec = {
@@ -63,6 +65,23 @@ export type NatSpec = {
   readonly internal: boolean;
 };
 
+/** The bridge of an overlay that is stretched to the plant: two ports, and the workloads hang on the bridge itself. */
+export type StretchSpec = {
+  readonly bridge: string;
+  /** the port towards the plant's devices, which has no tag */
+  readonly plant: string;
+  /** the port towards the other sites: the vxlan device or the TAP */
+  readonly overlay: string;
+  /** longest IP packet that the overlay passes */
+  readonly mtu: number;
+  /** MACs of this gateway's workloads */
+  readonly workloads: readonly Mac[];
+  /** MACs at the other sites, by the peers' records */
+  readonly remote: readonly Mac[];
+  /** MACs of devices here that this gateway has published; what a peer says of one of those is newer */
+  readonly claimed: ReadonlySet<Mac>;
+};
+
 /** All that a network needs in the host: a driver's answer, as data. */
 export type NetworkSpec = {
   readonly links: readonly LinkSpec[];
@@ -71,6 +90,8 @@ export type NetworkSpec = {
   readonly gateways: readonly string[];
   readonly fdb: readonly { readonly device: string; readonly row: FdbRow }[];
   readonly routes: readonly HostRoute[];
+  /** of a stretched overlay */
+  readonly stretch?: StretchSpec;
   /** of a bridge network: how its packets may pass to and from all else */
   readonly nat: NatSpec | undefined;
   readonly engine: EngineChoice | undefined;
@@ -98,6 +119,8 @@ export type HostView = {
   readonly underlay: Underlay | undefined;
   readonly port: number;
   readonly engines: EngineHost;
+  /** MACs of devices behind the uplinks that this gateway has published, by VNI */
+  readonly devices?: ReadonlyMap<Vni, readonly Mac[]>;
 };
 
 /**

@@ -22,7 +22,7 @@ export type Wire = {
  * A VLAN link that the host has already is used as it is, by whatever name, and left alone: the kernel has room for one
  * of each VLAN. Else one is made, for all networks on that VLAN, and goes with the last.
  */
-export function wireOf(network: MacvlanNetwork, uplink: ObservedLink, host: HostView): Wire {
+export function wireOf(network: Pick<MacvlanNetwork, 'name' | 'vlan'>, uplink: ObservedLink, host: HostView): Wire {
   if (network.vlan === undefined) return standing(uplink);
   const tagged = host.links.find((link) => isVlan(link, uplink, network.vlan));
   if (tagged !== undefined && !tagged.ours) return standing(tagged);

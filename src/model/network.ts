@@ -41,6 +41,9 @@ export type Bum = { readonly kind: 'replicate' } | { readonly kind: 'multicast';
 /** What carries an overlay's frames: Linux's vxlan device, or Linkspan's own datapath. */
 export type EngineName = 'kernel' | 'user';
 
+/** What of the plant's network an overlay is joined to: a VLAN of the uplink; without `vlan`, its untagged frames. */
+export type Stretch = { readonly uplink: Uplink; readonly vlan?: number };
+
 export type OverlayNetwork = Common & {
   readonly driver: 'overlay';
   readonly vni: Vni;
@@ -48,6 +51,7 @@ export type OverlayNetwork = Common & {
   /** Foreign VTEPs, any vendor's, given by the operator. */
   readonly peers: readonly string[];
   readonly bum: Bum;
+  readonly stretch?: Stretch;
 };
 
 export type BridgeNetwork = Common & {

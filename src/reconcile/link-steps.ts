@@ -7,6 +7,12 @@ import { shield } from '../host/shield.ts';
 import { closeTap, keepTap, openTap } from '../host/tap.ts';
 import { type Adjustment, isCarrier } from './plan-links.ts';
 
+/**
+ * No spanning tree of its own, and STP's, LACP's and pause frames end at it; multicast goes to all, since who listens is
+ * known only where some router of the network asks for it, and discovery must work where none does.
+ */
+const PLAIN_SWITCH = 'stp_state 0 group_fwd_mask 0 mcast_snooping 0';
+
 /** Alias and addresses come before `up`: an interface that is up is complete. A half-made link leaves with the error. */
 export async function createLink(link: LinkSpec): Promise<void> {
   const { name, mtu, kind } = link;
@@ -59,12 +65,16 @@ function unlessGone(error: unknown): void {
 }
 
 function kindWords(kind: Exclude<LinkKind, { type: 'tap' }>): string {
-  if (kind.type === 'bridge') return 'bridge';
+  if (kind.type === 'bridge') return kind.carrier === true ? `bridge ${PLAIN_SWITCH}` : 'bridge';
   if (kind.type === 'macvlan') return `macvlan mode ${kind.mode}`;
   if (kind.type === 'vlan') return `vlan id ${kind.id}`;
   const multicast = kind.multicast === undefined ? '' : ` group ${kind.multicast.group} dev ${kind.multicast.device}`;
   const learning = kind.learning ? 'learning' : 'nolearning';
   return `vxlan id ${kind.vni} local ${kind.local} dstport ${kind.port} ${learning}${multicast}`;
+}
+
+function masterWords(master: string | null): string {
+  return master === null ? 'nomaster' : `master ${master}`;
 }
 
 /** `nodad`: see `attach`; the shim's address is the parent's too, and would find itself a duplicate. */
@@ -81,7 +91,7 @@ export async function adjustLink(name: string, changes: Adjustment, sandbox: str
       ...(changes.vxlan === undefined ? [] : [`${set} type vxlan ${changes.vxlan.join(' ')}`]),
       ...(changes.mtu === undefined ? [] : [`${set} mtu ${changes.mtu}`]),
       ...(changes.mac === undefined ? [] : [`${set} address ${changes.mac}`]),
-      ...(changes.master === undefined ? [] : [`${set} master ${changes.master}`]),
+      ...(changes.master === undefined ? [] : [`${set} ${masterWords(changes.master)}`]),
       ...(changes.port === undefined ? [] : [setPort(name, changes.port)]),
       ...changes.addAddresses.map((address) => addAddress(address, name)),
       ...changes.removeAddresses.map((address) => `address del ${address} dev ${name}`),

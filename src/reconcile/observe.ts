@@ -1,3 +1,4 @@
+import { type BridgeEntry, readBridges } from '../host/bridge-fdb.ts';
 import { readFdb } from '../host/fdb.ts';
 import type { FdbRow } from '../host/fdb.ts';
 import { type ObservedDockers, readDockers } from '../host/docker-user.ts';
@@ -7,6 +8,7 @@ import { hasVxlan } from '../host/vxlan.ts';
 import type { DatapathStatus } from '../datapath/status.ts';
 import { type ObservedForwarding, readForwarding } from '../host/forwarding.ts';
 import type { Underlay } from '../drivers/driver.ts';
+import { isSwitch } from '../drivers/naming.ts';
 import { type ObservedLink, readLinks } from '../host/links.ts';
 import { type Listener, readListeners } from '../host/listeners.ts';
 import { readGro, readReceiveChecksum } from '../host/offloads.ts';
@@ -21,6 +23,8 @@ export type Observation = {
   /** names of ours from which the host takes what it shall not */
   readonly unshielded?: ReadonlySet<string>;
   readonly fdb: ReadonlyMap<string, readonly FdbRow[]>;
+  /** tables of the bridges of stretched overlays */
+  readonly bridges: ReadonlyMap<string, readonly BridgeEntry[]>;
   readonly routes: readonly HostRoute[];
   readonly firewall: ObservedFirewall;
   readonly dockers: ObservedDockers;
@@ -44,7 +48,7 @@ export type ObserveOptions = {
   readonly datapathSocket: string;
   /** whether it matters if the kernel has vxlan: to ask loads its module */
   readonly overlays: boolean;
-  /** whether bridge networks are wanted, which Docker's rules matter to */
+  /** whether bridges are wanted, which Docker's rules matter to */
   readonly bridges: boolean;
   /** ports that shall be published, each `PROTOCOL PORT` */
   readonly ports: ReadonlySet<string>;
@@ -54,8 +58,10 @@ export type ObserveOptions = {
 export async function observe(options: ObserveOptions): Promise<Observation> {
   const { underlayAddress, sandboxPaths, datapathSocket } = options;
   const found = await readLinks();
-  const [fdb, routes, rules, listeners, source, datapath, sandboxes] = await Promise.all([
+  const switches = found.filter((link) => link.ours && isSwitch(link.alias));
+  const [fdb, bridges, routes, rules, listeners, source, datapath, sandboxes] = await Promise.all([
     readFdb(found),
+    readBridges(switches, found),
     readRoutes(found),
     readRules(options.bridges),
     readListeners(options.ports),
@@ -68,7 +74,7 @@ export async function observe(options: ObserveOptions): Promise<Observation> {
   const underlay = findUnderlay(links, source);
   const vxlan = options.overlays && (await hasVxlan(found));
   const unshielded = new Set(found.filter((link) => link.ours && !hasShield(link)).map(({ name }) => name));
-  const host = { links, unshielded, fdb, routes, ...rules, listeners, forwarding: readForwarding(), underlay, vxlan };
+  const host = { links, unshielded, fdb, bridges, routes, ...rules, listeners, forwarding: readForwarding(), underlay, vxlan };
   return { ...host, datapath, sandboxes: new Map(sandboxes) };
 }
 
@@ -82,8 +88,8 @@ async function readRules(bridges: boolean): Promise<Pick<Observation, 'firewall'
   return { firewall, dockers: firewall.inet === undefined ? { 4: undefined, 6: undefined } : await readDockers() };
 }
 
-function hasShield({ name, kind }: ObservedLink): boolean {
-  return isShielded(name, kind === 'vxlan' || kind === 'tun' || kind === 'vlan');
+function hasShield({ name, kind, alias }: ObservedLink): boolean {
+  return isShielded(name, kind === 'vxlan' || kind === 'tun' || kind === 'vlan' || isSwitch(alias));
 }
 
 function withGro(link: ObservedLink): ObservedLink {

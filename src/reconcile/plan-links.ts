@@ -14,7 +14,8 @@ export type Adjustment = {
   readonly gro?: boolean;
   /** what the host takes of it, see `shield` */
   readonly shield?: 'carrier' | 'router';
-  readonly master?: string;
+  /** null: of none */
+  readonly master?: string | null;
   readonly port?: PortFlags;
   /** words of `ip link set … type vxlan` */
   readonly vxlan?: readonly string[];
@@ -64,7 +65,7 @@ function isMadeHere(link: ObservedLink): boolean {
 }
 
 /** A network that waits (its underlay or uplink lost, say) keeps what it has: waiting is no reason to tear down. */
-function belongsToWaiting(link: ObservedLink, intent: Intent): boolean {
+export function belongsToWaiting(link: ObservedLink, intent: Intent): boolean {
   const { alias } = splitAlias(link.alias);
   const [kind, first = '', second = ''] = (alias.split(':')[2] ?? '').split('/');
   return intent.waiting.has(`network/${kind === 'endpoint' ? second : first}`);
@@ -117,9 +118,10 @@ function otherDevice(kind: Vxlan, data: ObservedLink['data'], links: readonly Ob
   return `joins its group on ${joined ?? 'none'} and shall on ${wanted}`;
 }
 
-/** Whether it only carries workloads' frames; on bridges and shims the host has addresses. */
-export function isCarrier({ type }: LinkKind): boolean {
-  return type === 'vxlan' || type === 'tap' || type === 'vlan';
+/** Whether it only carries workloads' frames; on other bridges and on shims the host has addresses. */
+export function isCarrier(kind: LinkKind): boolean {
+  if (kind.type === 'bridge') return kind.carrier === true;
+  return kind.type === 'vxlan' || kind.type === 'tap' || kind.type === 'vlan';
 }
 
 function drift(want: LinkSpec, have: ObservedLink, unshielded: boolean): Adjustment | undefined {

@@ -1,5 +1,6 @@
 import type { DatapathState } from '../datapath/state.ts';
 import type { EndpointSpec, LinkSpec, MacvlanAttachment } from '../drivers/driver.ts';
+import type { BridgeRow } from '../host/bridge-fdb.ts';
 import type { FdbRow } from '../host/fdb.ts';
 import type { FlowTarget } from '../host/conntrack.ts';
 import type { FirewallFamily } from '../host/firewall.ts';
@@ -13,6 +14,7 @@ import type { Observation } from './observe.ts';
 import { planDatapath } from './plan-datapath.ts';
 import { type Adjustment, planLinks } from './plan-links.ts';
 import { planPort } from './plan-port.ts';
+import { planStretch } from './plan-stretch.ts';
 
 /** One change of the host, as data; `object` is whose it is, for status and backoff. */
 export type Step = { readonly object: string } & (
@@ -37,6 +39,12 @@ export type Step = { readonly object: string } & (
       readonly device: string;
       readonly add: readonly FdbRow[];
       readonly remove: readonly FdbRow[];
+    }
+  | {
+      readonly kind: 'bridge.sync';
+      readonly bridge: string;
+      readonly add: readonly BridgeRow[];
+      readonly remove: readonly BridgeRow[];
     }
   | { readonly kind: 'routes.sync'; readonly add: readonly HostRoute[]; readonly remove: readonly HostRoute[] }
   | {
@@ -99,6 +107,7 @@ export function plan(intent: Intent, seen: Observation, gateway: string, memory:
     ...datapath.release,
     ...links.make,
     ...planFdb(intent, seen, gone),
+    ...planStretch(intent, seen, gone),
     ...planRoutes(intent, seen, gone),
     ...planNat(intent.nat, seen, memory),
     ...port.moves,

@@ -1,0 +1,56 @@
+import type { NetlinkMessage } from '../packet/netlink-read.ts';
+import { readBridgeEntry } from '../packet/rtnetlink/bridge-fdb.ts';
+import { fdbDump } from '../packet/rtnetlink/fdb.ts';
+import type { ObservedLink } from './links.ts';
+import { ask } from './netlink.ts';
+import { run } from './run.ts';
+
+/** Which port of a bridge a MAC is behind; the bridge's own name stands for what hangs on the bridge itself. */
+export type BridgeRow = { readonly mac: string; readonly port: string };
+
+export type BridgeEntry = BridgeRow & {
+  /** `own`: of the bridge itself or of a port; `told`: by us, until we take it away; `learned`: by its frames, until it ages */
+  readonly origin: 'own' | 'told' | 'learned';
+};
+
+/** The forwarding tables of these bridges, by name. */
+export async function readBridges(
+  bridges: readonly Pick<ObservedLink, 'index' | 'name'>[],
+  links: readonly Pick<ObservedLink, 'index' | 'name'>[],
+): Promise<ReadonlyMap<string, readonly BridgeEntry[]>> {
+  if (bridges.length === 0) return new Map();
+  const names = new Map(links.map(({ index, name }) => [index, name]));
+  const answers = await ask(bridges.map(({ index }) => fdbDump(index)));
+  return new Map(bridges.map(({ name }, at) => [name, entriesOf(answers[at] ?? [], names)]));
+}
+
+function entriesOf(answer: readonly NetlinkMessage[], names: ReadonlyMap<number, string>): readonly BridgeEntry[] {
+  return answer.flatMap((message): readonly BridgeEntry[] => {
+    const entry = readBridgeEntry(message);
+    const port = entry && names.get(entry.index);
+    return entry === undefined || port === undefined ? [] : [{ mac: entry.mac, port, origin: originOf(entry) }];
+  });
+}
+
+function originOf({ permanent, told }: { permanent: boolean; told: boolean }): BridgeEntry['origin'] {
+  if (permanent) return 'own';
+  return told ? 'told' : 'learned';
+}
+
+/**
+ * Writes and deletes entries of a bridge's table. `extern_learn`: such an entry does not age, and gives way to the first
+ * frame that a device of that MAC sends from another port. What is gone already is what was wanted.
+ */
+export async function syncBridge(
+  bridge: string,
+  add: readonly BridgeRow[],
+  remove: readonly BridgeRow[],
+): Promise<void> {
+  const where = ({ port }: BridgeRow, how: string): string =>
+    port === bridge ? `dev ${bridge} self${how && ' permanent'}` : `dev ${port} master${how}`;
+  const lines = [
+    ...remove.map((row) => `fdb del ${row.mac} ${where(row, '')}`),
+    ...add.map((row) => `fdb replace ${row.mac} ${where(row, ' extern_learn')}`),
+  ];
+  if (lines.length > 0) await run(['bridge', '-force', '-batch', '-'], `${lines.join('\n')}\n`);
+}
