@@ -1,4 +1,5 @@
 import { fileURLToPath } from 'node:url';
+import { deviceProblems, sightings } from '../control/devices.ts';
 import { duplicateProblems, ownMacs } from '../control/local-state.ts';
 import { wireInterfaces, wireProblems } from '../control/wire-conflicts.ts';
 import { leaseKeys } from '../docker/records.ts';
@@ -41,12 +42,14 @@ export class Watchers {
 
   /** Tells them what a cycle saw; returns that with what they find wrong. On one object, the cycle has the last word. */
   update(cycle: CycleView): CycleView {
-    const { directory, store } = this.#state;
-    directory.setOwnMacs(ownMacs(cycle));
+    const { directory, devices, store } = this.#state;
+    devices.update(sightings(cycle, (vni) => directory.remotes(vni)));
+    directory.setOwnMacs(ownMacs(cycle, devices));
     this.#addresses.update(wireInterfaces(cycle));
     const found = [
       ...wireProblems(cycle, this.#addresses.conflicts()),
       ...duplicateProblems(cycle, directory),
+      ...deviceProblems(cycle, devices.unclaimed),
       ...uplinkProblems(cycle),
       ...this.leases.problems(cycle),
       ...this.#names.update(cycle, this.#state.remotes()),

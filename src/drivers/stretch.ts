@@ -44,7 +44,11 @@ export function stretch(
   const bridge = linkName('lsb', network.name);
   const refusal = refuse(network, wire, bridge, host);
   if (refusal !== undefined) return refusal;
-  const links = [...withMtu(spec.links, portMtu(spec, wire)), ...wire.links, theBridge(network, bridge, spec, wire, host)];
+  const links = [
+    ...withMtu(spec.links, portMtu(spec, wire)),
+    ...wire.links,
+    theBridge(network, bridge, spec, wire, host),
+  ];
   return {
     ...spec,
     links,
@@ -99,7 +103,8 @@ function refuse(network: Stretched, { seen, addresses }: Wire, bridge: string, h
   if (seen === undefined) return undefined;
   const { name } = seen;
   const why = taken(seen, addresses, bridge, host);
-  return why && waitingFor(network, `network ${network.name}: ${name} ${why}`, 'parent_busy');
+  if (why === undefined) return undefined;
+  return waitingFor(network, `network ${network.name}: ${name} ${why}`, 'parent_busy');
 }
 
 function taken(
@@ -113,5 +118,8 @@ function taken(
     return `has this gateway's address ${address}, which would be cut off; give "vlan", use another interface as the uplink, or take the address away`;
   }
   const child = links.find((link) => CHILDREN.has(link.kind) && link.parent === index && !link.ours);
-  return child && `has ${child.name} on it and can be no port of a bridge; delete ${child.name}, or stretch another VLAN than ${name}'s`;
+  return (
+    child &&
+    `has ${child.name} on it and can be no port of a bridge; delete ${child.name}, or stretch another VLAN than ${name}'s`
+  );
 }

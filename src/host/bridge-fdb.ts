@@ -13,23 +13,31 @@ export type BridgeEntry = BridgeRow & {
   readonly origin: 'own' | 'told' | 'learned';
 };
 
-/** The forwarding tables of these bridges, by name. */
+type Device = Pick<ObservedLink, 'index' | 'name'>;
+
+/** The forwarding tables of these bridges, by name; `links` are all of the namespace. */
 export async function readBridges(
-  bridges: readonly Pick<ObservedLink, 'index' | 'name'>[],
-  links: readonly Pick<ObservedLink, 'index' | 'name'>[],
+  bridges: readonly Device[],
+  links: readonly (Device & Pick<ObservedLink, 'master'>)[],
 ): Promise<ReadonlyMap<string, readonly BridgeEntry[]>> {
-  if (bridges.length === 0) return new Map();
-  const names = new Map(links.map(({ index, name }) => [index, name]));
-  const answers = await ask(bridges.map(({ index }) => fdbDump(index)));
-  return new Map(bridges.map(({ name }, at) => [name, entriesOf(answers[at] ?? [], names)]));
+  const tables = bridges.map(({ name }) => links.filter((link) => link.name === name || link.master === name));
+  const entries = await readEntries(tables.flat());
+  const ofBridge = (at: number): BridgeEntry[] => (tables[at] ?? []).flatMap(({ name }) => entries.get(name) ?? []);
+  return new Map(bridges.map(({ name }, at) => [name, ofBridge(at)]));
 }
 
-function entriesOf(answer: readonly NetlinkMessage[], names: ReadonlyMap<number, string>): readonly BridgeEntry[] {
-  return answer.flatMap((message): readonly BridgeEntry[] => {
-    const entry = readBridgeEntry(message);
-    const port = entry && names.get(entry.index);
-    return entry === undefined || port === undefined ? [] : [{ mac: entry.mac, port, origin: originOf(entry) }];
-  });
+/** What bridges have in their tables of each of these ports, by name. The kernel tells it by port only (br_fdb_dump). */
+export async function readEntries(ports: readonly Device[]): Promise<ReadonlyMap<string, readonly BridgeEntry[]>> {
+  if (ports.length === 0) return new Map();
+  const answers = await ask(ports.map(({ index }) => fdbDump(index)));
+  return new Map(ports.map((port, at) => [port.name, entriesOf(answers[at] ?? [], port)]));
+}
+
+function entriesOf(answer: readonly NetlinkMessage[], { index, name }: Device): readonly BridgeEntry[] {
+  return answer
+    .flatMap((message) => readBridgeEntry(message) ?? [])
+    .filter((entry) => entry.index === index)
+    .map((entry) => ({ mac: entry.mac, port: name, origin: originOf(entry) }));
 }
 
 function originOf({ permanent, told }: { permanent: boolean; told: boolean }): BridgeEntry['origin'] {

@@ -23,7 +23,9 @@ export function planStretch(intent: Intent, seen: Observation, gone: ReadonlySet
 }
 
 function stretches(intent: Intent): readonly (readonly [object: string, spec: StretchSpec])[] {
-  return [...intent.networks].flatMap(([name, { stretch }]) => (stretch ? [[`network/${name}`, stretch] as const] : []));
+  return [...intent.networks].flatMap(([name, { stretch }]) =>
+    stretch ? [[`network/${name}`, stretch] as const] : [],
+  );
 }
 
 function portsOf(intent: Intent): readonly Port[] {
@@ -32,16 +34,11 @@ function portsOf(intent: Intent): readonly Port[] {
   );
 }
 
-function leave(
-  ports: readonly Port[],
-  intent: Intent,
-  seen: Observation,
-  gone: ReadonlySet<string>,
-): readonly Step[] {
+function leave(ports: readonly Port[], intent: Intent, seen: Observation, gone: ReadonlySet<string>): readonly Step[] {
   const bridges = seen.links.filter((link) => link.ours && isSwitch(link.alias) && !belongsToWaiting(link, intent));
   return bridges.flatMap((bridge) =>
     seen.links
-      .filter(({ name, master }) => master === bridge.name && !gone.has(name) && !gone.has(bridge.name))
+      .filter(({ name, master }) => master === bridge.name && !gone.has(name))
       .filter(({ name }) => !ports.some((port) => port.name === name && port.bridge === bridge.name))
       .map(({ name }) => adjust(objectOf(bridge), name, null)),
   );

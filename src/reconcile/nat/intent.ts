@@ -36,15 +36,21 @@ export function intendNat(
   const { translations } = published;
   const forwarding = { 4: forwardingOf(nats, 4, facts.links), 6: forwardingOf(nats, 6, facts.links) };
   const guarded = (family: 4 | 6): boolean => !facts.forwarding[family].host && forwarding[family].length > 0;
-  const foreignBridges = facts.links.filter((link) => link.kind === 'bridge' && !link.ours).map(({ name }) => name);
-  const inet = inetRules(nats, { translations, guarded: { 4: guarded(4), 6: guarded(6) }, foreignBridges, own });
+  const switches = [...networks.values()].flatMap((spec) => spec.stretch ?? []);
+  const otherBridges = [
+    ...facts.links.filter((link) => link.kind === 'bridge' && !link.ours).map(({ name }) => name),
+    ...switches.map(({ bridge }) => bridge),
+  ];
+  const inet = inetRules(nats, { translations, guarded: { 4: guarded(4), 6: guarded(6) }, otherBridges, own });
   const devices = (family: 4 | 6): readonly string[] =>
     addressed(facts.links, family).filter((name) => !isBridge(name));
   const docker = (family: 4 | 6): readonly string[] =>
-    nats.length === 0 ? [] : dockerRules(facts.dockers[family], devices(family));
+    nats.length + switches.length === 0
+      ? []
+      : dockerRules(facts.dockers[family], nats.length === 0 ? [] : devices(family));
   return {
     ...published,
-    tables: { inet, bridge: bridgeRules(portsOf(networks, endpoints)) },
+    tables: { inet, bridge: bridgeRules(portsOf(networks, endpoints), switches) },
     forwarding,
     localnet: [...new Set(translations.filter(({ family }) => family === 4).map(({ bridge }) => bridge))],
     docker: { 4: docker(4), 6: docker(6) },

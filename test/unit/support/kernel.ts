@@ -4,6 +4,7 @@ import type { DatapathStatus } from '../../../src/datapath/status.ts';
 import type { EndpointSpec, LinkKind, LinkSpec } from '../../../src/drivers/driver.ts';
 import { memoOf } from '../../../src/drivers/driver.ts';
 import { withMemo } from '../../../src/drivers/naming.ts';
+import type { BridgeEntry } from '../../../src/host/bridge-fdb.ts';
 import type { FdbRow } from '../../../src/host/fdb.ts';
 import type { ObservedLink } from '../../../src/host/links.ts';
 import type { ObservedDockers } from '../../../src/host/docker-user.ts';
@@ -54,6 +55,7 @@ export class Kernel {
   /** of the datapath's TAPs */
   trouble: string | null = null;
   #fdb = new Map<string, readonly FdbRow[]>();
+  #bridges = new Map<string, readonly BridgeEntry[]>();
   #routes: readonly HostRoute[] = [];
   #sandboxes: Map<string, ObservedSandbox>;
   #next = 100;
@@ -79,7 +81,15 @@ export class Kernel {
     };
     const sandboxes = new Map(this.#sandboxes);
     const { dockers, listeners } = this;
-    const tables = { fdb: new Map(this.#fdb), routes: this.#routes, firewall, dockers, listeners, forwarding };
+    const tables = {
+      fdb: new Map(this.#fdb),
+      bridges: new Map(this.#bridges),
+      routes: this.#routes,
+      firewall,
+      dockers,
+      listeners,
+      forwarding,
+    };
     return { links, ...tables, underlay, vxlan: this.vxlan, datapath: this.#datapath(), sandboxes };
   }
 
@@ -144,6 +154,7 @@ export class Kernel {
     else if (step.kind === 'link.down') this.tamper(undefined, step.name, { up: false });
     else if (step.kind === 'link.adjust') this.#adjust(step.sandbox, step.name, step.changes);
     else if (step.kind === 'fdb.sync') this.#syncFdb(step);
+    else if (step.kind === 'bridge.sync') this.#syncBridge(step);
     else if (step.kind === 'routes.sync') this.#syncRoutes(step);
     else if (step.kind === 'forwarding.set') switchAll(this.#forwarding[step.family], step.devices, step.on);
     else if (step.kind === 'localnet.set') this.#setLocalnet(step.devices, step.on);
@@ -312,10 +323,12 @@ export class Kernel {
   #adjust(sandbox: string | undefined, name: string, changes: Adjustment): void {
     const links = sandbox === undefined ? this.links : this.#in(sandbox);
     const before = this.#find(links, name);
-    if (!before.ours) throw new Error(`${name} is not Linkspan's`);
-    if (changes.master !== undefined) this.#find(this.links, changes.master);
+    // Of an interface that is not ours nothing changes but whether it is a port of a bridge of ours.
+    if (!before.ours && changes.master === undefined) throw new Error(`${name} is not Linkspan's`);
+    if (typeof changes.master === 'string') this.#joins(before, this.#find(this.links, changes.master));
     if (changes.up) this.#bindsPort(before);
-    const { alias, mtu, mac, up, master, port, gro } = { ...before, ...changes };
+    const { alias, mtu, mac, up, port, gro } = { ...before, ...changes };
+    const master = changes.master === undefined ? before.master : (changes.master ?? undefined);
     const kept = before.addresses.filter((address) => !changes.removeAddresses.includes(address));
     const [, , , local, learning] = changes.vxlan ?? [];
     const key = local?.includes(':') ? 'local6' : 'local';
@@ -336,6 +349,34 @@ export class Kernel {
     const all = links.map((other) => (other === before ? after : other));
     if (sandbox === undefined) this.links = all;
     else this.#put(sandbox, all);
+  }
+
+  /** A frame of that MAC has come in by the bridge's port. */
+  learn(bridge: string, mac: string, port: string): void {
+    const others = (this.#bridges.get(bridge) ?? []).filter((entry) => entry.mac !== mac);
+    this.#bridges.set(bridge, [...others, { mac, port, origin: 'learned' }]);
+  }
+
+  /** Its one receive handler belongs to the bridge, or to its children. */
+  #joins(port: ObservedLink, bridge: ObservedLink): void {
+    const inside = [...this.#sandboxes.values()].flatMap(({ links }) => links);
+    const child = [...this.links, ...inside].some((link) => link.kind === 'macvlan' && link.parent === port.index);
+    if (child) throw new Error(`EBUSY: ${port.name} has children`);
+    if (port.master !== undefined && port.master !== bridge.name) throw new Error(`EBUSY: ${port.name} has a master`);
+  }
+
+  #syncBridge({ bridge, add, remove }: Extract<Step, { kind: 'bridge.sync' }>): void {
+    const device = this.#find(this.links, bridge);
+    const held = this.#bridges.get(bridge) ?? [];
+    const removed = new Set([...remove.map(({ mac, port }) => `${mac} ${port}`)]);
+    const added = add.map((row): BridgeEntry => {
+      const own = row.port === device.name;
+      if (!own && this.#find(this.links, row.port).master !== bridge) throw new Error(`${row.port} is no port`);
+      return { ...row, origin: own ? 'own' : 'told' };
+    });
+    const macs = new Set(added.map(({ mac }) => mac));
+    const kept = held.filter(({ mac, port }) => !removed.has(`${mac} ${port}`) && !macs.has(mac));
+    this.#bridges.set(bridge, [...kept, ...added]);
   }
 
   #syncFdb(step: Extract<Step, { kind: 'fdb.sync' }>): void {
