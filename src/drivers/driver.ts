@@ -68,8 +68,10 @@ export type NatSpec = {
 /** The bridge of an overlay that is stretched to the plant: two ports, and the workloads hang on the bridge itself. */
 export type StretchSpec = {
   readonly bridge: string;
-  /** the port towards the plant's devices, which has no tag */
-  readonly plant: string;
+  /** the port towards the plant's devices, which has no tag; undefined while that cannot be */
+  readonly plant: string | undefined;
+  /** why it cannot be */
+  readonly problem: Problem | undefined;
   /** the port towards the other sites: the vxlan device or the TAP */
   readonly overlay: string;
   /** longest IP packet that the overlay passes */

@@ -25,7 +25,6 @@ export const overlay: NetworkDriver<OverlayNetwork> = {
     if ('code' in spec) return spec;
     const macs = endpoints.map(({ mac }) => mac);
     const standing = isStretched(network) ? stretch(network, { ...spec, mtu }, macs, remotes, host) : { ...spec, mtu };
-    if ('code' in standing) return standing;
     return {
       ...standing,
       gateways: defaultRouters(network),

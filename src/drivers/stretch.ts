@@ -21,10 +21,14 @@ export function isStretched(network: OverlayNetwork): network is Stretched {
   return network.stretch !== undefined;
 }
 
+/** The plant's side, ready to be a port, or why it cannot be one. */
+type Plant = { readonly wire: Wire; readonly problem?: never } | { readonly wire?: never; readonly problem: Problem };
+
 /**
  * Joins an overlay to a VLAN of the plant: both are ports of a bridge, and the workloads hang on that. Its ports take
  * what the VLAN takes, so that a device's packet which is too big for the overlay gets as far as the engine, whose
- * answer (ICMP) tells the device; only the workloads are told the overlay's own MTU.
+ * answer (ICMP) tells the device; only the workloads are told the overlay's own MTU. What is wrong with the plant's side
+ * is no reason to keep the sites' workloads apart.
  */
 export function stretch(
   network: Stretched,
@@ -32,31 +36,19 @@ export function stretch(
   workloads: readonly Mac[],
   remotes: readonly Remote[],
   host: HostView,
-): Standing | Problem {
-  const { interface: device, name: uplinkName } = network.stretch.uplink;
-  const uplink = host.links.find((link) => link.name === device);
-  if (uplink === undefined) {
-    const message = `network ${network.name}: interface ${device} of uplink ${uplinkName} is gone; plug it in again`;
-    return waitingFor(network, message);
-  }
-  const { vlan } = network.stretch;
-  const wire = wireOf({ name: network.name, ...(vlan !== undefined && { vlan }) }, uplink, host);
+): Standing {
   const bridge = linkName('lsb', network.name);
-  const refusal = refuse(network, wire, bridge, host);
-  if (refusal !== undefined) return refusal;
-  const links = [
-    ...withMtu(spec.links, portMtu(spec, wire)),
-    ...wire.links,
-    theBridge(network, bridge, spec, wire, host),
-  ];
+  const { wire, problem } = plantOf(network, bridge, host);
+  const mtu = portMtu(spec, wire);
   return {
     ...spec,
-    links,
-    mtu: Math.min(spec.mtu, wire.mtu),
+    links: [...withMtu(spec.links, mtu), ...(wire?.links ?? []), theBridge(network, bridge, mtu, host)],
+    mtu: Math.min(spec.mtu, mtu),
     attachment: { ...spec.attachment, type: 'macvlan', mode: 'bridge', parent: bridge },
     stretch: {
       bridge,
-      plant: wire.name,
+      plant: wire?.name,
+      problem,
       overlay: spec.links[0]?.name ?? '',
       mtu: spec.mtu,
       workloads,
@@ -66,9 +58,23 @@ export function stretch(
   };
 }
 
+function plantOf(network: Stretched, bridge: string, host: HostView): Plant {
+  const { uplink, vlan } = network.stretch;
+  const seen = host.links.find((link) => link.name === uplink.interface);
+  if (seen === undefined) {
+    const message = `network ${network.name}: interface ${uplink.interface} of uplink ${uplink.name} is gone; plug it in again`;
+    return { problem: waitingFor(network, message) };
+  }
+  const wire = wireOf({ name: network.name, ...(vlan !== undefined && { vlan }) }, seen, host);
+  const why = wire.seen && taken(wire.seen, wire.addresses, bridge, host);
+  if (why === undefined) return { wire };
+  return { problem: waitingFor(network, `network ${network.name}: ${wire.name} ${why}`, 'parent_busy') };
+}
+
 /** A vxlan device with a group is bound to an interface, and takes no more than that leaves room for. */
-function portMtu({ links, mtu }: Standing, wire: Wire): number {
+function portMtu({ links, mtu }: Standing, wire: Wire | undefined): number {
   const bound = links.some(({ kind }) => kind.type === 'vxlan' && kind.multicast !== undefined);
+  if (wire === undefined) return mtu;
   return bound ? Math.min(mtu, wire.mtu) : wire.mtu;
 }
 
@@ -76,13 +82,13 @@ function withMtu(links: readonly LinkSpec[], mtu: number): readonly LinkSpec[] {
   return links.map((link) => ({ ...link, mtu }));
 }
 
-function theBridge(network: Stretched, name: string, spec: Standing, wire: Wire, host: HostView): LinkSpec {
+function theBridge(network: Stretched, name: string, mtu: number, host: HostView): LinkSpec {
   return {
     name,
     alias: networkAlias(host.gateway, network.name, SWITCH),
     object: `network/${network.name}`,
     kind: { type: 'bridge', mac: deriveMac(network.name, `${THE_SWITCH} of ${host.gateway}`), carrier: true },
-    mtu: portMtu(spec, wire),
+    mtu,
     addresses: [],
   };
 }
@@ -99,14 +105,6 @@ function remoteMacs(
 }
 
 /** Whatever reaches a bridge's port goes to the bridge: nothing else that stands on it would get a frame any more. */
-function refuse(network: Stretched, { seen, addresses }: Wire, bridge: string, host: HostView): Problem | undefined {
-  if (seen === undefined) return undefined;
-  const { name } = seen;
-  const why = taken(seen, addresses, bridge, host);
-  if (why === undefined) return undefined;
-  return waitingFor(network, `network ${network.name}: ${name} ${why}`, 'parent_busy');
-}
-
 function taken(
   { index, name, master }: ObservedLink,
   [address]: readonly string[],

@@ -2,6 +2,7 @@ import type { StretchSpec } from '../drivers/driver.ts';
 import { isSwitch } from '../drivers/naming.ts';
 import type { BridgeEntry, BridgeRow } from '../host/bridge-fdb.ts';
 import type { ObservedLink } from '../host/links.ts';
+import type { Problem } from '../model/problem.ts';
 import type { Intent } from './intend.ts';
 import type { Observation } from './observe.ts';
 import { difference } from './difference.ts';
@@ -22,6 +23,13 @@ export function planStretch(intent: Intent, seen: Observation, gone: ReadonlySet
   return [...leave(ports, intent, seen, gone), ...join(ports, seen, gone), ...tables(intent, seen, gone)];
 }
 
+/** By object: networks that stand, but are not joined to the plant. */
+export function stretchProblems(intent: Intent): ReadonlyMap<string, Problem> {
+  return new Map(
+    stretches(intent).flatMap(([object, { problem }]) => (problem === undefined ? [] : [[object, problem] as const])),
+  );
+}
+
 function stretches(intent: Intent): readonly (readonly [object: string, spec: StretchSpec])[] {
   return [...intent.networks].flatMap(([name, { stretch }]) =>
     stretch ? [[`network/${name}`, stretch] as const] : [],
@@ -30,7 +38,7 @@ function stretches(intent: Intent): readonly (readonly [object: string, spec: St
 
 function portsOf(intent: Intent): readonly Port[] {
   return stretches(intent).flatMap(([object, { bridge, plant, overlay }]) =>
-    [plant, overlay].map((name) => ({ object, name, bridge })),
+    [...(plant === undefined ? [] : [plant]), overlay].map((name) => ({ object, name, bridge })),
   );
 }
 

@@ -14,7 +14,7 @@ import type { Observation } from './observe.ts';
 import { planDatapath } from './plan-datapath.ts';
 import { type Adjustment, planLinks } from './plan-links.ts';
 import { planPort } from './plan-port.ts';
-import { planStretch } from './plan-stretch.ts';
+import { planStretch, stretchProblems } from './plan-stretch.ts';
 
 /** One change of the host, as data; `object` is whose it is, for status and backoff. */
 export type Step = { readonly object: string } & (
@@ -116,7 +116,10 @@ export function plan(intent: Intent, seen: Observation, gateway: string, memory:
     ...endpoints.attach,
     ...taps,
   ];
-  return { steps, waiting: new Map([...intent.waiting, ...endpoints.waiting, ...port.cutOff]) };
+  return {
+    steps,
+    waiting: new Map([...stretchProblems(intent), ...intent.waiting, ...endpoints.waiting, ...port.cutOff]),
+  };
 }
 
 function deletes(step: Step, name: string): boolean {
