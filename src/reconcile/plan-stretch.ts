@@ -113,7 +113,8 @@ function rowsOf(
   const { bridge, plant, overlay, workloads, remote, claimed } = spec;
   const here = new Set(standing.flatMap(({ mac, port, origin }) => (port === plant && origin !== 'told' ? [mac] : [])));
   const moved = (mac: StretchSpec['remote'][number]): boolean => here.has(mac) && !claimed.has(mac);
-  // The kernel takes an entry for a port only.
-  const told = isPort(overlay, bridge, seen, gone) ? remote.filter((mac) => !moved(mac)) : [];
+  // The kernel takes an entry for a port only, which the overlay is now unless it has children.
+  const joined = isPort(overlay, bridge, seen, gone) || !hasChildren(overlay, seen);
+  const told = joined ? remote.filter((mac) => !moved(mac)) : [];
   return [...workloads.map((mac) => ({ mac, port: bridge })), ...told.map((mac) => ({ mac, port: overlay }))];
 }

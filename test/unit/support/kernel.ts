@@ -4,20 +4,23 @@ import type { DatapathStatus } from '../../../src/datapath/status.ts';
 import type { EndpointSpec, LinkKind, LinkSpec } from '../../../src/drivers/driver.ts';
 import { memoOf } from '../../../src/drivers/driver.ts';
 import { withMemo } from '../../../src/drivers/naming.ts';
-import type { BridgeEntry } from '../../../src/host/bridge-fdb.ts';
 import type { FdbRow } from '../../../src/host/fdb.ts';
 import type { ObservedLink } from '../../../src/host/links.ts';
 import type { ObservedDockers } from '../../../src/host/docker-user.ts';
-import type { FirewallFamily, ObservedTable } from '../../../src/host/firewall.ts';
+import type { FirewallFamily } from '../../../src/host/firewall.ts';
 import type { Listener } from '../../../src/host/listeners.ts';
 import type { HostRoute } from '../../../src/host/routes.ts';
 import type { ObservedSandbox } from '../../../src/host/sandbox.ts';
-import type { LinkData } from '../../../src/packet/rtnetlink/link-data.ts';
 import { formatIpPrefix } from '../../../src/model/ip.ts';
+import type { Mac } from '../../../src/model/mac.ts';
 import { sandboxPath } from '../../../src/model/network.ts';
+import type { Vni } from '../../../src/model/vni.ts';
 import type { Observation } from '../../../src/reconcile/observe.ts';
 import type { FirewallMemory, Step } from '../../../src/reconcile/plan.ts';
 import type { Adjustment } from '../../../src/reconcile/plan-links.ts';
+import { Bridges } from './bridges.ts';
+import { dataOf, sameVxlan } from './link-data.ts';
+import { tableOf } from './nft-table.ts';
 
 /** A link as the kernel would show it. */
 export function link(name: string, index: number, over: Partial<ObservedLink> = {}): ObservedLink {
@@ -55,7 +58,9 @@ export class Kernel {
   /** of the datapath's TAPs */
   trouble: string | null = null;
   #fdb = new Map<string, readonly FdbRow[]>();
-  #bridges = new Map<string, readonly BridgeEntry[]>();
+  readonly bridges = new Bridges();
+  /** MACs of devices that this gateway has published */
+  devices: ReadonlyMap<Vni, readonly Mac[]> = new Map();
   #routes: readonly HostRoute[] = [];
   #sandboxes: Map<string, ObservedSandbox>;
   #next = 100;
@@ -83,7 +88,7 @@ export class Kernel {
     const { dockers, listeners } = this;
     const tables = {
       fdb: new Map(this.#fdb),
-      bridges: new Map(this.#bridges),
+      bridges: this.bridges.tables(links),
       routes: this.#routes,
       firewall,
       dockers,
@@ -141,6 +146,18 @@ export class Kernel {
   }
 
   #run(step: Step): void {
+    if (step.kind.startsWith('link.') || step.kind.startsWith('endpoint.')) this.#runLink(step);
+    else if (step.kind === 'datapath.set') this.#setDatapath(step.state);
+    else if (step.kind === 'fdb.sync') this.#syncFdb(step);
+    else if (step.kind === 'bridge.sync') this.bridges.sync(step, this.links);
+    else if (step.kind === 'routes.sync') this.#syncRoutes(step);
+    else if (step.kind === 'forwarding.set') switchAll(this.#forwarding[step.family], step.devices, step.on);
+    else if (step.kind === 'localnet.set') this.#setLocalnet(step.devices, step.on);
+    else if (step.kind === 'docker.sync') this.#syncDocker(step);
+    else if (step.kind === 'firewall.apply') this.#applyFirewall(step.family, step.body);
+  }
+
+  #runLink(step: Step): void {
     if (step.kind === 'link.create') this.#create(step.link);
     else if (step.kind === 'link.delete')
       this.#delete(
@@ -150,16 +167,8 @@ export class Kernel {
       this.#delete(this.#in(step.sandbox).find(({ name }) => name === step.name));
     else if (step.kind === 'endpoint.attach') this.#attach(step.spec);
     else if (step.kind === 'endpoint.move') this.#move(step);
-    else if (step.kind === 'datapath.set') this.#setDatapath(step.state);
     else if (step.kind === 'link.down') this.tamper(undefined, step.name, { up: false });
     else if (step.kind === 'link.adjust') this.#adjust(step.sandbox, step.name, step.changes);
-    else if (step.kind === 'fdb.sync') this.#syncFdb(step);
-    else if (step.kind === 'bridge.sync') this.#syncBridge(step);
-    else if (step.kind === 'routes.sync') this.#syncRoutes(step);
-    else if (step.kind === 'forwarding.set') switchAll(this.#forwarding[step.family], step.devices, step.on);
-    else if (step.kind === 'localnet.set') this.#setLocalnet(step.devices, step.on);
-    else if (step.kind === 'docker.sync') this.#syncDocker(step);
-    else this.#applyFirewall(step.family, step.body);
   }
 
   #setLocalnet(devices: readonly string[], on: boolean): void {
@@ -231,7 +240,8 @@ export class Kernel {
   }
 
   #macvlanParent(name: string, mode: string): number {
-    const { index } = this.#find(this.links, name);
+    const { index, master } = this.#find(this.links, name);
+    if (master !== undefined) throw new Error(`Device or resource busy: ${name}`);
     const children = this.#everywhere().filter((child) => child.kind === 'macvlan' && child.parent === index);
     const alone = mode === 'passthru' || children.some((child) => child.data['mode'] === 'passthru');
     if (alone && children.length > 0) throw new Error(`Device or resource busy: ${name}`);
@@ -351,32 +361,12 @@ export class Kernel {
     else this.#put(sandbox, all);
   }
 
-  /** A frame of that MAC has come in by the bridge's port. */
-  learn(bridge: string, mac: string, port: string): void {
-    const others = (this.#bridges.get(bridge) ?? []).filter((entry) => entry.mac !== mac);
-    this.#bridges.set(bridge, [...others, { mac, port, origin: 'learned' }]);
-  }
-
   /** Its one receive handler belongs to the bridge, or to its children. */
   #joins(port: ObservedLink, bridge: ObservedLink): void {
     const inside = [...this.#sandboxes.values()].flatMap(({ links }) => links);
-    const child = [...this.links, ...inside].some((link) => link.kind === 'macvlan' && link.parent === port.index);
-    if (child) throw new Error(`EBUSY: ${port.name} has children`);
+    const isChild = ({ kind, parent }: ObservedLink): boolean => kind === 'macvlan' && parent === port.index;
+    if ([...this.links, ...inside].some((other) => isChild(other))) throw new Error(`EBUSY: ${port.name} has children`);
     if (port.master !== undefined && port.master !== bridge.name) throw new Error(`EBUSY: ${port.name} has a master`);
-  }
-
-  #syncBridge({ bridge, add, remove }: Extract<Step, { kind: 'bridge.sync' }>): void {
-    const device = this.#find(this.links, bridge);
-    const held = this.#bridges.get(bridge) ?? [];
-    const removed = new Set([...remove.map(({ mac, port }) => `${mac} ${port}`)]);
-    const added = add.map((row): BridgeEntry => {
-      const own = row.port === device.name;
-      if (!own && this.#find(this.links, row.port).master !== bridge) throw new Error(`${row.port} is no port`);
-      return { ...row, origin: own ? 'own' : 'told' };
-    });
-    const macs = new Set(added.map(({ mac }) => mac));
-    const kept = held.filter(({ mac, port }) => !removed.has(`${mac} ${port}`) && !macs.has(mac));
-    this.#bridges.set(bridge, [...kept, ...added]);
   }
 
   #syncFdb(step: Extract<Step, { kind: 'fdb.sync' }>): void {
@@ -399,33 +389,4 @@ function switchAll(names: Set<string>, devices: readonly string[], on: boolean):
     if (on) names.add(device);
     else names.delete(device);
   }
-}
-
-/** What nft lists of a body of ours: its chains, and the elements of its sets and maps. */
-function tableOf(body: string, fingerprint: string): ObservedTable {
-  const chains = [...body.matchAll(/chain (\w+)/g)].map((match) => match[1] ?? '');
-  const sets = [...body.matchAll(/(?:set|map) (\w+) \{\n.*\n(?: *elements = \{ (.*) \}\n)?/g)];
-  const elements = sets.map(([, name = '', held = '']) => [name, new Map(held.split(', ').map(parted))] as const);
-  return { fingerprint, chains, elements: new Map(elements) };
-}
-
-function parted(element: string): [string, string] {
-  const [key = '', value = ''] = element.split(' : ').map((part) => part.replaceAll('"', '').split(' . ').join(' '));
-  return [key, value];
-}
-
-function dataOf(kind: LinkKind, links: readonly ObservedLink[]): LinkData {
-  if (kind.type === 'bridge') return {};
-  if (kind.type === 'macvlan') return { mode: kind.mode };
-  if (kind.type === 'vlan') return { id: kind.id, protocol: 0x8100 };
-  if (kind.type === 'tap') return { type: 'tap', vnet_hdr: true };
-  const { vni, port, local, learning, multicast } = kind;
-  const device = links.find(({ name }) => name === multicast?.device)?.index;
-  const group = multicast && { [multicast.group.includes(':') ? 'group6' : 'group']: multicast.group };
-  const own = { id: vni, port, [local.includes(':') ? 'local6' : 'local']: local, learning };
-  return { ...own, ...group, ...(device !== undefined && { device }) };
-}
-
-function sameVxlan(a: LinkData, b: LinkData): boolean {
-  return a.id === b.id && a.port === b.port;
 }
