@@ -253,6 +253,17 @@ describe('MACs', () => {
     give(directory, record({ seq: 9, macs: [] }));
     expect(directory.duplicates()).toEqual([]);
   });
+
+  test('a device that we publish too is where the better claim is, and no duplicate', () => {
+    const { directory } = setup();
+    const device = (q: number): MacEntry => ({ m: mac('02:00:00:00:00:01'), ip: [], q, s: 0 });
+    give(directory, record({ macs: [device(1)] }));
+    directory.setOwnMacs(new Map([[LINE1, [device(2)]]]));
+    expect(directory.remotes(LINE1)[0]?.macs).toEqual([]);
+    expect(directory.duplicates()).toEqual([]);
+    give(directory, record({ seq: 9, macs: [device(3)] }));
+    expect(directory.remotes(LINE1)[0]?.macs).toEqual([device(3)]);
+  });
 });
 
 function deliver(directory: PeerDirectory, publication: Publication): void {
