@@ -8,6 +8,7 @@ import {
   passthruAlone,
   sharedUplinkInterface,
 } from './check-uplinks.ts';
+import { ipvlanChecks } from './check-ipvlan.ts';
 import { clashes } from './clashes.ts';
 import { problem } from './pointer.ts';
 import type { CheckContext, Resolved, ResolvedEndpoint } from './resolved.ts';
@@ -22,6 +23,7 @@ const CHECKS: readonly Check[] = [
   engineConflict,
   duplicateVlan,
   passthruAlone,
+  ...ipvlanChecks,
   missingNetwork,
   duplicateInterface,
   duplicateMac,

@@ -7,6 +7,7 @@ import { hasVxlan } from '../host/vxlan.ts';
 import type { DatapathStatus } from '../datapath/status.ts';
 import { type ObservedForwarding, readForwarding } from '../host/forwarding.ts';
 import type { Underlay } from '../drivers/driver.ts';
+import { roleOf } from '../drivers/role.ts';
 import { type ObservedLink, readLinks } from '../host/links.ts';
 import { type Listener, readListeners } from '../host/listeners.ts';
 import { readGro, readReceiveChecksum } from '../host/offloads.ts';
@@ -83,7 +84,7 @@ async function readRules(bridges: boolean): Promise<Pick<Observation, 'firewall'
 }
 
 function hasShield({ name, kind }: ObservedLink): boolean {
-  return isShielded(name, kind === 'vxlan' || kind === 'tun' || kind === 'vlan');
+  return isShielded(name, roleOf(kind));
 }
 
 function withGro(link: ObservedLink): ObservedLink {

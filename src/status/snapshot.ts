@@ -2,7 +2,7 @@ import { splitAlias } from '../drivers/naming.ts';
 import { FLOOD, type FdbRow } from '../host/fdb.ts';
 import type { ObservedLink } from '../host/links.ts';
 import { formatIpPrefix } from '../model/ip.ts';
-import { type Endpoint, endpointKey, type Network, sandboxPath } from '../model/network.ts';
+import { type Endpoint, endpointKey, isSite, type Network, sandboxPath } from '../model/network.ts';
 import type { RemotesByVni } from '../model/peer.ts';
 import { formatPublished } from '../model/published.ts';
 import type { EndpointStatus, FdbEntry, NetworkStatus } from '../model/status.ts';
@@ -36,7 +36,7 @@ export function networkStatuses(view: CycleView, remotes: RemotesByVni): readonl
 }
 
 function vlanOf(network: Network): number | null {
-  return network.driver === 'macvlan' ? (network.vlan ?? null) : null;
+  return isSite(network) ? (network.vlan ?? null) : null;
 }
 
 function peerCount(network: Network, remotes: RemotesByVni): number {

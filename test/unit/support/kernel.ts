@@ -1,6 +1,7 @@
 import { totals } from '../../../src/datapath/counters.ts';
 import { canonicalState, type DatapathState } from '../../../src/datapath/state.ts';
 import type { DatapathStatus } from '../../../src/datapath/status.ts';
+import type { ChildAttachment } from '../../../src/drivers/attachment.ts';
 import type { EndpointSpec, LinkKind, LinkSpec } from '../../../src/drivers/driver.ts';
 import { memoOf } from '../../../src/drivers/driver.ts';
 import { withMemo } from '../../../src/drivers/naming.ts';
@@ -11,12 +12,12 @@ import type { FirewallFamily, ObservedTable } from '../../../src/host/firewall.t
 import type { Listener } from '../../../src/host/listeners.ts';
 import type { HostRoute } from '../../../src/host/routes.ts';
 import type { ObservedSandbox } from '../../../src/host/sandbox.ts';
-import type { LinkData } from '../../../src/packet/rtnetlink/link-data.ts';
 import { formatIpPrefix } from '../../../src/model/ip.ts';
 import { sandboxPath } from '../../../src/model/network.ts';
 import type { Observation } from '../../../src/reconcile/observe.ts';
 import type { FirewallMemory, Step } from '../../../src/reconcile/plan.ts';
 import type { Adjustment } from '../../../src/reconcile/plan-links.ts';
+import { dataOf, sameVxlan } from './link-data.ts';
 
 /** A link as the kernel would show it. */
 export function link(name: string, index: number, over: Partial<ObservedLink> = {}): ObservedLink {
@@ -216,18 +217,34 @@ export class Kernel {
 
   #parentOf(kind: LinkKind): number | undefined {
     if (kind.type === 'vlan') return this.#find(this.links, kind.parent).index;
-    return kind.type === 'macvlan' ? this.#macvlanParent(kind.parent, kind.mode) : undefined;
+    return kind.type === 'macvlan' || kind.type === 'ipvlan' ? this.#parentFor(kind) : undefined;
   }
 
-  #macvlanParent(name: string, mode: string): number {
+  /** A parent carries one driver's children, and ipvlan's have one mode: a new one's becomes all others'. */
+  #parentFor({ type, parent: name, mode }: ChildAttachment): number {
     const { index } = this.#find(this.links, name);
-    const children = this.#everywhere().filter((child) => child.kind === 'macvlan' && child.parent === index);
+    const children = this.#everywhere().filter(
+      (child) => ['macvlan', 'ipvlan'].includes(child.kind) && child.parent === index,
+    );
+    if (children.some((child) => child.kind !== type)) throw new Error(`Device or resource busy: ${name}`);
+    if (type === 'ipvlan') this.#setMode(index, mode);
     const alone = mode === 'passthru' || children.some((child) => child.data['mode'] === 'passthru');
     if (alone && children.length > 0) throw new Error(`Device or resource busy: ${name}`);
     return index;
   }
 
-  /** With a link go its macvlan children, a veth's other end, and its entries in the tables; it may be gone itself. */
+  #setMode(parent: number, mode: string): void {
+    const changed = (child: ObservedLink): ObservedLink =>
+      child.kind === 'ipvlan' && child.parent === parent ? { ...child, data: { mode } } : child;
+    this.links = this.links.map((child) => changed(child));
+    for (const [path, { links }] of this.#sandboxes)
+      this.#put(
+        path,
+        links.map((child) => changed(child)),
+      );
+  }
+
+  /** With a link go its children, a veth's other end, and its entries in the tables; it may be gone itself. */
   #delete(gone: ObservedLink | undefined): void {
     if (gone === undefined) return;
     if (!gone.ours) throw new Error(`${gone.name} is not Linkspan's`);
@@ -258,8 +275,8 @@ export class Kernel {
       ours: true,
       kind: attachment.type,
     };
-    if (attachment.type === 'macvlan') {
-      const parent = this.#macvlanParent(attachment.parent, attachment.mode);
+    if (attachment.type !== 'veth') {
+      const parent = this.#parentFor(attachment);
       const data = { mode: attachment.mode };
       this.#put(path, [...this.#in(path), link(endpoint.interface, index, { ...own, parent, data })]);
       return;
@@ -287,7 +304,7 @@ export class Kernel {
     if (!before.ours) throw new Error(`${before.name} is not Linkspan's`);
     if (this.links.find(({ index }) => index === before.parent)?.name !== from) throw new Error(`not on ${from ?? ''}`);
     this.#fresh(this.links, spec.temporary);
-    const parent = this.#macvlanParent(to.parent, to.mode);
+    const parent = this.#parentFor(to);
     const mac = spec.mac ?? before.mac;
     const after = { ...before, index: (this.#next += 1), parent, mtu: spec.mtu, mac, data: { mode: to.mode } };
     this.#put(path, [...this.#in(path).filter((other) => other !== before), after]);
@@ -371,20 +388,4 @@ function tableOf(body: string, fingerprint: string): ObservedTable {
 function parted(element: string): [string, string] {
   const [key = '', value = ''] = element.split(' : ').map((part) => part.replaceAll('"', '').split(' . ').join(' '));
   return [key, value];
-}
-
-function dataOf(kind: LinkKind, links: readonly ObservedLink[]): LinkData {
-  if (kind.type === 'bridge') return {};
-  if (kind.type === 'macvlan') return { mode: kind.mode };
-  if (kind.type === 'vlan') return { id: kind.id, protocol: 0x8100 };
-  if (kind.type === 'tap') return { type: 'tap', vnet_hdr: true };
-  const { vni, port, local, learning, multicast } = kind;
-  const device = links.find(({ name }) => name === multicast?.device)?.index;
-  const group = multicast && { [multicast.group.includes(':') ? 'group6' : 'group']: multicast.group };
-  const own = { id: vni, port, [local.includes(':') ? 'local6' : 'local']: local, learning };
-  return { ...own, ...group, ...(device !== undefined && { device }) };
-}
-
-function sameVxlan(a: LinkData, b: LinkData): boolean {
-  return a.id === b.id && a.port === b.port;
 }
