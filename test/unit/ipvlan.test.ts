@@ -61,19 +61,21 @@ describe('a workload on ipvlan', () => {
   });
 });
 
+/** Both ways to the workload, by that neighbour. */
+const to = (neighbour: string): object => ({
+  kind: 'routes.sync',
+  add: [
+    { to: '10.20.0.21', device: 'lss-net', source: '10.20.0.5', neighbour },
+    { to: 'fd00:20::21', device: 'lss-net', source: 'fd00:20::5', neighbour },
+  ],
+});
+
 describe('the host’s shim', () => {
   test('in l2: has no address, and the host is told each workload’s MAC, the parent’s, anew when that changes', () => {
     const kernel = host();
     const { steps } = look(kernel, desired({ net: net() }, WORKLOAD));
     const shim = { name: 'lss-net', kind: { type: 'ipvlan', parent: 'eth0', mode: 'l2' }, addresses: [] };
     expect(steps[0]).toMatchObject({ kind: 'link.create', link: shim });
-    const to = (neighbour: string): object => ({
-      kind: 'routes.sync',
-      add: [
-        { to: '10.20.0.21', device: 'lss-net', source: '10.20.0.5', neighbour },
-        { to: 'fd00:20::21', device: 'lss-net', source: 'fd00:20::5', neighbour },
-      ],
-    });
     expect(steps[1]).toMatchObject(to(PARENT));
     kernel.run(steps);
     const other = '02:00:00:00:00:99';
