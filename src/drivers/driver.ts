@@ -65,6 +65,8 @@ export type NetworkSpec = {
   /** of a bridge network: how its packets may pass to and from all else */
   readonly nat: NatSpec | undefined;
   readonly engine: EngineChoice | undefined;
+  /** what it is instead of what was asked for, and why */
+  readonly instead?: string;
   /** what linkspan-datapath is told of it, where it carries the network */
   readonly datapath: DatapathNetwork | undefined;
   /** the host's own interface on the network, or why it has none */

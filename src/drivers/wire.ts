@@ -15,6 +15,8 @@ export type Wire = {
   readonly addresses: readonly string[];
   /** as it stands; undefined while it is still to be made */
   readonly seen: ObservedLink | undefined;
+  /** the uplink is WiFi, and its access point takes frames from the uplink's own MAC only */
+  readonly oneMac: boolean;
   /** what is to be made of it */
   readonly links: readonly LinkSpec[];
 };
@@ -32,9 +34,10 @@ export function findWire(network: SiteNetwork, host: HostView): Wire | Problem {
  * of each VLAN. Else one is made, for all networks on that VLAN, and goes with the last.
  */
 function wireOf(network: SiteNetwork, uplink: ObservedLink, host: HostView): Wire {
-  if (network.vlan === undefined) return standing(uplink);
+  const oneMac = uplink.wireless?.oneMac === true;
+  if (network.vlan === undefined) return standing(uplink, oneMac);
   const tagged = host.links.find((link) => isVlan(link, uplink, network.vlan));
-  if (tagged !== undefined && !tagged.ours) return standing(tagged);
+  if (tagged !== undefined && !tagged.ours) return standing(tagged, oneMac);
   const name = linkName('lsv', `${uplink.name}.${network.vlan}`);
   const link: LinkSpec = {
     name,
@@ -44,11 +47,11 @@ function wireOf(network: SiteNetwork, uplink: ObservedLink, host: HostView): Wir
     mtu: uplink.mtu,
     addresses: [],
   };
-  return { name, mtu: uplink.mtu, addresses: [], seen: tagged, links: [link] };
+  return { name, mtu: uplink.mtu, addresses: [], seen: tagged, oneMac, links: [link] };
 }
 
-function standing(seen: ObservedLink): Wire {
-  return { name: seen.name, mtu: seen.mtu, addresses: seen.addresses, seen, links: [] };
+function standing(seen: ObservedLink, oneMac: boolean): Wire {
+  return { name: seen.name, mtu: seen.mtu, addresses: seen.addresses, seen, oneMac, links: [] };
 }
 
 function isVlan({ kind, parent, data }: ObservedLink, uplink: ObservedLink, id: number | undefined): boolean {

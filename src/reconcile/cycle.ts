@@ -1,5 +1,5 @@
 import type { DockerWishes } from '../model/docker.ts';
-import { type Endpoint, endpointKey, type Network, sandboxPath } from '../model/network.ts';
+import { type Endpoint, endpointKey, isSite, type Network, sandboxPath } from '../model/network.ts';
 import type { DesiredState, OverlayNetwork } from '../model/network.ts';
 import type { RemotesByVni } from '../model/peer.ts';
 import type { Problem } from '../model/problem.ts';
@@ -83,6 +83,7 @@ export async function look(input: CycleInput, memory: FirewallMemory): Promise<C
     sandboxPaths: paths,
     datapathSocket: input.datapath.socket,
     overlays: wanted.desired.networks.some((network) => network.driver === 'overlay'),
+    uplinks: wanted.desired.networks.some((network) => isSite(network)),
     bridges: wanted.desired.networks.some((network) => network.driver === 'bridge'),
     ports: portsOf(wanted.desired.endpoints),
   });

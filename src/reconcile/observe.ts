@@ -14,6 +14,7 @@ import { readGro, readReceiveChecksum } from '../host/offloads.ts';
 import { defaultSource, type HostRoute, readRoutes } from '../host/routes.ts';
 import { type ObservedSandbox, readSandbox } from '../host/sandbox.ts';
 import { isShielded } from '../host/shield.ts';
+import { readWireless, type Wireless } from '../host/wireless.ts';
 import { parseIp } from '../model/ip.ts';
 
 /** The kernel as one cycle saw it. */
@@ -45,6 +46,8 @@ export type ObserveOptions = {
   readonly datapathSocket: string;
   /** whether it matters if the kernel has vxlan: to ask loads its module */
   readonly overlays: boolean;
+  /** whether networks stand on uplinks, of which it matters if they are wireless */
+  readonly uplinks: boolean;
   /** whether bridge networks are wanted, which Docker's rules matter to */
   readonly bridges: boolean;
   /** ports that shall be published, each `PROTOCOL PORT` */
@@ -55,7 +58,8 @@ export type ObserveOptions = {
 export async function observe(options: ObserveOptions): Promise<Observation> {
   const { underlayAddress, sandboxPaths, datapathSocket } = options;
   const found = await readLinks();
-  const [fdb, routes, rules, listeners, source, datapath, sandboxes] = await Promise.all([
+  const [wireless, fdb, routes, rules, listeners, source, datapath, sandboxes] = await Promise.all([
+    options.uplinks ? readWireless() : NONE,
     readFdb(found),
     readRoutes(found),
     readRules(options.bridges),
@@ -65,7 +69,7 @@ export async function observe(options: ObserveOptions): Promise<Observation> {
     datapathSocket === '' ? undefined : readDatapath(datapathSocket),
     Promise.all([...sandboxPaths].map(async (path) => [path, await readSandbox(path)] as const)),
   ]);
-  const links = found.map((link) => (link.ours && link.kind === 'vxlan' ? withGro(link) : link));
+  const links = found.map((link) => withMore(link, wireless));
   const underlay = findUnderlay(links, source);
   const vxlan = options.overlays && (await hasVxlan(found));
   const unshielded = new Set(found.filter((link) => link.ours && !hasShield(link)).map(({ name }) => name));
@@ -87,8 +91,12 @@ function hasShield({ name, kind }: ObservedLink): boolean {
   return isShielded(name, roleOf(kind));
 }
 
-function withGro(link: ObservedLink): ObservedLink {
-  return { ...link, gro: readGro(link.name) };
+const NONE: ReadonlyMap<number, Wireless> = new Map();
+
+function withMore(link: ObservedLink, wireless: ReadonlyMap<number, Wireless>): ObservedLink {
+  const radio = wireless.get(link.index);
+  if (radio !== undefined) return { ...link, wireless: radio };
+  return link.ours && link.kind === 'vxlan' ? { ...link, gro: readGro(link.name) } : link;
 }
 
 function findUnderlay(links: readonly ObservedLink[], address: string | undefined): Observation['underlay'] {

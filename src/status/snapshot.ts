@@ -1,3 +1,4 @@
+import type { NetworkSpec } from '../drivers/driver.ts';
 import { splitAlias } from '../drivers/naming.ts';
 import { FLOOD, type FdbRow } from '../host/fdb.ts';
 import type { ObservedLink } from '../host/links.ts';
@@ -24,15 +25,25 @@ export function networkStatuses(view: CycleView, remotes: RemotesByVni): readonl
       driver: network.driver,
       vni: network.driver === 'overlay' ? network.vni : null,
       vlan: vlanOf(network),
-      engine: spec?.engine?.name ?? null,
-      engine_reason: spec?.engine?.reason ?? null,
-      mtu: spec?.mtu ?? null,
+      ...standing(spec),
       endpoints: attached.length,
       peers: peerCount(network, remotes),
-      shim: spec?.shim ?? null,
       problem: view.problems.get(`network/${network.name}`)?.message ?? null,
     };
   });
+}
+
+/** As it stands in the host; nulls while it does not. */
+function standing(
+  spec: NetworkSpec | undefined,
+): Pick<NetworkStatus, 'driver_reason' | 'engine' | 'engine_reason' | 'mtu' | 'shim'> {
+  return {
+    driver_reason: spec?.instead ?? null,
+    engine: spec?.engine?.name ?? null,
+    engine_reason: spec?.engine?.reason ?? null,
+    mtu: spec?.mtu ?? null,
+    shim: spec?.shim ?? null,
+  };
 }
 
 function vlanOf(network: Network): number | null {
