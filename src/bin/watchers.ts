@@ -1,6 +1,8 @@
 import { fileURLToPath } from 'node:url';
 import { deviceProblems, sightings } from '../control/devices.ts';
+import { Reminder } from '../reconcile/reminder.ts';
 import { duplicateProblems, ownMacs } from '../control/local-state.ts';
+import { onWifi } from '../control/on-wifi.ts';
 import { wireInterfaces, wireProblems } from '../control/wire-conflicts.ts';
 import { leaseKeys } from '../docker/records.ts';
 import { probeAddresses } from '../host/address-probe.ts';
@@ -28,6 +30,7 @@ export class Watchers {
   readonly #wake: ReconcileLoop['wake'];
   readonly #addresses: AddressWatch;
   readonly #names: GatewayNames;
+  readonly #reminder = new Reminder();
 
   constructor(state: GatewayState, wake: ReconcileLoop['wake']) {
     const { gateway, names } = state.bootstrap;
@@ -55,6 +58,7 @@ export class Watchers {
       ...this.#names.update(cycle, this.#state.remotes()),
     ];
     const view = { ...cycle, problems: new Map([...found, ...cycle.problems]) };
+    this.#reminder.update(onWifi(view));
     this.leases.sync(view, leaseKeys(store.docker));
     return view;
   }
@@ -68,6 +72,7 @@ export class Watchers {
 
   async stop(): Promise<void> {
     this.#addresses.stop();
+    this.#reminder.stop();
     await this.#names.close();
     await this.leases.stop();
   }

@@ -3,7 +3,7 @@ import type { IpPrefix } from '../model/ip.ts';
 import { deriveMac } from '../model/mac.ts';
 import type { Bum, DesiredState, Endpoint, Network, Sandbox, Uplink } from '../model/network.ts';
 import type { Vni } from '../model/vni.ts';
-import type { RawBridge, RawDocument, RawMacvlan, RawOverlay, RawSandbox, RawUplink } from './raw.ts';
+import type { RawBridge, RawDocument, RawIpvlan, RawMacvlan, RawOverlay, RawSandbox, RawUplink } from './raw.ts';
 import { subnetFor } from './resolved.ts';
 import type { Resolved, ResolvedEndpoint, ResolvedNetwork } from './resolved.ts';
 
@@ -34,7 +34,7 @@ function buildNetwork(network: ResolvedNetwork, resolved: Resolved): Network[] {
   };
   if (raw.driver === 'bridge') return [buildBridge(common, raw)];
   if (raw.driver === 'overlay') return [buildOverlay(common, raw, resolved)];
-  return raw.driver === 'macvlan' ? buildMacvlan(common, raw, resolved) : [];
+  return buildSite(common, raw, resolved);
 }
 
 function buildBridge(common: Common, { icc, masquerade }: RawBridge): Network {
@@ -46,15 +46,15 @@ function buildBridge(common: Common, { icc, masquerade }: RawBridge): Network {
   };
 }
 
-function buildMacvlan(common: Common, raw: RawMacvlan, { document }: Resolved): Network[] {
-  const mode = raw.mode ?? 'bridge';
+function buildSite(common: Common, raw: RawMacvlan | RawIpvlan, { document }: Resolved): Network[] {
   const uplink = uplinkOf(raw.uplink, document);
   if (uplink === undefined) return [];
-  const shim = raw.shim ?? mode === 'bridge';
-  const [vlan, dhcp] = [raw.vlan, raw.address === 'dhcp'];
-  return [
-    { ...common, driver: 'macvlan', uplink, mode, shim, ...(vlan !== undefined && { vlan }), ...(dhcp && { dhcp }) },
-  ];
+  const { vlan } = raw;
+  const place = { ...common, uplink, ...(vlan !== undefined && { vlan }) };
+  if (raw.driver === 'ipvlan') return [{ ...place, driver: 'ipvlan', mode: raw.mode ?? 'l2', shim: raw.shim ?? true }];
+  const mode = raw.mode ?? 'bridge';
+  const [shim, dhcp] = [raw.shim ?? mode === 'bridge', raw.address === 'dhcp'];
+  return [{ ...place, driver: 'macvlan', mode, shim, ...(dhcp && { dhcp }) }];
 }
 
 function uplinkOf(name: string, { spec }: RawDocument): Uplink | undefined {

@@ -9,6 +9,7 @@ import {
   sharedUplinkInterface,
   stretchAlone,
 } from './check-uplinks.ts';
+import { ipvlanChecks } from './check-ipvlan.ts';
 import { clashes } from './clashes.ts';
 import { problem } from './pointer.ts';
 import type { CheckContext, Resolved, ResolvedEndpoint } from './resolved.ts';
@@ -24,6 +25,7 @@ const CHECKS: readonly Check[] = [
   duplicateVlan,
   passthruAlone,
   stretchAlone,
+  ...ipvlanChecks,
   missingNetwork,
   duplicateInterface,
   duplicateMac,

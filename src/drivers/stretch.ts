@@ -17,6 +17,8 @@ const THE_SWITCH = 'the switch';
 /** Links of which one port can have no other master. */
 const CHILDREN = new Set(['macvlan', 'macvtap', 'ipvlan', 'ipvtap']);
 
+const ONE_MAC = 'is WiFi, whose access point takes frames from its own MAC only; use a wired interface as the uplink';
+
 export function isStretched(network: OverlayNetwork): network is Stretched {
   return network.stretch !== undefined;
 }
@@ -66,7 +68,7 @@ function plantOf(network: Stretched, bridge: string, host: HostView): Plant {
     return { problem: waitingFor(network, message) };
   }
   const wire = wireOf({ name: network.name, ...(vlan !== undefined && { vlan }) }, seen, host);
-  const why = wire.seen && taken(wire.seen, wire.addresses, bridge, host);
+  const why = wire.oneMac ? ONE_MAC : wire.seen && taken(wire.seen, wire.addresses, bridge, host);
   if (why === undefined) return { wire };
   return { problem: waitingFor(network, `network ${network.name}: ${wire.name} ${why}`, 'parent_busy') };
 }

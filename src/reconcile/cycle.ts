@@ -1,5 +1,5 @@
 import type { DockerWishes } from '../model/docker.ts';
-import { type Endpoint, endpointKey, type Network, sandboxPath } from '../model/network.ts';
+import { type Endpoint, endpointKey, isSite, type Network, sandboxPath } from '../model/network.ts';
 import type { DesiredState, OverlayNetwork } from '../model/network.ts';
 import type { RemotesByVni } from '../model/peer.ts';
 import type { Mac } from '../model/mac.ts';
@@ -87,7 +87,8 @@ export async function look(input: CycleInput, memory: FirewallMemory): Promise<C
     sandboxPaths: paths,
     datapathSocket: input.datapath.socket,
     overlays: wanted.desired.networks.some((network) => network.driver === 'overlay'),
-    bridges: wanted.desired.networks.some((network) => hasBridge(network)),
+    uplinks: wanted.desired.networks.some((network) => isSite(network) || isStretched(network)),
+    bridges: wanted.desired.networks.some((network) => network.driver === 'bridge' || isStretched(network)),
     ports: portsOf(wanted.desired.endpoints),
   });
   const facts = factsOf(input, seen);
@@ -122,8 +123,8 @@ function without(desired: DesiredState, left: readonly Endpoint[]): DesiredState
   return { ...desired, endpoints: desired.endpoints.filter((endpoint) => !gone.has(endpointKey(endpoint))) };
 }
 
-function hasBridge(network: Network): boolean {
-  return network.driver === 'bridge' || (network.driver === 'overlay' && network.stretch !== undefined);
+function isStretched(network: Network): boolean {
+  return network.driver === 'overlay' && network.stretch !== undefined;
 }
 
 function portsOf(endpoints: readonly Endpoint[]): ReadonlySet<string> {

@@ -9,12 +9,14 @@ import type { DatapathStatus } from '../datapath/status.ts';
 import { type ObservedForwarding, readForwarding } from '../host/forwarding.ts';
 import type { Underlay } from '../drivers/driver.ts';
 import { isSwitch } from '../drivers/naming.ts';
+import { roleOf } from '../drivers/role.ts';
 import { type ObservedLink, readLinks } from '../host/links.ts';
 import { type Listener, readListeners } from '../host/listeners.ts';
 import { readGro, readReceiveChecksum } from '../host/offloads.ts';
 import { defaultSource, type HostRoute, readRoutes } from '../host/routes.ts';
 import { type ObservedSandbox, readSandbox } from '../host/sandbox.ts';
 import { isShielded } from '../host/shield.ts';
+import { readWireless, type Wireless } from '../host/wireless.ts';
 import { parseIp } from '../model/ip.ts';
 
 /** The kernel as one cycle saw it. */
@@ -48,6 +50,8 @@ export type ObserveOptions = {
   readonly datapathSocket: string;
   /** whether it matters if the kernel has vxlan: to ask loads its module */
   readonly overlays: boolean;
+  /** whether networks stand on uplinks, of which it matters if they are wireless */
+  readonly uplinks: boolean;
   /** whether bridges are wanted, which Docker's rules matter to */
   readonly bridges: boolean;
   /** ports that shall be published, each `PROTOCOL PORT` */
@@ -59,7 +63,8 @@ export async function observe(options: ObserveOptions): Promise<Observation> {
   const { underlayAddress, sandboxPaths, datapathSocket } = options;
   const found = await readLinks();
   const switches = found.filter((link) => link.ours && isSwitch(link.alias));
-  const [fdb, bridges, routes, rules, listeners, source, datapath, sandboxes] = await Promise.all([
+  const [wireless, fdb, bridges, routes, rules, listeners, source, datapath, sandboxes] = await Promise.all([
+    options.uplinks ? readWireless() : NONE,
     readFdb(found),
     readBridges(switches, found),
     readRoutes(found),
@@ -70,7 +75,7 @@ export async function observe(options: ObserveOptions): Promise<Observation> {
     datapathSocket === '' ? undefined : readDatapath(datapathSocket),
     Promise.all([...sandboxPaths].map(async (path) => [path, await readSandbox(path)] as const)),
   ]);
-  const links = found.map((link) => (link.ours && link.kind === 'vxlan' ? withGro(link) : link));
+  const links = found.map((link) => withMore(link, wireless));
   const underlay = findUnderlay(links, source);
   const vxlan = options.overlays && (await hasVxlan(found));
   const unshielded = new Set(found.filter((link) => link.ours && !hasShield(link)).map(({ name }) => name));
@@ -100,11 +105,15 @@ async function readRules(bridges: boolean): Promise<Pick<Observation, 'firewall'
 }
 
 function hasShield({ name, kind, alias }: ObservedLink): boolean {
-  return isShielded(name, kind === 'vxlan' || kind === 'tun' || kind === 'vlan' || isSwitch(alias));
+  return isShielded(name, roleOf(kind, alias));
 }
 
-function withGro(link: ObservedLink): ObservedLink {
-  return { ...link, gro: readGro(link.name) };
+const NONE: ReadonlyMap<number, Wireless> = new Map();
+
+function withMore(link: ObservedLink, wireless: ReadonlyMap<number, Wireless>): ObservedLink {
+  const radio = wireless.get(link.index);
+  if (radio !== undefined) return { ...link, wireless: radio };
+  return link.ours && link.kind === 'vxlan' ? { ...link, gro: readGro(link.name) } : link;
 }
 
 function findUnderlay(links: readonly ObservedLink[], address: string | undefined): Observation['underlay'] {

@@ -1,6 +1,8 @@
-import type { LinkKind, LinkSpec } from '../drivers/driver.ts';
+import type { LinkSpec } from '../drivers/driver.ts';
+import { roleOf } from '../drivers/role.ts';
 import { splitAlias } from '../drivers/naming.ts';
 import type { ObservedLink, PortFlags } from '../host/links.ts';
+import type { Role } from '../host/shield.ts';
 import type { Intent } from './intend.ts';
 import type { Observation } from './observe.ts';
 import type { Step } from './plan.ts';
@@ -13,7 +15,7 @@ export type Adjustment = {
   readonly up?: true;
   readonly gro?: boolean;
   /** what the host takes of it, see `shield` */
-  readonly shield?: 'carrier' | 'router';
+  readonly shield?: Role;
   /** null: of none */
   readonly master?: string | null;
   readonly port?: PortFlags;
@@ -90,7 +92,7 @@ function incompatible(want: LinkSpec, have: ObservedLink, links: readonly Observ
   if (kind.type === 'vlan' && have.data.id !== kind.id) {
     return `has VLAN ${String(have.data.id)} and shall have ${kind.id}`;
   }
-  if (kind.type === 'macvlan') {
+  if ('mode' in kind) {
     if (have.data.mode !== kind.mode) return `has mode ${String(have.data.mode)} and shall have ${kind.mode}`;
   }
   return undefined;
@@ -118,12 +120,6 @@ function otherDevice(kind: Vxlan, data: ObservedLink['data'], links: readonly Ob
   return `joins its group on ${joined ?? 'none'} and shall on ${wanted}`;
 }
 
-/** Whether it only carries workloads' frames; on other bridges and on shims the host has addresses. */
-export function isCarrier(kind: LinkKind): boolean {
-  if (kind.type === 'bridge') return kind.carrier === true;
-  return kind.type === 'vxlan' || kind.type === 'tap' || kind.type === 'vlan';
-}
-
 function drift(want: LinkSpec, have: ObservedLink, unshielded: boolean): Adjustment | undefined {
   const vxlan = want.kind.type === 'vxlan' ? vxlanDrift(want.kind, have) : [];
   const changes: Adjustment = {
@@ -133,7 +129,7 @@ function drift(want: LinkSpec, have: ObservedLink, unshielded: boolean): Adjustm
     ...(have.up ? {} : { up: true as const }),
     ...(vxlan.length === 0 ? {} : { vxlan }),
     ...(want.kind.type !== 'vxlan' || have.gro === want.kind.gro ? {} : { gro: want.kind.gro }),
-    ...(unshielded ? { shield: isCarrier(want.kind) ? 'carrier' : 'router' } : {}),
+    ...(unshielded ? { shield: roleOf(want.kind.type, want.alias) } : {}),
     addAddresses: want.addresses.filter((address) => !have.addresses.includes(address)),
     removeAddresses: have.addresses.filter((address) => !want.addresses.includes(address)),
   };

@@ -9,6 +9,9 @@ import { difference } from './difference.ts';
 import type { Step } from './plan.ts';
 import { belongsToWaiting } from './plan-links.ts';
 
+/** Kinds of workloads' interfaces that take their parent's one receive handler. */
+const ON_A_PARENT = new Set(['macvlan', 'ipvlan']);
+
 /** One end of a stretched overlay's bridge, as it shall be. */
 type Port = { readonly object: string; readonly name: string; readonly bridge: string };
 
@@ -71,7 +74,7 @@ function isPort(name: string, bridge: string, seen: Observation, gone: ReadonlyS
 function hasChildren(name: string, seen: Observation): boolean {
   const index = seen.links.find((link) => link.name === name)?.index;
   const inside = [...seen.sandboxes.values()].flatMap((sandbox) => sandbox?.links ?? []);
-  return inside.some((link) => link.ours && link.kind === 'macvlan' && link.parent === index);
+  return inside.some((link) => link.ours && ON_A_PARENT.has(link.kind) && link.parent === index);
 }
 
 function adjust(object: string, name: string, master: string | null): Step {

@@ -1,5 +1,6 @@
 import type { DatapathState } from '../datapath/state.ts';
-import type { EndpointSpec, LinkSpec, MacvlanAttachment } from '../drivers/driver.ts';
+import type { ChildAttachment } from '../drivers/attachment.ts';
+import type { EndpointSpec, LinkSpec } from '../drivers/driver.ts';
 import type { BridgeRow } from '../host/bridge-fdb.ts';
 import type { FdbRow } from '../host/fdb.ts';
 import type { FlowTarget } from '../host/conntrack.ts';
@@ -72,7 +73,7 @@ export type Step = { readonly object: string } & (
   | {
       readonly kind: 'endpoint.move';
       readonly spec: EndpointSpec;
-      readonly to: MacvlanAttachment;
+      readonly to: ChildAttachment;
       /** the parent so far, where it is still there */
       readonly from: string | undefined;
       readonly reason: string;
@@ -138,6 +139,9 @@ function split<T>(items: readonly T[], test: (item: T) => boolean): readonly [re
   return [items.filter((item) => test(item)), items.filter((item) => !test(item))];
 }
 
+const routeKey = ({ to, device, source, neighbour }: HostRoute): string =>
+  `${to} ${device} ${source} ${neighbour ?? ''}`;
+
 const rowKey = (row: FdbRow): string => `${row.mac} ${row.ip} ${row.port ?? ''}`;
 
 /** `gone`: links that this plan deletes; the kernel deletes their entries with them, even where they are made anew. */
@@ -158,6 +162,6 @@ function planFdb(intent: Intent, seen: Observation, gone: ReadonlySet<string>): 
 
 function planRoutes(intent: Intent, seen: Observation, gone: ReadonlySet<string>): readonly Step[] {
   const have = seen.routes.filter((route) => !gone.has(route.device));
-  const { add, remove } = difference(intent.routes, have, (route) => `${route.to} ${route.device} ${route.source}`);
+  const { add, remove } = difference(intent.routes, have, routeKey);
   return add.length + remove.length === 0 ? [] : [{ kind: 'routes.sync', object: 'host/routes', add, remove }];
 }

@@ -1,8 +1,9 @@
+import type { NetworkSpec } from '../drivers/driver.ts';
 import { splitAlias } from '../drivers/naming.ts';
 import { FLOOD, type FdbRow } from '../host/fdb.ts';
 import type { ObservedLink } from '../host/links.ts';
 import { formatIpPrefix } from '../model/ip.ts';
-import { type Endpoint, endpointKey, type Network, sandboxPath } from '../model/network.ts';
+import { type Endpoint, endpointKey, isSite, type Network, sandboxPath } from '../model/network.ts';
 import type { RemotesByVni } from '../model/peer.ts';
 import { formatPublished } from '../model/published.ts';
 import type { EndpointStatus, FdbEntry, NetworkStatus } from '../model/status.ts';
@@ -24,20 +25,30 @@ export function networkStatuses(view: CycleView, remotes: RemotesByVni): readonl
       driver: network.driver,
       vni: network.driver === 'overlay' ? network.vni : null,
       vlan: vlanOf(network),
-      engine: spec?.engine?.name ?? null,
-      engine_reason: spec?.engine?.reason ?? null,
-      mtu: spec?.mtu ?? null,
+      ...standing(spec),
       endpoints: attached.length,
       peers: peerCount(network, remotes),
-      shim: spec?.shim ?? null,
       problem: view.problems.get(`network/${network.name}`)?.message ?? null,
     };
   });
 }
 
+/** As it stands in the host; nulls while it does not. */
+function standing(
+  spec: NetworkSpec | undefined,
+): Pick<NetworkStatus, 'driver_reason' | 'engine' | 'engine_reason' | 'mtu' | 'shim'> {
+  return {
+    driver_reason: spec?.instead ?? null,
+    engine: spec?.engine?.name ?? null,
+    engine_reason: spec?.engine?.reason ?? null,
+    mtu: spec?.mtu ?? null,
+    shim: spec?.shim ?? null,
+  };
+}
+
 function vlanOf(network: Network): number | null {
   if (network.driver === 'overlay') return network.stretch?.vlan ?? null;
-  return network.driver === 'macvlan' ? (network.vlan ?? null) : null;
+  return isSite(network) ? (network.vlan ?? null) : null;
 }
 
 /** MACs of devices of the plant that a stretched network's bridge has learned. */

@@ -1,11 +1,11 @@
 import type { ObservedLink } from '../host/links.ts';
-import type { Uplink } from '../model/network.ts';
+import { isSite, type Uplink } from '../model/network.ts';
 import type { Problem } from '../model/problem.ts';
 import type { UplinkStatus } from '../model/status.ts';
 import type { CycleView } from '../reconcile/cycle.ts';
 import type { Observation } from '../reconcile/observe.ts';
 
-/** Each interface that a macvlan network stands on, and each uplink of the document. */
+/** Each interface that a network of the site stands on, and each uplink of the document. */
 export function uplinkStatuses(view: CycleView): readonly UplinkStatus[] {
   return uplinksOf(view).map((uplink) => ({
     name: uplink.name,
@@ -43,7 +43,7 @@ function objectOf(uplink: Uplink): string {
 
 /** One for each interface; the document's own comes first, since only that has a limit. */
 function uplinksOf({ desired }: Pick<CycleView, 'desired'>): readonly Uplink[] {
-  const used = desired.networks.flatMap((network) => (network.driver === 'macvlan' ? [network.uplink] : []));
+  const used = desired.networks.flatMap((network) => (isSite(network) ? [network.uplink] : []));
   const byInterface = new Map<string, Uplink>();
   for (const uplink of [...desired.uplinks, ...used]) {
     if (!byInterface.has(uplink.interface)) byInterface.set(uplink.interface, uplink);

@@ -32,3 +32,10 @@ export class Bridges {
     this.#tables.set(bridge, [...kept, ...added]);
   }
 }
+
+/** Its one receive handler belongs to the bridge, or to its children. @throws where the kernel would refuse it */
+export function refuseToJoin(port: ObservedLink, bridge: ObservedLink, all: readonly ObservedLink[]): void {
+  const child = all.find(({ kind, parent }) => ['macvlan', 'ipvlan'].includes(kind) && parent === port.index);
+  if (child !== undefined) throw new Error(`EBUSY: ${port.name} has ${child.name}`);
+  if (port.master !== undefined && port.master !== bridge.name) throw new Error(`EBUSY: ${port.name} has a master`);
+}

@@ -1,6 +1,7 @@
 import { totals } from '../../../src/datapath/counters.ts';
 import { canonicalState, type DatapathState } from '../../../src/datapath/state.ts';
 import type { DatapathStatus } from '../../../src/datapath/status.ts';
+import type { ChildAttachment } from '../../../src/drivers/attachment.ts';
 import type { EndpointSpec, LinkKind, LinkSpec } from '../../../src/drivers/driver.ts';
 import { memoOf } from '../../../src/drivers/driver.ts';
 import { withMemo } from '../../../src/drivers/naming.ts';
@@ -18,7 +19,7 @@ import type { Vni } from '../../../src/model/vni.ts';
 import type { Observation } from '../../../src/reconcile/observe.ts';
 import type { FirewallMemory, Step } from '../../../src/reconcile/plan.ts';
 import type { Adjustment } from '../../../src/reconcile/plan-links.ts';
-import { Bridges } from './bridges.ts';
+import { Bridges, refuseToJoin } from './bridges.ts';
 import { dataOf, sameVxlan } from './link-data.ts';
 import { tableOf } from './nft-table.ts';
 
@@ -72,7 +73,7 @@ export class Kernel {
   }
 
   observe(): Observation {
-    const { links, underlay, memory } = this;
+    const { links, underlay, memory, dockers, listeners } = this;
     const there = (names: ReadonlySet<string>): ReadonlySet<string> =>
       new Set(links.flatMap(({ name }) => (names.has(name) ? [name] : [])));
     const forwarding = {
@@ -85,7 +86,6 @@ export class Kernel {
       ...(memory.bridge && { bridge: tableOf(memory.bridge.body, memory.bridge.fingerprint) }),
     };
     const sandboxes = new Map(this.#sandboxes);
-    const { dockers, listeners } = this;
     const tables = {
       fdb: new Map(this.#fdb),
       bridges: this.bridges.tables(links),
@@ -158,11 +158,9 @@ export class Kernel {
   }
 
   #runLink(step: Step): void {
+    const at = (sandbox?: string): readonly ObservedLink[] => (sandbox === undefined ? this.links : this.#in(sandbox));
     if (step.kind === 'link.create') this.#create(step.link);
-    else if (step.kind === 'link.delete')
-      this.#delete(
-        (step.sandbox === undefined ? this.links : this.#in(step.sandbox)).find(({ name }) => name === step.name),
-      );
+    else if (step.kind === 'link.delete') this.#delete(at(step.sandbox).find(({ name }) => name === step.name));
     else if (step.kind === 'endpoint.detach')
       this.#delete(this.#in(step.sandbox).find(({ name }) => name === step.name));
     else if (step.kind === 'endpoint.attach') this.#attach(step.spec);
@@ -236,19 +234,35 @@ export class Kernel {
 
   #parentOf(kind: LinkKind): number | undefined {
     if (kind.type === 'vlan') return this.#find(this.links, kind.parent).index;
-    return kind.type === 'macvlan' ? this.#macvlanParent(kind.parent, kind.mode) : undefined;
+    return kind.type === 'macvlan' || kind.type === 'ipvlan' ? this.#parentFor(kind) : undefined;
   }
 
-  #macvlanParent(name: string, mode: string): number {
+  /** A parent carries one driver's children, and ipvlan's have one mode: a new one's becomes all others'. */
+  #parentFor({ type, parent: name, mode }: ChildAttachment): number {
     const { index, master } = this.#find(this.links, name);
-    if (master !== undefined) throw new Error(`Device or resource busy: ${name}`);
-    const children = this.#everywhere().filter((child) => child.kind === 'macvlan' && child.parent === index);
+    const children = this.#everywhere().filter(
+      (child) => ['macvlan', 'ipvlan'].includes(child.kind) && child.parent === index,
+    );
+    const busy = master !== undefined || children.some((child) => child.kind !== type);
+    if (busy) throw new Error(`Device or resource busy: ${name}`);
+    if (type === 'ipvlan') this.#setMode(index, mode);
     const alone = mode === 'passthru' || children.some((child) => child.data['mode'] === 'passthru');
     if (alone && children.length > 0) throw new Error(`Device or resource busy: ${name}`);
     return index;
   }
 
-  /** With a link go its macvlan children, a veth's other end, and its entries in the tables; it may be gone itself. */
+  #setMode(parent: number, mode: string): void {
+    const changed = (child: ObservedLink): ObservedLink =>
+      child.kind === 'ipvlan' && child.parent === parent ? { ...child, data: { mode } } : child;
+    this.links = this.links.map((child) => changed(child));
+    for (const [path, { links }] of this.#sandboxes)
+      this.#put(
+        path,
+        links.map((child) => changed(child)),
+      );
+  }
+
+  /** With a link go its children, a veth's other end, and its entries in the tables; it may be gone itself. */
   #delete(gone: ObservedLink | undefined): void {
     if (gone === undefined) return;
     if (!gone.ours) throw new Error(`${gone.name} is not Linkspan's`);
@@ -279,8 +293,8 @@ export class Kernel {
       ours: true,
       kind: attachment.type,
     };
-    if (attachment.type === 'macvlan') {
-      const parent = this.#macvlanParent(attachment.parent, attachment.mode);
+    if (attachment.type !== 'veth') {
+      const parent = this.#parentFor(attachment);
       const data = { mode: attachment.mode };
       this.#put(path, [...this.#in(path), link(endpoint.interface, index, { ...own, parent, data })]);
       return;
@@ -308,7 +322,7 @@ export class Kernel {
     if (!before.ours) throw new Error(`${before.name} is not Linkspan's`);
     if (this.links.find(({ index }) => index === before.parent)?.name !== from) throw new Error(`not on ${from ?? ''}`);
     this.#fresh(this.links, spec.temporary);
-    const parent = this.#macvlanParent(to.parent, to.mode);
+    const parent = this.#parentFor(to);
     const mac = spec.mac ?? before.mac;
     const after = { ...before, index: (this.#next += 1), parent, mtu: spec.mtu, mac, data: { mode: to.mode } };
     this.#put(path, [...this.#in(path).filter((other) => other !== before), after]);
@@ -335,7 +349,8 @@ export class Kernel {
     const before = this.#find(links, name);
     // Of an interface that is not ours nothing changes but whether it is a port of a bridge of ours.
     if (!before.ours && changes.master === undefined) throw new Error(`${name} is not Linkspan's`);
-    if (typeof changes.master === 'string') this.#joins(before, this.#find(this.links, changes.master));
+    if (typeof changes.master === 'string')
+      refuseToJoin(before, this.#find(this.links, changes.master), this.#everywhere());
     if (changes.up) this.#bindsPort(before);
     const { alias, mtu, mac, up, port, gro } = { ...before, ...changes };
     const master = changes.master === undefined ? before.master : (changes.master ?? undefined);
@@ -359,14 +374,6 @@ export class Kernel {
     const all = links.map((other) => (other === before ? after : other));
     if (sandbox === undefined) this.links = all;
     else this.#put(sandbox, all);
-  }
-
-  /** Its one receive handler belongs to the bridge, or to its children. */
-  #joins(port: ObservedLink, bridge: ObservedLink): void {
-    const inside = [...this.#sandboxes.values()].flatMap(({ links }) => links);
-    const isChild = ({ kind, parent }: ObservedLink): boolean => kind === 'macvlan' && parent === port.index;
-    if ([...this.links, ...inside].some((other) => isChild(other))) throw new Error(`EBUSY: ${port.name} has children`);
-    if (port.master !== undefined && port.master !== bridge.name) throw new Error(`EBUSY: ${port.name} has a master`);
   }
 
   #syncFdb(step: Extract<Step, { kind: 'fdb.sync' }>): void {

@@ -2,10 +2,10 @@ import type { LinkKind } from '../../../src/drivers/driver.ts';
 import type { ObservedLink } from '../../../src/host/links.ts';
 import type { LinkData } from '../../../src/packet/rtnetlink/link-data.ts';
 
-/** What a link of that kind has of its own. */
+/** What the kernel would say of a link of that kind. */
 export function dataOf(kind: LinkKind, links: readonly ObservedLink[]): LinkData {
   if (kind.type === 'bridge') return {};
-  if (kind.type === 'macvlan') return { mode: kind.mode };
+  if ('mode' in kind) return { mode: kind.mode };
   if (kind.type === 'vlan') return { id: kind.id, protocol: 0x8100 };
   if (kind.type === 'tap') return { type: 'tap', vnet_hdr: true };
   const { vni, port, local, learning, multicast } = kind;
