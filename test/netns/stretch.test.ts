@@ -154,6 +154,7 @@ describe.each(['kernel', 'user'] as const)('a network stretched to the plants of
 
   test('TCP between PLCs whose own MTU is the plant’s passes, both ways', async () => {
     const [first, second] = [sites.a.plc, sites.b.plc];
+    const syns = await Capture.start(lab, sites.b.gateway, 'lan0', 'tcp[tcpflags] & tcp-syn != 0');
     for (const [from, to, address] of [
       [first, second, PLC_B],
       [second, first, PLC_A],
@@ -162,6 +163,10 @@ describe.each(['kernel', 'user'] as const)('a network stretched to the plants of
       const hashes = await sendHashed(lab, { from, to, address, protocol: 'tcp', bytes: 3_000_000, mtu: 1500 });
       expect(hashes.received).toBe(hashes.sent);
     }
+    // What A's PLC promises has passed both gateways; what B's does has passed none here.
+    const told = await syns.stop();
+    expect(told).toMatch(new RegExp(`${PLC_A}\\.\\d+ > .*mss 1410`));
+    expect(told).not.toMatch(new RegExp(`${PLC_A}\\.\\d+ > .*mss 1460`));
   });
 
   test('a packet that is too big and may not be cut up is answered with the MTU that passes', async () => {
@@ -171,6 +176,26 @@ describe.each(['kernel', 'user'] as const)('a network stretched to the plants of
     await sites.a.plc.ip('route', 'flush', 'cache');
     expect((await ping(1423, PLC_B)).stdout).toMatch(/Frag needed and DF set \(mtu = 1450\)/);
     expect((await ping(1403, `${SIX}20`)).stdout).toMatch(/Packet too big: mtu=1450/);
+  });
+
+  test('what is too big and may be cut up passes in pieces, or is counted', async () => {
+    const words = ['-n', '-c', '1', '-W', '1', '-M', 'dont', '-s', '1472'];
+    const { code } = await sites.a.plc.attempt('ping', ...words, PLC_B);
+    expect(code).toBe(engine === 'kernel' ? 0 : 1);
+    if (engine === 'kernel') return;
+    await until('it to be counted', async () => ((await a.gateway.status()).drops['too_big'] ?? 0) > 0);
+  });
+
+  test('without its uplink the network says so and goes on; it joins again when that is back', async () => {
+    await sites.a.gateway.ip('link', 'delete', 'lan0');
+    await until('it to be said', async () =>
+      (await a.gateway.status()).networks[0]?.problem?.includes('lan0 of uplink lan is gone'),
+    );
+    expect(await a.workload.reaches(WORK_B)).toBe(true);
+    await lab.veth(sites.a.gateway, 'lan0', sites.a.switch, 'gw');
+    await sites.a.switch.ip('link', 'set', 'gw', 'master', 'br0');
+    await until('the PLCs to reach each other', () => sites.a.plc.reaches(PLC_B));
+    expect((await a.gateway.status()).networks[0]?.problem).toBeNull();
   });
 
   test('a device that moves to the other site is found there, and no longer claimed here', async () => {
