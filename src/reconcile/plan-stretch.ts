@@ -74,7 +74,7 @@ function isPort(name: string, bridge: string, seen: Observation, gone: ReadonlyS
 function hasChildren(name: string, seen: Observation): boolean {
   const index = seen.links.find((link) => link.name === name)?.index;
   const inside = [...seen.sandboxes.values()].flatMap((sandbox) => sandbox?.links ?? []);
-  return inside.some((link) => link.ours && ON_A_PARENT.has(link.kind) && link.parent === index);
+  return index !== undefined && inside.some((link) => link.ours && ON_A_PARENT.has(link.kind) && link.parent === index);
 }
 
 function adjust(object: string, name: string, master: string | null): Step {

@@ -241,7 +241,12 @@ describe.each(['kernel', 'user'] as const)('a network stretched to the plants of
     const { networks } = await a.gateway.status();
     expect(networks[0]?.problem).toContain("has this gateway's address 10.20.0.1/24");
     expect(await a.workload.reaches(WORK_B)).toBe(true);
+    await sites.a.plc.ip('address', 'add', `${WORK_A}/32`, 'dev', 'eth0');
     await sites.a.gateway.ip('address', 'del', '10.20.0.1/24', 'dev', 'lan0');
     await until('the network to be stretched', () => a.workload.reaches(PLC_A), 20_000);
+    // From now on it is the plant's wire, on which a device may have a workload's address.
+    await until('that to be said', async () =>
+      (await a.gateway.status()).endpoints[0]?.problem?.includes(`has its address ${WORK_A} too`),
+    );
   });
 });

@@ -136,3 +136,12 @@ test('TCP is told what the overlay takes, both ways, and no tag goes into it', (
     }
   }
 });
+
+test('beside Docker and a bridge network of ours, what a stretched bridge carries is let pass', () => {
+  const kernel = newHost();
+  kernel.dockers = { 4: { rules: [], bridges: new Set() }, 6: undefined };
+  expect(converge(kernel, wish(STRETCH)).intent.nat.docker[4]).toEqual(['-o lsb-+']);
+  const cell = desired({ net: overlay(7, STRETCH), cell: { driver: 'bridge', subnet: '172.30.0.0/24' } });
+  const { inet } = converge(kernel, cell).intent.nat.tables;
+  expect(inet).toContain('iifname . oifname { "docker0" . "docker0", "lsb-net" . "lsb-net" } accept');
+});
