@@ -69,8 +69,8 @@ export type StretchSpec = {
   readonly mtu: number;
   /** MACs of this gateway's workloads */
   readonly workloads: readonly Mac[];
-  /** MACs at the other sites, by the peers' records */
-  readonly remote: readonly Mac[];
+  /** MACs at the other sites, by the peers' records; a workload's is sticky, a device may come here */
+  readonly remote: readonly { readonly mac: Mac; readonly sticky: boolean }[];
   /** MACs of devices here that this gateway has published; what a peer says of one of those is newer */
   readonly claimed: ReadonlySet<Mac>;
 };

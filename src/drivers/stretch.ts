@@ -101,9 +101,10 @@ function remoteMacs(
   workloads: readonly Mac[],
   host: HostView,
 ): StretchSpec['remote'] {
-  const own = new Set(workloads);
-  const all = reachablePeers(network, remotes, host).remotes.flatMap(({ macs }) => macs.map(({ m }) => m));
-  return [...new Set(all)].filter((mac) => !own.has(mac));
+  const entries = reachablePeers(network, remotes, host).remotes.flatMap(({ macs }) => macs);
+  const byMac = new Map(entries.map(({ m: mac, s }) => [mac, { mac, sticky: s === 1 }]));
+  for (const mac of workloads) byMac.delete(mac);
+  return [...byMac.values()];
 }
 
 /** Whatever reaches a bridge's port goes to the bridge: nothing else that stands on it would get a frame any more. */

@@ -1,12 +1,17 @@
 import type { NetlinkMessage } from '../packet/netlink-read.ts';
-import { readBridgeEntry } from '../packet/rtnetlink/bridge-fdb.ts';
+import { type BridgeFdbMessage, readBridgeEntry } from '../packet/rtnetlink/bridge-fdb.ts';
 import { fdbDump } from '../packet/rtnetlink/fdb.ts';
 import type { ObservedLink } from './links.ts';
 import { ask } from './netlink.ts';
 import { run } from './run.ts';
 
 /** Which port of a bridge a MAC is behind; the bridge's own name stands for what hangs on the bridge itself. */
-export type BridgeRow = { readonly mac: string; readonly port: string };
+export type BridgeRow = {
+  readonly mac: string;
+  readonly port: string;
+  /** no frame from elsewhere moves it */
+  readonly sticky: boolean;
+};
 
 export type BridgeEntry = BridgeRow & {
   /** `own`: of the bridge itself or of a port; `told`: by us, until we take it away; `learned`: by its frames, until it ages */
@@ -37,28 +42,32 @@ function entriesOf(answer: readonly NetlinkMessage[], { index, name }: Device): 
   return answer
     .flatMap((message) => readBridgeEntry(message) ?? [])
     .filter((entry) => entry.index === index)
-    .map((entry) => ({ mac: entry.mac, port: name, origin: originOf(entry) }));
+    .map((entry) => ({ mac: entry.mac, port: name, sticky: entry.sticky, origin: originOf(entry) }));
 }
 
-function originOf({ permanent, told }: { permanent: boolean; told: boolean }): BridgeEntry['origin'] {
+function originOf({ permanent, told, sticky }: BridgeFdbMessage): BridgeEntry['origin'] {
   if (permanent) return 'own';
-  return told ? 'told' : 'learned';
+  return told || sticky ? 'told' : 'learned';
 }
 
 /**
  * Writes and deletes entries of a bridge's table. `extern_learn`: such an entry does not age, and gives way to the first
- * frame that a device of that MAC sends from another port. What is gone already is what was wanted.
+ * frame that a device of that MAC sends from another port; `sticky` to none. What is gone already is what was wanted.
  */
 export async function syncBridge(
   bridge: string,
   add: readonly BridgeRow[],
   remove: readonly BridgeRow[],
 ): Promise<void> {
-  const where = ({ port }: BridgeRow, how: string): string =>
-    port === bridge ? `dev ${bridge} self${how && ' permanent'}` : `dev ${port} master${how}`;
   const lines = [
-    ...remove.map((row) => `fdb del ${row.mac} ${where(row, '')}`),
-    ...add.map((row) => `fdb replace ${row.mac} ${where(row, ' extern_learn')}`),
+    ...remove.map(({ mac, port }) => `fdb del ${mac} dev ${port} ${port === bridge ? 'self' : 'master'}`),
+    ...add.map(
+      (row) => `fdb replace ${row.mac} dev ${row.port} ${row.port === bridge ? 'self permanent' : kindOf(row)}`,
+    ),
   ];
   if (lines.length > 0) await run(['bridge', '-force', '-batch', '-'], `${lines.join('\n')}\n`);
+}
+
+function kindOf({ sticky }: BridgeRow): string {
+  return sticky ? 'master static sticky' : 'master extern_learn';
 }

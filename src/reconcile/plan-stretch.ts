@@ -82,7 +82,7 @@ function adjust(object: string, name: string, master: string | null): Step {
   return { kind: 'link.adjust', object, sandbox: undefined, name, changes };
 }
 
-const rowKey = ({ mac, port }: BridgeRow): string => `${mac} ${port}`;
+const rowKey = ({ mac, port, sticky }: BridgeRow): string => `${mac} ${port} ${sticky}`;
 
 function tables(intent: Intent, seen: Observation, gone: ReadonlySet<string>): readonly Step[] {
   return stretches(intent).flatMap(([object, spec]): readonly Step[] => {
@@ -105,7 +105,7 @@ function isWritten({ mac, port, origin }: BridgeEntry, { bridge }: StretchSpec, 
  * A workload's frames come from the bridge itself, which learns nothing of them, and without an entry all that is sent
  * to it would be flooded to every site. A MAC that a peer says it has is behind the overlay, unless its frames have
  * just come in from the plant: then it has moved here, and the next publication says so. But where this gateway has
- * said so already, the peer's word is the newer one.
+ * said so already, the peer's word is the newer one. A workload's MAC moves by no frame at all.
  */
 function rowsOf(
   spec: StretchSpec,
@@ -115,9 +115,13 @@ function rowsOf(
 ): readonly BridgeRow[] {
   const { bridge, plant, overlay, workloads, remote, claimed } = spec;
   const here = new Set(standing.flatMap(({ mac, port, origin }) => (port === plant && origin !== 'told' ? [mac] : [])));
-  const moved = (mac: StretchSpec['remote'][number]): boolean => here.has(mac) && !claimed.has(mac);
+  const moved = ({ mac, sticky }: StretchSpec['remote'][number]): boolean =>
+    !sticky && here.has(mac) && !claimed.has(mac);
   // The kernel takes an entry for a port only, which the overlay is now unless it has children.
   const joined = isPort(overlay, bridge, seen, gone) || !hasChildren(overlay, seen);
-  const told = joined ? remote.filter((mac) => !moved(mac)) : [];
-  return [...workloads.map((mac) => ({ mac, port: bridge })), ...told.map((mac) => ({ mac, port: overlay }))];
+  const told = joined ? remote.filter((one) => !moved(one)) : [];
+  return [
+    ...workloads.map((mac) => ({ mac, port: bridge, sticky: false })),
+    ...told.map(({ mac, sticky }) => ({ mac, port: overlay, sticky })),
+  ];
 }

@@ -88,6 +88,23 @@ test('a device that has just come is not sent to the peer that had it; one that 
   expect(entriesOf(kernel)).toContain(`${ROBOT} lsx-net told`);
 });
 
+test('another site’s workload stays where it is, whoever sends in its name here', () => {
+  const kernel = newHost();
+  const [remote] = peer(ROBOT).get(vni(10_110)) ?? [];
+  const sticky = { m: mac(ROBOT), ip: [], q: 0, s: 1 as const };
+  const peers: RemotesByVni = new Map([[vni(10_110), remote ? [{ ...remote, macs: [sticky] }] : []]]);
+  converge(kernel, wish(STRETCH), peers);
+  expect(kernel.observe().bridges.get(BRIDGE)).toContainEqual({
+    mac: ROBOT,
+    port: 'lsx-net',
+    origin: 'told',
+    sticky: true,
+  });
+  kernel.bridges.learn(BRIDGE, ROBOT, VLAN);
+  converge(kernel, wish(STRETCH), peers);
+  expect(entriesOf(kernel)).toContain(`${ROBOT} lsx-net told`);
+});
+
 test('too large for a group’s device: a stretch with multicast takes what the overlay takes', () => {
   const kernel = newHost();
   converge(kernel, wish({ ...STRETCH, bum: { multicast: '239.1.1.10' } }));
