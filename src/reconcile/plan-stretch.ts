@@ -15,15 +15,24 @@ const ON_A_PARENT = new Set(['macvlan', 'ipvlan']);
 /** One end of a stretched overlay's bridge, as it shall be. */
 type Port = { readonly object: string; readonly name: string; readonly bridge: string };
 
+type StretchPlan = {
+  /** from here on until they have moved, workloads are cut off */
+  readonly leave: readonly Step[];
+  readonly join: readonly Step[];
+};
+
 /**
  * The bridges of stretched overlays: which interfaces are their ports, and where each MAC is. Pure. A port with
  * children cannot join a bridge, and a bridge's port can have none, so what leaves leaves before the workloads move
  * onto it, and what joins waits until a look finds nobody on it.
  * @param gone links that this plan deletes
  */
-export function planStretch(intent: Intent, seen: Observation, gone: ReadonlySet<string>): readonly Step[] {
+export function planStretch(intent: Intent, seen: Observation, gone: ReadonlySet<string>): StretchPlan {
   const ports = portsOf(intent);
-  return [...leave(ports, intent, seen, gone), ...join(ports, seen, gone), ...tables(intent, seen, gone)];
+  return {
+    leave: leave(ports, intent, seen, gone),
+    join: [...join(ports, seen, gone), ...tables(intent, seen, gone)],
+  };
 }
 
 /** By object: networks that stand, but are not joined to the plant. */

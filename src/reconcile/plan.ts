@@ -102,15 +102,17 @@ export function plan(intent: Intent, seen: Observation, gateway: string, memory:
   const port = planPort(intent, seen, links.remove, endpoints.move);
   const [taps, others] = split(port.vacant, (step) => isTap(step, intent, seen));
   const datapath = planDatapath(intent, seen, port.staying);
+  const stretch = planStretch(intent, seen, gone);
   const steps = [
     ...endpoints.detach,
     ...others,
     ...datapath.release,
     ...links.make,
     ...planFdb(intent, seen, gone),
-    ...planStretch(intent, seen, gone),
+    ...stretch.join,
     ...planRoutes(intent, seen, gone),
     ...planNat(intent.nat, seen, memory),
+    ...stretch.leave,
     ...port.moves,
     ...port.yield,
     ...datapath.set,

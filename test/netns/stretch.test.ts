@@ -18,6 +18,8 @@ const BRIDGE = 'lsb-line';
 const PORT = { kernel: 'lsx-line', user: 'lsu-line' } as const;
 const [PLC_A, PLC_B, WORK_A, WORK_B] = ['10.20.0.10', '10.20.0.20', '10.20.0.31', '10.20.0.41'];
 const SIX = 'fd00:20::';
+/** For both gateways' moves; a workload that must ask for its neighbours anew meanwhile is dark for a second. */
+const GAP_MS = 700;
 
 type End = { readonly site: Site; readonly gateway: Gateway; readonly workload: Namespace; readonly address: string };
 type Row = { readonly mac: string; readonly ifname: string; readonly flags: readonly string[]; readonly dst?: string };
@@ -99,7 +101,7 @@ describe.each(['kernel', 'user'] as const)('a network stretched to the plants of
     await until('the workload to reach its PLC', () => a.workload.reaches(PLC_A));
     await until('the workloads to reach each other', () => a.workload.reaches(WORK_B));
     const { longestGapMs } = await stream.stop();
-    expect(longestGapMs).toBeLessThan(2000);
+    expect(longestGapMs).toBeLessThan(GAP_MS);
     expect((await a.workload.ip('address', 'show', 'dev', 'eth0')).stdout).toContain('10.20.0.99/32');
     expect((await a.gateway.status()).networks).toMatchObject([{ engine, problem: null, mtu: 1450 }]);
   });
@@ -225,7 +227,9 @@ describe.each(['kernel', 'user'] as const)('a network stretched to the plants of
     await until('an answer', () => stream.firstAnswer());
     await everywhere(false);
     await until('the workloads to reach each other', () => a.workload.reaches(WORK_B));
-    expect((await stream.stop()).longestGapMs).toBeLessThan(2000);
+    const { longestGapMs } = await stream.stop();
+    process.stderr.write(`off ${longestGapMs}\n`);
+    expect(longestGapMs).toBeLessThan(GAP_MS);
     expect(await a.workload.reaches(PLC_A)).toBe(false);
     expect(await sites.a.plc.reaches(PLC_B)).toBe(false);
     const links = await sites.a.gateway.ipJson<{ ifname: string; master?: string }[]>('link', 'show');
@@ -243,7 +247,11 @@ describe.each(['kernel', 'user'] as const)('a network stretched to the plants of
     expect(await a.workload.reaches(WORK_B)).toBe(true);
     await sites.a.plc.ip('address', 'add', `${WORK_A}/32`, 'dev', 'eth0');
     await sites.a.gateway.ip('address', 'del', '10.20.0.1/24', 'dev', 'lan0');
-    await until('the network to be stretched', () => a.workload.reaches(PLC_A), 20_000);
+    await until(
+      'the network to be stretched',
+      async () => (await a.gateway.status()).networks[0]?.problem === null,
+      20_000,
+    );
     // From now on it is the plant's wire, on which a device may have a workload's address.
     await until('that to be said', async () =>
       (await a.gateway.status()).endpoints[0]?.problem?.includes(`has its address ${WORK_A} too`),
