@@ -138,6 +138,16 @@ describe('macvlan on a WiFi uplink', () => {
     expect(intent.networks.get('net')?.instead).toBe('ipvlan l2, since eth0 is WiFi, where only its own MAC passes');
   });
 
+  test('stands beside another’s ipvlan, and not beside its macvlan', () => {
+    const beside = (kind: string): Kernel => {
+      const kernel = onWifi(true);
+      kernel.links = [...kernel.links, link('vm0', 20, { kind, parent: 2, data: { mode: 'l2' } })];
+      return kernel;
+    };
+    expect(attachmentOf(beside('ipvlan'), own)).toMatchObject({ type: 'ipvlan' });
+    expect(attachmentOf(beside('macvlan'), own)).toBeUndefined();
+  });
+
   test('is macvlan in mode passthru, and where the access point takes other MACs', () => {
     expect(attachmentOf(onWifi(true), { ...own, mode: 'passthru' })).toMatchObject({ type: 'macvlan' });
     expect(attachmentOf(onWifi(false), own)).toMatchObject({ type: 'macvlan' });
