@@ -117,9 +117,14 @@ describe('a parent that carries', () => {
   });
 });
 
-const onWifi = (oneMac: boolean): Kernel => {
-  const kernel = newHost();
+/** eth0 is a station; `beside`: the kind of a child of it that is another's. */
+const onWifi = (oneMac: boolean, beside?: string): Kernel => {
+  const foreign = beside === undefined ? [] : [link('vm0', 20, { kind: beside, parent: 2, data: { mode: 'l2' } })];
+  const kernel = newHost(foreign);
   const wireless = { ssid: 'plant', oneMac };
+  kernel.links = kernel.links.map((one) => (one.name === 'eth0' ? { ...one, wireless } : one));
+  return kernel;
+};
   kernel.links = kernel.links.map((one) => (one.name === 'eth0' ? { ...one, wireless } : one));
   return kernel;
 };
@@ -139,13 +144,8 @@ describe('macvlan on a WiFi uplink', () => {
   });
 
   test('stands beside another’s ipvlan, and not beside its macvlan', () => {
-    const beside = (kind: string): Kernel => {
-      const kernel = onWifi(true);
-      kernel.links = [...kernel.links, link('vm0', 20, { kind, parent: 2, data: { mode: 'l2' } })];
-      return kernel;
-    };
-    expect(attachmentOf(beside('ipvlan'), own)).toMatchObject({ type: 'ipvlan' });
-    expect(attachmentOf(beside('macvlan'), own)).toBeUndefined();
+    expect(attachmentOf(onWifi(true, 'ipvlan'), own)).toMatchObject({ type: 'ipvlan' });
+    expect(attachmentOf(onWifi(true, 'macvlan'), own)).toBeUndefined();
   });
 
   test('is macvlan in mode passthru, and where the access point takes other MACs', () => {
