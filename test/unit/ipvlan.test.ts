@@ -125,9 +125,6 @@ const onWifi = (oneMac: boolean, beside?: string): Kernel => {
   kernel.links = kernel.links.map((one) => (one.name === 'eth0' ? { ...one, wireless } : one));
   return kernel;
 };
-  kernel.links = kernel.links.map((one) => (one.name === 'eth0' ? { ...one, wireless } : one));
-  return kernel;
-};
 const attachmentOf = (kernel: Kernel, raw: Json): unknown => {
   const { steps } = look(kernel, desired({ net: raw }, WORKLOAD));
   const attach = steps.find(({ kind }) => kind === 'endpoint.attach');
