@@ -2,7 +2,7 @@ import type { Endpoint, MacvlanNetwork } from '../model/network.ts';
 import type { Problem } from '../model/problem.ts';
 import { defaultRouters, type HostView, type NetworkDriver, type NetworkSpec, waitingFor } from './driver.ts';
 import { ipvlan } from './ipvlan.ts';
-import { shimOn } from './shim.ts';
+import { specifyOn } from './site.ts';
 import { findWire } from './wire.ts';
 
 /** Workloads with a MAC of their own on the site's wire: macvlan children of the uplink, or of one of its VLANs. */
@@ -11,19 +11,8 @@ export const macvlan: NetworkDriver<MacvlanNetwork> = {
     const wire = findWire(network, host);
     if ('code' in wire) return wire;
     if (wire.oneMac && network.mode !== 'passthru') return onWifi(network, endpoints, host);
-    const shim = shimOn(network, endpoints, wire, host.gateway);
-    return {
-      links: [...wire.links, ...shim.links],
-      attachment: { type: 'macvlan', parent: wire.name, mode: network.mode },
-      mtu: Math.min(network.mtu ?? wire.mtu, wire.mtu),
-      gateways: defaultRouters(network),
-      fdb: [],
-      routes: shim.routes,
-      nat: undefined,
-      engine: undefined,
-      datapath: undefined,
-      shim: shim.note,
-    };
+    const attachment = { type: 'macvlan', parent: wire.name, mode: network.mode } as const;
+    return { ...specifyOn(wire, network, endpoints, host), attachment, gateways: defaultRouters(network) };
   },
 };
 

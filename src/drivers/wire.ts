@@ -1,5 +1,5 @@
 import type { ObservedLink } from '../host/links.ts';
-import type { SiteNetwork } from '../model/network.ts';
+import { hasOwnMacs, type SiteNetwork } from '../model/network.ts';
 import type { Problem } from '../model/problem.ts';
 import { type HostView, type LinkSpec, waitingFor } from './driver.ts';
 import { linkName, networkAlias } from './naming.ts';
@@ -26,7 +26,8 @@ export function findWire(network: SiteNetwork, host: HostView): Wire | Problem {
   const uplink = host.links.find((link) => link.name === network.uplink.interface);
   if (uplink === undefined) return missing(network);
   const wire = wireOf(network, uplink, host);
-  return (wire.seen && refuse(network, wire.seen, host)) ?? wire;
+  const driver = wire.oneMac && hasOwnMacs(network) ? 'ipvlan' : network.driver;
+  return (wire.seen && refuse(network, driver, wire.seen, host)) ?? wire;
 }
 
 /**
@@ -66,10 +67,18 @@ function missing(network: SiteNetwork): Problem {
   );
 }
 
-/** A parent has one receive handler, so what another holds the kernel refuses with a bare "busy". */
-function refuse(network: SiteNetwork, parent: ObservedLink, host: HostView): Problem | undefined {
-  const { name, driver } = network;
-  const busy = (why: string): Problem => waitingFor(network, `network ${name}: ${parent.name} ${why}`, 'parent_busy');
+/**
+ * A parent has one receive handler, so what another holds the kernel refuses with a bare "busy".
+ * @param driver of the children that are to be made there
+ */
+function refuse(
+  network: SiteNetwork,
+  driver: SiteNetwork['driver'],
+  parent: ObservedLink,
+  host: HostView,
+): Problem | undefined {
+  const busy = (why: string): Problem =>
+    waitingFor(network, `network ${network.name}: ${parent.name} ${why}`, 'parent_busy');
   if (parent.master !== undefined) {
     const [port, bridge] = [parent.name, parent.master];
     return busy(

@@ -2,6 +2,7 @@ import { defaultRoute } from '../attach/link.ts';
 import { explained } from '../attach/refusals.ts';
 import type { LinkKind, LinkSpec } from '../drivers/driver.ts';
 import { roleOf } from '../drivers/role.ts';
+import { kindMissing } from '../host/kernel-kind.ts';
 import { OUR_GROUP } from '../host/links.ts';
 import { setGro } from '../host/offloads.ts';
 import { setPort } from '../host/links.ts';
@@ -22,7 +23,11 @@ export async function createLink(link: LinkSpec): Promise<void> {
   if (kind.type === 'tap') return createTap(link);
   const parent = 'parent' in kind ? `link ${kind.parent} ` : '';
   const mac = kind.type === 'bridge' ? `address ${kind.mac} ` : '';
-  await ipBatch([`link add ${parent}name ${name} ${mac}mtu ${mtu} group ${OUR_GROUP} type ${kindWords(kind)}`]);
+  await ipBatch([`link add ${parent}name ${name} ${mac}mtu ${mtu} group ${OUR_GROUP} type ${kindWords(kind)}`]).catch(
+    (error: unknown) => {
+      throw isUnknownKind(error) ? kindMissing(kind.type, `interface ${name}`, error) : error;
+    },
+  );
   try {
     // Before it is up: at no moment does the host take what it shall not.
     shield(name, roleOf(kind.type, link.alias));
@@ -36,6 +41,11 @@ export async function createLink(link: LinkSpec): Promise<void> {
     await ipBatch([`link del dev ${name}`]).catch(() => {});
     throw error;
   }
+}
+
+/** In the words of `ip`, older and newer. */
+function isUnknownKind(error: unknown): boolean {
+  return error instanceof CommandError && /Unknown device type|Operation not supported/.test(error.stderr);
 }
 
 /**

@@ -117,8 +117,10 @@ describe('a parent that carries', () => {
   });
 });
 
-const onWifi = (oneMac: boolean): Kernel => {
-  const kernel = newHost();
+/** eth0 is a station; `beside`: the kind of a child of it that is another's. */
+const onWifi = (oneMac: boolean, beside?: string): Kernel => {
+  const foreign = beside === undefined ? [] : [link('vm0', 20, { kind: beside, parent: 2, data: { mode: 'l2' } })];
+  const kernel = newHost(foreign);
   const wireless = { ssid: 'plant', oneMac };
   kernel.links = kernel.links.map((one) => (one.name === 'eth0' ? { ...one, wireless } : one));
   return kernel;
@@ -136,6 +138,11 @@ describe('macvlan on a WiFi uplink', () => {
     expect(attachmentOf(onWifi(true), { ...own, mode, vlan: 5 })).toMatchObject({ type: 'ipvlan' });
     const { intent } = look(onWifi(true), desired({ net: { ...own, mode } }));
     expect(intent.networks.get('net')?.instead).toBe('ipvlan l2, since eth0 is WiFi, where only its own MAC passes');
+  });
+
+  test('stands beside another’s ipvlan, and not beside its macvlan', () => {
+    expect(attachmentOf(onWifi(true, 'ipvlan'), own)).toMatchObject({ type: 'ipvlan' });
+    expect(attachmentOf(onWifi(true, 'macvlan'), own)).toBeUndefined();
   });
 
   test('is macvlan in mode passthru, and where the access point takes other MACs', () => {
