@@ -228,7 +228,6 @@ describe.each(['kernel', 'user'] as const)('a network stretched to the plants of
     await everywhere(false);
     await until('the workloads to reach each other', () => a.workload.reaches(WORK_B));
     const { longestGapMs } = await stream.stop();
-    process.stderr.write(`off ${longestGapMs}\n`);
     expect(longestGapMs).toBeLessThan(GAP_MS);
     expect(await a.workload.reaches(PLC_A)).toBe(false);
     expect(await sites.a.plc.reaches(PLC_B)).toBe(false);
