@@ -33,8 +33,6 @@ export type EgressNetwork = {
 
 /** Answers to what is too big, as many as Linux gives (icmp_msgs_per_sec). */
 const ANSWERS_PER_S = 1000;
-/** A slot is for 64 KiB, and a frame that is not cut up by us is far smaller: behind it there is room for its answer. */
-const ANSWER_AT = 32_768;
 const IOVEC_SIZE = 16;
 
 /** Groups of slots that one batch reads at most: the way in waits for it where both share a thread. */
@@ -135,15 +133,15 @@ export class Egress {
 
   /** Where frames come from a plant whose MTU is larger than the overlay's; workloads' own kernels know it. */
   #answer({ tap, mtu }: EgressNetwork, at: number, length: number): void {
-    if (length > ANSWER_AT - IOVEC_SIZE || !this.#answers.admits()) return;
+    if (!this.#answers.admits()) return;
     const { bytes, address } = this.#segmenter;
     const answer = answerTooBig(Buffer.from(bytes.buffer, at + VNET_HEADER, length - VNET_HEADER), mtu);
-    if (answer === undefined) return;
-    const frame = at + ANSWER_AT;
-    bytes.fill(0, frame, frame + VNET_HEADER);
-    bytes.set(answer, frame + VNET_HEADER);
-    const iovec = frame - IOVEC_SIZE;
-    this.#view.setBigUint64(iovec, address + BigInt(frame), true);
+    // It takes the frame's place, and what describes it the rest of that; in a network of the least MTU there is no room.
+    if (answer === undefined || VNET_HEADER + answer.length + IOVEC_SIZE > length) return;
+    bytes.fill(0, at, at + VNET_HEADER);
+    bytes.set(answer, at + VNET_HEADER);
+    const iovec = at + length - IOVEC_SIZE;
+    this.#view.setBigUint64(iovec, address + BigInt(at), true);
     this.#view.setBigUint64(iovec + 8, BigInt(VNET_HEADER + answer.length), true);
     tap.put(iovec, 1);
     this.#answered += 1;
