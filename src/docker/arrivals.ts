@@ -16,6 +16,11 @@ const MOVING_MS = 30;
 const SOON_MS = 5000;
 const LATE_POLL_MS = 250;
 
+/** Without a signal, whose listeners cost more than all the rest of a look at the host. */
+function pause(ms: number): Promise<void> {
+  return sleep(ms, undefined, { ref: false });
+}
+
 /** Waits for each link that was handed to Docker to appear in its sandbox, completes it there and remembers its name. */
 export class Arrivals {
   readonly #context: DockerContext;
@@ -69,10 +74,10 @@ export class Arrivals {
     // What Docker could not set is waited for inside.
     let moving = joined.foreign.length === 0;
     for (let waited = 0; ; waited += POLL_MS) {
-      await sleep(waited < SOON_MS ? POLL_MS : LATE_POLL_MS, undefined, { signal, ref: false });
-      if (endpoints.get(id)?.sandbox !== joined.sandbox) return;
+      await pause(waited < SOON_MS ? POLL_MS : LATE_POLL_MS);
+      if (signal.aborted || endpoints.get(id)?.sandbox !== joined.sandbox) return;
       if (hasInterface(spec.temporary)) continue;
-      if (moving) await sleep(MOVING_MS, undefined, { signal, ref: false });
+      if (moving) await pause(MOVING_MS);
       moving = false;
       // A look that fails is repeated.
       const link = await linkInSandbox(spec).catch(() => undefined);

@@ -1,6 +1,8 @@
 import { describe, expect, test } from '@jest/globals';
 import { parseMac } from '../../src/model/mac.ts';
+import { isDump } from '../../src/packet/netlink.ts';
 import { readAcknowledgements } from '../../src/packet/netlink-read.ts';
+import { linkDump } from '../../src/packet/rtnetlink/link.ts';
 import { aliasRequest, deleteRequest, macvlanRequest } from '../../src/packet/rtnetlink/requests.ts';
 
 describe('requests, byte by byte', () => {
@@ -19,6 +21,15 @@ describe('requests, byte by byte', () => {
       '1c001200 0c000100 6d616376 6c616e00 0c000200 08000100 04000000',
     ];
     expect(bytes.toString('hex')).toBe(expected.join('').replaceAll(' ', ''));
+  });
+
+  test('what makes or removes is no dump', () => {
+    const link = { name: 'a', parent: 7, mode: 'bridge', mac: undefined, mtu: 1500, group: 0 } as const;
+    expect([macvlanRequest(link), deleteRequest('a'), linkDump()].map((each) => isDump(each))).toEqual([
+      false,
+      false,
+      true,
+    ]);
   });
 
   test('an alias, a removal', () => {
