@@ -1,9 +1,10 @@
+import { DEFAULT_GUARDS, type Guards } from '../model/guards.ts';
 import { familyOf, parseIp } from '../model/ip.ts';
 import type { IpPrefix } from '../model/ip.ts';
 import { deriveMac } from '../model/mac.ts';
 import type { Bum, DesiredState, Endpoint, Network, Sandbox, Uplink } from '../model/network.ts';
 import type { Vni } from '../model/vni.ts';
-import type { RawBridge, RawMacvlan, RawOverlay, RawSandbox, RawUplink } from './raw.ts';
+import type { RawBridge, RawGuards, RawMacvlan, RawOverlay, RawSandbox, RawUplink } from './raw.ts';
 import { subnetFor } from './resolved.ts';
 import type { Resolved, ResolvedEndpoint, ResolvedNetwork } from './resolved.ts';
 
@@ -66,6 +67,17 @@ function buildOverlay(common: Common, raw: RawOverlay): Network {
     engine: raw.engine ?? 'auto',
     peers: [...new Set((raw.peers ?? []).map(canonicalIp))],
     bum: buildBum(raw.bum),
+    ...(raw.guards && { guards: buildGuards(raw.guards) }),
+  };
+}
+
+function buildGuards({ dhcp, ra, bumPps, profile }: RawGuards): Guards {
+  const { profiles } = DEFAULT_GUARDS;
+  return {
+    dhcp: dhcp ?? DEFAULT_GUARDS.dhcp,
+    ra: ra ?? DEFAULT_GUARDS.ra,
+    bumPps: bumPps ?? DEFAULT_GUARDS.bumPps,
+    profiles: profile === undefined ? profiles : [profile].flat(),
   };
 }
 

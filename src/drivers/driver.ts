@@ -8,6 +8,7 @@ import type { Endpoint, MacvlanMode, Network } from '../model/network.ts';
 import type { Remote } from '../model/peer.ts';
 import type { Problem } from '../model/problem.ts';
 import type { EngineChoice, EngineHost } from './engine.ts';
+import type { GuardSpec } from './guards.ts';
 
 /** What kind of link, with everything in which two links of one kind can differ. */
 export type LinkKind =
@@ -73,6 +74,8 @@ export type NetworkSpec = {
   readonly routes: readonly HostRoute[];
   /** of a bridge network: how its packets may pass to and from all else */
   readonly nat: NatSpec | undefined;
+  /** of an overlay network: what may cross between its sites */
+  readonly guards?: GuardSpec;
   readonly engine: EngineChoice | undefined;
   /** what linkspan-datapath is told of it, where it carries the network */
   readonly datapath: DatapathNetwork | undefined;

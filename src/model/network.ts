@@ -1,3 +1,4 @@
+import type { Guards } from './guards.ts';
 import type { IpPrefix } from './ip.ts';
 import type { Mac } from './mac.ts';
 import type { Vni } from './vni.ts';
@@ -48,6 +49,8 @@ export type OverlayNetwork = Common & {
   /** Foreign VTEPs, any vendor's, given by the operator. */
   readonly peers: readonly string[];
   readonly bum: Bum;
+  /** absent: `DEFAULT_GUARDS` */
+  readonly guards?: Guards;
 };
 
 export type BridgeNetwork = Common & {

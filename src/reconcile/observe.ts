@@ -5,6 +5,7 @@ import { type ObservedFirewall, readFirewall } from '../host/firewall.ts';
 import { readDatapath } from '../host/datapath-client.ts';
 import { hasVxlan } from '../host/vxlan.ts';
 import type { DatapathStatus } from '../datapath/status.ts';
+import { type ObservedGuards, readGuards } from '../host/guard-tables.ts';
 import { type ObservedForwarding, readForwarding } from '../host/forwarding.ts';
 import type { Underlay } from '../drivers/driver.ts';
 import { type ObservedLink, readLinks } from '../host/links.ts';
@@ -24,6 +25,7 @@ export type Observation = {
   readonly routes: readonly HostRoute[];
   readonly firewall: ObservedFirewall;
   readonly dockers: ObservedDockers;
+  readonly guards: ObservedGuards;
   /** the host's own services at ports that shall be published */
   readonly listeners: readonly Listener[];
   readonly forwarding: ObservedForwarding;
@@ -54,10 +56,11 @@ export type ObserveOptions = {
 export async function observe(options: ObserveOptions): Promise<Observation> {
   const { underlayAddress, sandboxPaths, datapathSocket } = options;
   const found = await readLinks();
-  const [fdb, routes, rules, listeners, source, datapath, sandboxes] = await Promise.all([
+  const [fdb, routes, rules, guards, listeners, source, datapath, sandboxes] = await Promise.all([
     readFdb(found),
     readRoutes(found),
     readRules(options.bridges),
+    readGuards(options.overlays),
     readListeners(options.ports),
     // canonical, as the kernel writes it
     underlayAddress === '' ? defaultSource() : parseIp(underlayAddress),
@@ -68,7 +71,7 @@ export async function observe(options: ObserveOptions): Promise<Observation> {
   const underlay = findUnderlay(links, source);
   const vxlan = options.overlays && (await hasVxlan(found));
   const unshielded = new Set(found.filter((link) => link.ours && !hasShield(link)).map(({ name }) => name));
-  const host = { links, unshielded, fdb, routes, ...rules, listeners, forwarding: readForwarding(), underlay, vxlan };
+  const host = { links, unshielded, fdb, routes, ...rules, guards, listeners, forwarding: readForwarding(), underlay, vxlan };
   return { ...host, datapath, sandboxes: new Map(sandboxes) };
 }
 

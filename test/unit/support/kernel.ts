@@ -8,6 +8,7 @@ import type { FdbRow } from '../../../src/host/fdb.ts';
 import type { ObservedLink } from '../../../src/host/links.ts';
 import type { ObservedDockers } from '../../../src/host/docker-user.ts';
 import type { FirewallFamily, ObservedTable } from '../../../src/host/firewall.ts';
+import type { GuardHooks, GuardKey } from '../../../src/host/guard-tables.ts';
 import type { Listener } from '../../../src/host/listeners.ts';
 import type { HostRoute } from '../../../src/host/routes.ts';
 import type { ObservedSandbox } from '../../../src/host/sandbox.ts';
@@ -40,10 +41,14 @@ export class Kernel {
   forwards6 = false;
   #forwarding = { 4: new Set<string>(), 6: new Set<string>() };
   #localnet = new Set<string>();
+  /** fingerprints */
+  #guards: ReadonlyMap<GuardKey, string> = new Map();
   listeners: readonly Listener[] = [];
   dockers: ObservedDockers = { 4: undefined, 6: undefined };
   underlay: Observation['underlay'] = UNDERLAY;
   vxlan = true;
+  /** of nftables for netdev */
+  guardHooks: GuardHooks = 'both';
   /** `datapath.engine` of the bootstrap file */
   preferred: 'auto' | 'kernel' | 'user' = 'auto';
   /** whether linkspan-datapath answers; what it was told holds while it does not */
@@ -79,7 +84,8 @@ export class Kernel {
     };
     const sandboxes = new Map(this.#sandboxes);
     const { dockers, listeners } = this;
-    const tables = { fdb: new Map(this.#fdb), routes: this.#routes, firewall, dockers, listeners, forwarding };
+    const guards = { hooks: this.guardHooks, tables: this.#guards };
+    const tables = { fdb: new Map(this.#fdb), routes: this.#routes, firewall, guards, dockers, listeners, forwarding };
     return { links, ...tables, underlay, vxlan: this.vxlan, datapath: this.#datapath(), sandboxes };
   }
 
@@ -148,6 +154,7 @@ export class Kernel {
     else if (step.kind === 'forwarding.set') switchAll(this.#forwarding[step.family], step.devices, step.on);
     else if (step.kind === 'localnet.set') this.#setLocalnet(step.devices, step.on);
     else if (step.kind === 'docker.sync') this.#syncDocker(step);
+    else if (step.kind === 'guards.apply') this.#applyGuards(step.table, step.body);
     else this.#applyFirewall(step.family, step.body);
   }
 
@@ -159,6 +166,20 @@ export class Kernel {
   #applyFirewall(family: FirewallFamily, body: string): void {
     const { [family]: _, ...others } = this.memory;
     this.memory = body === '' ? others : { ...others, [family]: { body, fingerprint: `listing of ${body}` } };
+  }
+
+  /** The table of a port that is not there is refused. */
+  #applyGuards(table: GuardKey, body: string): void {
+    const others = [...this.#guards].filter(([key]) => key !== table);
+    this.#guards = new Map(body === '' ? others : [...others, [table, `listing of ${body}`]]);
+    const { [table]: _, ...memory } = this.memory;
+    this.memory = body === '' ? memory : { ...memory, [table]: { body, fingerprint: `listing of ${body}` } };
+    for (const [, device = ''] of body.matchAll(/device "([^"]+)"/g)) this.#find(this.links, device);
+  }
+
+  /** Somebody flushes the ruleset. */
+  flushGuards(): void {
+    this.#guards = new Map();
   }
 
   #syncDocker({ family, add, remove }: Extract<Step, { kind: 'docker.sync' }>): void {
