@@ -18,12 +18,7 @@ export type GuardSpec = {
 
 export type VxlanSources = { readonly vni: number; readonly addresses: readonly string[] };
 
-export function guardSpec(
-  network: OverlayNetwork,
-  device: string,
-  host: HostView,
-  sources?: VxlanSources,
-): GuardSpec {
+export function guardSpec(network: OverlayNetwork, device: string, host: HostView, sources?: VxlanSources): GuardSpec {
   const { guards = DEFAULT_GUARDS, name } = network;
   return { device, object: `network/${name}`, guards, port: host.port, sources };
 }

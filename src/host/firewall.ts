@@ -32,10 +32,7 @@ export const readFirewall = whileRulesetStands(async (): Promise<ObservedFirewal
 });
 
 /** A table of ours, or undefined. */
-export async function readTable(
-  family: FirewallFamily | 'netdev',
-  name = TABLE,
-): Promise<ObservedTable | undefined> {
+export async function readTable(family: FirewallFamily | 'netdev', name = TABLE): Promise<ObservedTable | undefined> {
   const text = await run(['nft', '-j', 'list', 'table', family, name]).catch((error: unknown) => {
     if (error instanceof CommandError) return undefined;
     throw error;

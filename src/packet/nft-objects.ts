@@ -21,7 +21,12 @@ const FAMILIES: ReadonlyMap<number, string> = new Map([
 export type NftTable = { readonly family: string; readonly name: string };
 
 /** A named counter's packets. */
-export type NftCounter = { readonly family: string; readonly table: string; readonly name: string; readonly packets: number };
+export type NftCounter = {
+  readonly family: string;
+  readonly table: string;
+  readonly name: string;
+  readonly packets: number;
+};
 
 export function tableDump(): Buffer {
   return message((SUBSYSTEM << 8) | GET_TABLE, NETLINK.DUMP, 0, Buffer.alloc(GENERAL_HEADER));

@@ -71,7 +71,18 @@ export async function observe(options: ObserveOptions): Promise<Observation> {
   const underlay = findUnderlay(links, source);
   const vxlan = options.overlays && (await hasVxlan(found));
   const unshielded = new Set(found.filter((link) => link.ours && !hasShield(link)).map(({ name }) => name));
-  const host = { links, unshielded, fdb, routes, ...rules, guards, listeners, forwarding: readForwarding(), underlay, vxlan };
+  const host = {
+    links,
+    unshielded,
+    fdb,
+    routes,
+    ...rules,
+    guards,
+    listeners,
+    forwarding: readForwarding(),
+    underlay,
+    vxlan,
+  };
   return { ...host, datapath, sandboxes: new Map(sandboxes) };
 }
 

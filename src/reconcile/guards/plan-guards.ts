@@ -16,7 +16,8 @@ type GuardsPlan = {
 
 type Table = { readonly key: GuardKey; readonly object: string; readonly body: string };
 
-const SOURCES: GuardKey = 'inet linkspan-vteps';
+/** The table of the sources that the kernel's vxlan devices take packets from. */
+export const SOURCES: GuardKey = 'inet linkspan-vteps';
 const PORT = 'netdev linkspan-';
 
 /** The table of an overlay network's port; its counters are the network's. */
@@ -70,7 +71,10 @@ function tableOf(spec: GuardSpec, outgoing: boolean): Table {
 
 function sources(specs: readonly GuardSpec[]): readonly Table[] {
   const [first] = specs;
-  const body = sourceRules(specs.flatMap((spec) => spec.sources ?? []), first?.port ?? 0);
+  const body = sourceRules(
+    specs.flatMap((spec) => spec.sources ?? []),
+    first?.port ?? 0,
+  );
   return body === '' ? [] : [{ key: SOURCES, object: 'host/guards', body }];
 }
 

@@ -7,8 +7,7 @@ import { withMemo } from '../../../src/drivers/naming.ts';
 import type { FdbRow } from '../../../src/host/fdb.ts';
 import type { ObservedLink } from '../../../src/host/links.ts';
 import type { ObservedDockers } from '../../../src/host/docker-user.ts';
-import type { FirewallFamily, ObservedTable } from '../../../src/host/firewall.ts';
-import type { GuardHooks, GuardKey } from '../../../src/host/guard-tables.ts';
+import type { FirewallFamily } from '../../../src/host/firewall.ts';
 import type { Listener } from '../../../src/host/listeners.ts';
 import type { HostRoute } from '../../../src/host/routes.ts';
 import type { ObservedSandbox } from '../../../src/host/sandbox.ts';
@@ -18,6 +17,7 @@ import { sandboxPath } from '../../../src/model/network.ts';
 import type { Observation } from '../../../src/reconcile/observe.ts';
 import type { FirewallMemory, Step } from '../../../src/reconcile/plan.ts';
 import type { Adjustment } from '../../../src/reconcile/plan-links.ts';
+import { GuardTables, tableOf } from './nft.ts';
 
 /** A link as the kernel would show it. */
 export function link(name: string, index: number, over: Partial<ObservedLink> = {}): ObservedLink {
@@ -41,14 +41,11 @@ export class Kernel {
   forwards6 = false;
   #forwarding = { 4: new Set<string>(), 6: new Set<string>() };
   #localnet = new Set<string>();
-  /** fingerprints */
-  #guards: ReadonlyMap<GuardKey, string> = new Map();
   listeners: readonly Listener[] = [];
   dockers: ObservedDockers = { 4: undefined, 6: undefined };
   underlay: Observation['underlay'] = UNDERLAY;
   vxlan = true;
-  /** of nftables for netdev */
-  guardHooks: GuardHooks = 'both';
+  readonly guards = new GuardTables();
   /** `datapath.engine` of the bootstrap file */
   preferred: 'auto' | 'kernel' | 'user' = 'auto';
   /** whether linkspan-datapath answers; what it was told holds while it does not */
@@ -84,8 +81,15 @@ export class Kernel {
     };
     const sandboxes = new Map(this.#sandboxes);
     const { dockers, listeners } = this;
-    const guards = { hooks: this.guardHooks, tables: this.#guards };
-    const tables = { fdb: new Map(this.#fdb), routes: this.#routes, firewall, guards, dockers, listeners, forwarding };
+    const tables = {
+      fdb: new Map(this.#fdb),
+      routes: this.#routes,
+      firewall,
+      guards: this.guards.observe(),
+      dockers,
+      listeners,
+      forwarding,
+    };
     return { links, ...tables, underlay, vxlan: this.vxlan, datapath: this.#datapath(), sandboxes };
   }
 
@@ -154,8 +158,13 @@ export class Kernel {
     else if (step.kind === 'forwarding.set') switchAll(this.#forwarding[step.family], step.devices, step.on);
     else if (step.kind === 'localnet.set') this.#setLocalnet(step.devices, step.on);
     else if (step.kind === 'docker.sync') this.#syncDocker(step);
-    else if (step.kind === 'guards.apply') this.#applyGuards(step.table, step.body);
-    else this.#applyFirewall(step.family, step.body);
+    else this.#applyRules(step);
+  }
+
+  #applyRules(step: Extract<Step, { kind: 'firewall.apply' | 'guards.apply' }>): void {
+    if (step.kind === 'firewall.apply') return this.#applyFirewall(step.family, step.body);
+    const names = new Set(this.links.map(({ name }) => name));
+    this.memory = this.guards.apply(step, names, this.memory);
   }
 
   #setLocalnet(devices: readonly string[], on: boolean): void {
@@ -166,20 +175,6 @@ export class Kernel {
   #applyFirewall(family: FirewallFamily, body: string): void {
     const { [family]: _, ...others } = this.memory;
     this.memory = body === '' ? others : { ...others, [family]: { body, fingerprint: `listing of ${body}` } };
-  }
-
-  /** The table of a port that is not there is refused. */
-  #applyGuards(table: GuardKey, body: string): void {
-    const others = [...this.#guards].filter(([key]) => key !== table);
-    this.#guards = new Map(body === '' ? others : [...others, [table, `listing of ${body}`]]);
-    const { [table]: _, ...memory } = this.memory;
-    this.memory = body === '' ? memory : { ...memory, [table]: { body, fingerprint: `listing of ${body}` } };
-    for (const [, device = ''] of body.matchAll(/device "([^"]+)"/g)) this.#find(this.links, device);
-  }
-
-  /** Somebody flushes the ruleset. */
-  flushGuards(): void {
-    this.#guards = new Map();
   }
 
   #syncDocker({ family, add, remove }: Extract<Step, { kind: 'docker.sync' }>): void {
@@ -379,19 +374,6 @@ function switchAll(names: Set<string>, devices: readonly string[], on: boolean):
     if (on) names.add(device);
     else names.delete(device);
   }
-}
-
-/** What nft lists of a body of ours: its chains, and the elements of its sets and maps. */
-function tableOf(body: string, fingerprint: string): ObservedTable {
-  const chains = [...body.matchAll(/chain (\w+)/g)].map((match) => match[1] ?? '');
-  const sets = [...body.matchAll(/(?:set|map) (\w+) \{\n.*\n(?: *elements = \{ (.*) \}\n)?/g)];
-  const elements = sets.map(([, name = '', held = '']) => [name, new Map(held.split(', ').map(parted))] as const);
-  return { fingerprint, chains, elements: new Map(elements) };
-}
-
-function parted(element: string): [string, string] {
-  const [key = '', value = ''] = element.split(' : ').map((part) => part.replaceAll('"', '').split(' . ').join(' '));
-  return [key, value];
 }
 
 function dataOf(kind: LinkKind, links: readonly ObservedLink[]): LinkData {
