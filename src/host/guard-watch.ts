@@ -13,6 +13,7 @@ export class GuardWatch {
   readonly #options: GuardWatchOptions;
   #latest: GuardCounters = new Map();
   #timer: NodeJS.Timeout | undefined;
+  #running = false;
 
   constructor(options: GuardWatchOptions) {
     this.#options = options;
@@ -22,23 +23,20 @@ export class GuardWatch {
     return this.#latest;
   }
 
-  /** Returns what ends it. */
+  /** Looks at once: what was dropped before is no news. Returns what ends it. */
   start(): () => void {
-    this.#schedule();
+    this.#running = true;
+    void this.#look();
     return () => {
+      this.#running = false;
       clearTimeout(this.#timer);
-      this.#timer = undefined;
     };
-  }
-
-  #schedule(): void {
-    this.#timer = setTimeout(() => void this.#look(), POLL_MS).unref();
   }
 
   async #look(): Promise<void> {
     this.#latest = this.#options.wanted() ? await readGuardCounters() : new Map();
-    if (this.#timer === undefined) return;
-    this.#schedule();
+    if (!this.#running) return;
+    this.#timer = setTimeout(() => void this.#look(), POLL_MS).unref();
     this.#options.onLook(this.#latest);
   }
 }

@@ -1,15 +1,18 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { sendFrames } from '../../src/host/packet-socket.ts';
 import type { GuardStatus } from '../../src/model/status.ts';
 import { Dnsmasq } from '../lab/dnsmasq.ts';
 import type { Namespace } from '../lab/namespace.ts';
 import { until } from '../lab/wait.ts';
-import { discoveries, harmful } from './support/guard-frames.ts';
+import { Capture } from './support/capture.ts';
+import { macOf } from './support/frames.ts';
+import { discoveries, frame, harmful, udp, vxlanPackets } from './support/guard-frames.ts';
 import { type GuardEnd, GuardLab, MAC } from './support/guard-lab.ts';
 import { arrivals, busiestSecond, roundTrip, startStorm } from './support/storm.ts';
 
 const REASONS = ['dhcp', 'inner_vlan', 'link_local', 'nested', 'protocol', 'ra'];
 const framesOf = (to: 'a' | 'b'): Record<string, Buffer> =>
-  Object.fromEntries(Object.entries(harmful(MAC[to])).map(([name, [, frame]]) => [name, frame]));
+  Object.fromEntries(Object.entries(harmful(MAC[to])).map(([name, [, bytes]]) => [name, bytes]));
 const guardsOf = async ({ gateway }: GuardEnd): Promise<GuardStatus | null | undefined> =>
   (await gateway.status()).networks.find(({ name }) => name === 'line')?.guards;
 const sum = (counts: Readonly<Record<string, number>> = {}): string =>
@@ -142,7 +145,7 @@ describe.each(['kernel', 'user'])('engine %s, towards a VTEP that guards nothing
     );
     await lab.apply([lab.a], { profile: 'mdns' }, { other: { driver: 'overlay', vni: 10_120, engine } });
     const now = await until('counters', () => guardsOf(lab.a));
-    expect(now?.dropped_in['ra']).toBe(before.dropped_in['ra']);
+    expect(now.dropped_in['ra']).toBe(before.dropped_in['ra']);
     const steps = lab.a.gateway.log().match(/guards\.apply/g)?.length;
     await wake(lab.a);
     await wake(lab.a);
@@ -172,6 +175,12 @@ describe.each(['kernel', 'user'])('engine %s, two gateways of Linkspan', (engine
   });
   afterAll(() => lab.lab.close());
 
+  async function sendOuter(packets: readonly Buffer[]): Promise<void> {
+    const { gateway } = b.site;
+    const [own, other] = [await macOf(gateway, 'wan0'), await macOf(lab.a.site.gateway, 'wan0')];
+    for (const packet of packets) sendFrames(gateway.path, 'wan0', [frame(other, 0x0800, packet, own)]);
+  }
+
   test('nothing that harms leaves', async () => {
     expect(await lab.crossing(b.workload, 'eth0', framesOf('a'), lab.a)).toEqual([]);
     await untilEqual(expected(), async () => sum((await guardsOf(b))?.dropped_out));
@@ -193,6 +202,26 @@ describe.each(['kernel', 'user'])('engine %s, two gateways of Linkspan', (engine
     expect(busiestSecond(times)).toBeLessThanOrEqual(200);
     expect(during).toBeLessThanOrEqual(2 * idle);
   });
+
+  test.each([1, 2] as const)(
+    'VXLAN in %i packets: only from a peer of that network, and all else is counted',
+    async (parts) => {
+      await lab.apply([lab.a, b], undefined, {
+        other: { driver: 'overlay', vni: 10_120, engine, peers: ['198.51.100.7'] },
+      });
+      const capture = await Capture.start(lab.lab, lab.a.workload, 'eth0', '-Q', 'in', 'udp');
+      const before = (await lab.a.gateway.status()).drops['unknown_source'] ?? 0;
+      // The port inside tells which one arrives.
+      const strangers = ['198.51.100.9', '198.51.100.7'].map((source, n) => ({ source, port: 9001 + n }));
+      for (const { source, port } of [...strangers, { source: '198.51.100.2', port: 9003 }]) {
+        const inner = udp(MAC.a, '10.110.0.11', port);
+        await sendOuter(vxlanPackets('198.51.100.1', { source, vni: 10_110, inner }, parts));
+      }
+      await until('the peer’s', () => capture.text().includes('.9003: UDP'));
+      expect(await capture.stop()).not.toMatch(/\.900[12]: UDP/);
+      await until('the counter', async () => (await lab.a.gateway.status()).drops['unknown_source'] === before + 2);
+    },
+  );
 
   test('who looks for a neighbour in the storm finds it', async () => {
     const end = await startStorm(lab.lab, b.workload, 'eth0', 10_000);

@@ -50,8 +50,8 @@ function icmpv6(to: string, target: string, type: number, rest: Buffer): Buffer 
 /** An advertisement behind a fragment header that says that it is all there is (RFC 6980 section 2). */
 function fragmentedAdvertisement(): Buffer {
   const whole = routerAdvertisement(mac(SENDER), SENDER_6, 'fd00:bad::');
-  const fragment = Buffer.from([ICMPV6, 0, 0, 0, 0, 0, 0, 1]);
-  return ipv6('33:33:00:00:00:01', 'ff02::1', 44, Buffer.concat([fragment, whole.subarray(54)]));
+  const alone = Buffer.from([ICMPV6, 0, 0, 0, 0, 0, 0, 1]);
+  return ipv6('33:33:00:00:00:01', 'ff02::1', 44, Buffer.concat([alone, whole.subarray(54)]));
 }
 
 const llc = (to: string): Buffer => {
@@ -113,3 +113,32 @@ export function discoveries(to: string): Readonly<Record<string, Buffer>> {
 
 /** What crosses whatever the profile: unicast IP. */
 export const plain = (to: string): Buffer => udp(to, '10.110.0.11', 7);
+
+type Outer = { readonly source: string; readonly vni: number; readonly inner: Buffer };
+
+/** A frame in VXLAN (RFC 7348 section 5), as IPv4 packets to a VTEP: one, or two fragments of it. */
+export function vxlanPackets(vtep: string, { source, vni, inner }: Outer, fragments: 1 | 2 = 1): readonly Buffer[] {
+  const header = Buffer.alloc(16);
+  header.writeUInt16BE(50_000, 0);
+  header.writeUInt16BE(4789, 2);
+  header.writeUInt16BE(header.length + inner.length, 4);
+  header.writeUInt8(0x08, 8);
+  header.writeUInt32BE(vni * 256, 12);
+  const whole = Buffer.concat([header, inner]);
+  if (fragments === 1) return [ipv4(source, vtep, 17, whole)];
+  // A fragment's place is in units of 8 bytes.
+  const at = 48;
+  return [
+    fragment(ipv4(source, vtep, 17, whole.subarray(0, at)), 0x2000),
+    fragment(ipv4(source, vtep, 17, whole.subarray(at)), at / 8),
+  ];
+}
+
+/** The packet with these flags and this place among its fellows. */
+function fragment(packet: Buffer, flags: number): Buffer {
+  packet.writeUInt16BE(0x4711, 4);
+  packet.writeUInt16BE(flags, 6);
+  packet.writeUInt16BE(0, 10);
+  packet.writeUInt16BE(internetChecksum(packet.subarray(0, 20)), 10);
+  return packet;
+}
