@@ -1,3 +1,4 @@
+import type { NetlinkMessage } from '../packet/netlink-read.ts';
 import type { NftTable } from '../packet/nft-objects.ts';
 import { counterDump, readCounter, readTable as readTableName, tableDump } from '../packet/nft-objects.ts';
 import { readTable } from './firewall.ts';
@@ -29,7 +30,7 @@ export async function readGuards(wanted: boolean): Promise<ObservedGuards> {
 
 /** Which tables there are costs a question to the kernel, what is in them a child process for each. */
 const readTables = whileRulesetStands(async (): Promise<ObservedGuards['tables']> => {
-  const [answer = []] = await netfilter([tableDump()]);
+  const answer = (await netfilter(tableDump())) ?? [];
   const keys = answer.flatMap((one) => ourKey(readTableName(one)) ?? []);
   const listed = await Promise.all(
     keys.map(async (key) => {
@@ -40,9 +41,10 @@ const readTables = whileRulesetStands(async (): Promise<ObservedGuards['tables']
   return new Map(listed);
 });
 
-/** Some tenths of a millisecond. None where the kernel has no nftables. */
-export async function readGuardCounters(): Promise<GuardCounters> {
-  const [answer = []] = await netfilter([counterDump()]);
+/** Some tenths of a millisecond. Undefined where the kernel does not tell: it has no nftables, say. */
+export async function readGuardCounters(): Promise<GuardCounters | undefined> {
+  const answer = await netfilter(counterDump());
+  if (answer === undefined) return undefined;
   const counters = new Map<GuardKey, Map<string, number>>();
   for (const { family, table, name, packets } of answer.flatMap((one) => readCounter(one) ?? [])) {
     const key = ourKey({ family, name: table });
@@ -51,11 +53,14 @@ export async function readGuardCounters(): Promise<GuardCounters> {
   return counters;
 }
 
-function netfilter(requests: readonly Buffer[]): ReturnType<typeof ask> {
-  return ask(requests, { protocol: LINUX.NETLINK_NETFILTER }).catch((error: unknown) => {
-    if (error instanceof SystemCallError) return [];
+async function netfilter(question: Buffer): Promise<readonly NetlinkMessage[] | undefined> {
+  try {
+    const [answer] = await ask([question], { protocol: LINUX.NETLINK_NETFILTER });
+    return answer;
+  } catch (error) {
+    if (error instanceof SystemCallError) return undefined;
     throw error;
-  });
+  }
 }
 
 function ourKey(table: NftTable | undefined): GuardKey | undefined {

@@ -34,9 +34,11 @@ export class GuardWatch {
   }
 
   async #look(): Promise<void> {
-    this.#latest = this.#options.wanted() ? await readGuardCounters() : new Map();
+    const found = this.#options.wanted() ? await readGuardCounters() : new Map();
     if (!this.#running) return;
     this.#timer = setTimeout(() => void this.#look(), POLL_MS).unref();
-    this.#options.onLook(this.#latest);
+    if (found === undefined) return;
+    this.#latest = found;
+    this.#options.onLook(found);
   }
 }
