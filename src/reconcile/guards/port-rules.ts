@@ -5,7 +5,9 @@ import { accept, type Chain, drop, go, render, type Rule } from './chains.ts';
 
 /** The group bit of an address (IEEE 802.3 section 3.2.3). */
 const GROUP = '& 01:00:00:00:00:00 == 01:00:00:00:00:00';
-const NOBODY = '00:00:00:00:00:00';
+/** Neither of the two addresses is a group's: one look at the frame's first seven bytes. */
+const NO_GROUPS = '@ll,0,56 & 0x01000000000001 == 0';
+const DHCP_PORTS = [67, 68, 546, 547];
 
 /** Spanning tree, LACP, pause and the like (IEEE 802.1Q table 8-1); MVRP (table 10-1); Cisco's CDP, VTP and PVST+. */
 const LINK_LOCAL = [
@@ -24,42 +26,43 @@ const NEIGHBOURS = ['ether type 0x0806', 'icmpv6 type { 135, 136 }'];
  */
 export function portRules(spec: GuardSpec, outgoing: boolean): string {
   const counters = GUARD_REASONS.flatMap((reason) => GUARD_DIRECTIONS.map((way) => `  counter ${reason}_${way} {}\n`));
-  const chains = [services(spec), ...limits(spec.guards), groups(spec.guards.profiles), port(spec.guards.profiles)];
+  const chains = [...services(spec), ...limits(spec.guards), groups(spec.guards.profiles), port(spec.guards.profiles)];
   const ways = GUARD_DIRECTIONS.filter((way) => way === 'in' || outgoing);
   return [...counters, ...ways.flatMap((way) => chains.map((chain) => render(chain, way, spec.device)))].join('');
 }
 
-/** Most frames are TCP's, so they leave early. Of two tags the inner one is left, and nothing behind it would be seen. */
+/**
+ * Nearly all frames are unicast IP between stations, so these are told from the rest at once: each rule that a small
+ * packet passes was measured at some 30 ns. Of two tags the inner one is left, and nothing behind it would be seen.
+ */
 function port(profiles: readonly GuardProfile[]): Chain {
   const { open, frames } = crossingOf(profiles);
-  const known = ['ether type { 0x0800, 0x0806, 0x86dd }', ...frames];
   return {
     name: 'port',
     rules: [
+      drop('@ll,48,48 0', 'group_source'),
+      go(`${NO_GROUPS} @ll,96,16 { 0x0800, 0x86dd }`, 'goto', 'unicast'),
       drop(`ether saddr ${GROUP}`, 'group_source'),
-      drop(`ether saddr ${NOBODY}`, 'group_source'),
       drop('ether type { 8021q, 8021ad }', 'inner_vlan'),
       go(`ether daddr ${GROUP}`, 'goto', 'groups'),
-      accept('meta l4proto 6'),
-      go('', 'jump', 'services'),
-      ...known.map((match) => accept(match)),
+      ...['ether type 0x0806', ...frames].map((match) => accept(match)),
       drop(open ? NEVER_FRAMES : '', 'protocol'),
     ],
   };
 }
 
 /** A redirect or an advertisement in fragments is none to a host that knows RFC 6980, and gets past no other rule. */
-function services({ guards, port: own }: GuardSpec): Chain {
-  const dhcp = [drop('udp dport { 67, 68, 546, 547 }', 'dhcp')];
+function services({ guards, port: own }: GuardSpec): readonly Chain[] {
+  const ports = guards.dhcp === 'block' ? [...DHCP_PORTS, own] : [own];
   const ra = [drop('icmpv6 type { 134, 137 }', 'ra'), drop('ip6 saddr fe80::/10 exthdr frag exists', 'ra')];
-  return {
-    name: 'services',
-    rules: [
-      drop(`udp dport ${own}`, 'nested'),
-      ...(guards.dhcp === 'block' ? dhcp : []),
-      ...(guards.ra === 'block' ? ra : []),
-    ],
-  };
+  return [
+    { name: 'ports', rules: [drop(`udp dport ${own}`, 'nested'), drop('', 'dhcp')] },
+    {
+      name: 'services',
+      rules: [go(`udp dport { ${ports.join(', ')} }`, 'goto', 'ports'), ...(guards.ra === 'block' ? ra : [])],
+    },
+    { name: 'unicast', rules: [accept('meta l4proto 6'), go('', 'goto', 'services')] },
+  ];
 }
 
 function groups(profiles: readonly GuardProfile[]): Chain {
