@@ -21,7 +21,8 @@ import type { FirewallMemory, Step } from '../../../src/reconcile/plan.ts';
 import type { Adjustment } from '../../../src/reconcile/plan-links.ts';
 import { Bridges, refuseToJoin } from './bridges.ts';
 import { dataOf, sameVxlan } from './link-data.ts';
-import { tableOf } from './nft-table.ts';
+import { GuardTables, tableOf } from './nft.ts';
+import { switchAll } from './switches.ts';
 
 /** A link as the kernel would show it. */
 export function link(name: string, index: number, over: Partial<ObservedLink> = {}): ObservedLink {
@@ -49,6 +50,7 @@ export class Kernel {
   dockers: ObservedDockers = { 4: undefined, 6: undefined };
   underlay: Observation['underlay'] = UNDERLAY;
   vxlan = true;
+  readonly guards = new GuardTables();
   /** `datapath.engine` of the bootstrap file */
   preferred: 'auto' | 'kernel' | 'user' = 'auto';
   /** whether linkspan-datapath answers; what it was told holds while it does not */
@@ -91,6 +93,7 @@ export class Kernel {
       bridges: this.bridges.tables(links),
       routes: this.#routes,
       firewall,
+      guards: this.guards.observe(),
       dockers,
       listeners,
       forwarding,
@@ -154,7 +157,7 @@ export class Kernel {
     else if (step.kind === 'forwarding.set') switchAll(this.#forwarding[step.family], step.devices, step.on);
     else if (step.kind === 'localnet.set') this.#setLocalnet(step.devices, step.on);
     else if (step.kind === 'docker.sync') this.#syncDocker(step);
-    else if (step.kind === 'firewall.apply') this.#applyFirewall(step.family, step.body);
+    else this.#applyRules(step);
   }
 
   #runLink(step: Step): void {
@@ -167,6 +170,13 @@ export class Kernel {
     else if (step.kind === 'endpoint.move') this.#move(step);
     else if (step.kind === 'link.down') this.tamper(undefined, step.name, { up: false });
     else if (step.kind === 'link.adjust') this.#adjust(step.sandbox, step.name, step.changes);
+  }
+
+  #applyRules(step: Step): void {
+    if (step.kind === 'firewall.apply') this.#applyFirewall(step.family, step.body);
+    if (step.kind !== 'guards.apply') return;
+    const names = new Set(this.links.map(({ name }) => name));
+    this.memory = this.guards.apply(step, names, this.memory);
   }
 
   #setLocalnet(devices: readonly string[], on: boolean): void {
@@ -254,12 +264,9 @@ export class Kernel {
   #setMode(parent: number, mode: string): void {
     const changed = (child: ObservedLink): ObservedLink =>
       child.kind === 'ipvlan' && child.parent === parent ? { ...child, data: { mode } } : child;
-    this.links = this.links.map((child) => changed(child));
-    for (const [path, { links }] of this.#sandboxes)
-      this.#put(
-        path,
-        links.map((child) => changed(child)),
-      );
+    const all = (links: readonly ObservedLink[]): readonly ObservedLink[] => links.map((child) => changed(child));
+    this.links = all(this.links);
+    for (const [path, { links }] of this.#sandboxes) this.#put(path, all(links));
   }
 
   /** With a link go its children, a veth's other end, and its entries in the tables; it may be gone itself. */
@@ -388,12 +395,5 @@ export class Kernel {
     }
     const removed = new Set(step.remove);
     this.#routes = [...this.#routes.filter((route) => !removed.has(route)), ...step.add];
-  }
-}
-
-function switchAll(names: Set<string>, devices: readonly string[], on: boolean): void {
-  for (const device of devices) {
-    if (on) names.add(device);
-    else names.delete(device);
   }
 }
