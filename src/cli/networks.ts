@@ -33,13 +33,12 @@ async function showNetwork({ client, output, json, positionals }: Invocation): P
 }
 
 function printNetwork(output: Output, network: NetworkStatus, endpoints: readonly EndpointStatus[]): void {
-  const engine = network.engine_reason === null ? network.engine : `${network.engine ?? ''} (${network.engine_reason})`;
   const fields: readonly (readonly [string, string | number | null])[] = [
     ['name', network.name],
-    ['driver', network.driver],
+    ['driver', withReason(network.driver, network.driver_reason)],
     ['vni', network.vni],
     ['vlan', network.vlan],
-    ['engine', engine],
+    ['engine', network.engine && withReason(network.engine, network.engine_reason)],
     ['mtu', network.mtu],
     ['peers', network.peers],
     ['host', network.shim],
@@ -48,6 +47,10 @@ function printNetwork(output: Output, network: NetworkStatus, endpoints: readonl
   for (const [name, value] of fields) if (value !== null) output.line(`${name.padEnd(9)}${value}`);
   output.line('');
   endpointTable(output, endpoints);
+}
+
+function withReason(word: string, reason: string | null): string {
+  return reason === null ? word : `${word} (${reason})`;
 }
 
 async function fdb({ client, output, json, positionals }: Invocation): Promise<ExitCode> {
