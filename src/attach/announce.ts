@@ -1,6 +1,6 @@
+import { isRouted } from '../drivers/attachment.ts';
+import type { EndpointSpec } from '../drivers/driver.ts';
 import { sendFrames } from '../host/packet-socket.ts';
-import type { Mac } from '../model/mac.ts';
-import type { Endpoint } from '../model/network.ts';
 import { gratuitousArp } from '../packet/arp.ts';
 import { unsolicitedNa } from '../packet/neighbour.ts';
 
@@ -12,14 +12,20 @@ const INTERVAL_MS = 1000;
  * drop a stale entry that they would otherwise keep for minutes (some switches: four hours). Three times, as RFC 5227
  * section 2.3 and common practice have it; the later two in the background. A parent without carrier is no error: an
  * attach must not depend on a cable.
+ * @param name the endpoint's interface in the sandbox
  */
-export function announce(sandbox: string, endpoint: Endpoint, mac: Mac): void {
-  const frames = endpoint.addresses.map((address) =>
-    address.family === 4 ? gratuitousArp(mac, address.address) : unsolicitedNa(mac, address.address),
-  );
-  if (frames.length === 0) return;
-  sendFrames(sandbox, endpoint.interface, frames);
+export function announce(sandbox: string, spec: EndpointSpec, name: string): void {
+  announceOnce(sandbox, spec, name);
   for (let repeat = 1; repeat < REPEATS; repeat += 1) {
-    setTimeout(() => sendFrames(sandbox, endpoint.interface, frames), repeat * INTERVAL_MS).unref();
+    setTimeout(() => announceOnce(sandbox, spec, name), repeat * INTERVAL_MS).unref();
   }
+}
+
+/** One round of it. */
+export function announceOnce(sandbox: string, { endpoint, attachment, seenMac }: EndpointSpec, name: string): void {
+  if (isRouted(attachment) || endpoint.addresses.length === 0) return;
+  const frames = endpoint.addresses.map(({ family, address }) =>
+    family === 4 ? gratuitousArp(seenMac, address) : unsolicitedNa(seenMac, address),
+  );
+  sendFrames(sandbox, name, frames);
 }

@@ -1,9 +1,11 @@
+import { wireUnder } from '../drivers/attachment.ts';
 import type { EndpointSpec } from '../drivers/driver.ts';
-import { CommandError, ipBatch } from '../host/run.ts';
+import { ipBatch } from '../host/run.ts';
+import { formatIpPrefix } from '../model/ip.ts';
 import { type Endpoint, sandboxPath } from '../model/network.ts';
-import { LinkspanError } from '../service/errors.ts';
 import { announce } from './announce.ts';
 import { addressLines, makeLink, routeLines } from './link.ts';
+import { explained } from './refusals.ts';
 import { UndoStack } from './undo.ts';
 
 /** Where attached endpoints are remembered; the store satisfies it. */
@@ -31,10 +33,11 @@ export async function attach(spec: EndpointSpec, store: EndpointStore): Promise<
     // Only from here on is that name certainly ours: before, it may be a foreign interface that made the move fail.
     undo.push('link in the sandbox', () => ipBatch([`link del dev ${endpoint.interface}`], sandbox));
     await ipBatch(configure(spec), sandbox);
-    announce(sandbox, endpoint, spec.seenMac);
+    announce(sandbox, spec, endpoint.interface);
   } catch (error) {
     await undo.rollBack();
-    throw isMacTaken(error) ? macTaken(spec, error) : error;
+    const addresses = endpoint.addresses.map((address) => formatIpPrefix(address));
+    throw explained(error, { mac: endpoint.mac, addresses }, wireUnder(spec.attachment));
   }
 }
 
@@ -51,20 +54,4 @@ function configure(spec: EndpointSpec): readonly string[] {
 function remembered(endpoint: Endpoint, sandbox: string): Parameters<EndpointStore['put']>[0] {
   const { workload, network, mac } = endpoint;
   return { workload, network, sandbox, interface: endpoint.interface, mac };
-}
-
-/** macvlan refuses a second interface of the same MAC on one parent when it is brought up. */
-function isMacTaken(error: unknown): boolean {
-  return error instanceof CommandError && error.stderr.includes('Address already in use');
-}
-
-function macTaken({ endpoint, attachment }: EndpointSpec, cause: unknown): LinkspanError {
-  const parent = attachment.type === 'macvlan' ? attachment.parent : attachment.bridge;
-  return new LinkspanError({
-    code: 'mac_taken',
-    object: `MAC ${endpoint.mac}`,
-    reason: `another interface on ${parent} has it`,
-    remedy: 'end the processes that still hold a deleted namespace with it, or give another "mac"',
-    cause,
-  });
 }

@@ -1,4 +1,4 @@
-import { type EndpointSpec, memoOf } from '../drivers/driver.ts';
+import { type EndpointSpec, memoOf, ON_LINK } from '../drivers/driver.ts';
 import { splitAlias, withMemo } from '../drivers/naming.ts';
 import type { ObservedLink } from '../host/links.ts';
 import { ipBatch } from '../host/run.ts';
@@ -6,7 +6,7 @@ import { readSandbox } from '../host/sandbox.ts';
 import { formatIpPrefix, type IpPrefix } from '../model/ip.ts';
 import { sandboxPath } from '../model/network.ts';
 import { announce } from './announce.ts';
-import { addressLines, makeLink, routeLines } from './link.ts';
+import { addressLines, defaultRoute, makeLink } from './link.ts';
 import { UndoStack } from './undo.ts';
 
 /**
@@ -51,22 +51,20 @@ export async function linkInSandbox(spec: EndpointSpec): Promise<ObservedLink | 
 
 /**
  * What Docker cannot do: takes away the addresses of its own that the network does not have (`foreign`), gives the
- * network's, and tells the wire where they are now. A kill may have left it half done, so only what is missing is done.
+ * network's, makes a way out that names no router (a second one would fail the connect), and tells the wire where they
+ * are now. A kill may have left it half done, so only what is missing is done.
  */
 export async function complete(spec: EndpointSpec, have: ObservedLink, foreign: readonly IpPrefix[]): Promise<void> {
   const sandbox = sandboxPath(spec.endpoint.sandbox);
   const { name } = have;
-  if (foreign.length > 0) {
-    const wrong = foreign.map((address) => formatIpPrefix(address)).filter((text) => have.addresses.includes(text));
-    const missing = spec.endpoint.addresses.filter((address) => !have.addresses.includes(formatIpPrefix(address)));
-    await ipBatch(
-      [
-        ...wrong.map((address) => `address del ${address} dev ${name}`),
-        ...addressLines(missing, name),
-        ...routeLines(spec, name).map((line) => `${line} metric ${BEHIND_DOCKER + have.index}`),
-      ],
-      sandbox,
-    );
-  }
-  announce(sandbox, { ...spec.endpoint, interface: name }, spec.seenMac);
+  const wrong = foreign.map((address) => formatIpPrefix(address)).filter((text) => have.addresses.includes(text));
+  const missing = spec.endpoint.addresses.filter((address) => !have.addresses.includes(formatIpPrefix(address)));
+  const routers = spec.gateways.filter((router) => foreign.length > 0 || ON_LINK.includes(router));
+  const lines = [
+    ...wrong.map((address) => `address del ${address} dev ${name}`),
+    ...(foreign.length > 0 ? addressLines(missing, name) : []),
+    ...routers.map((router) => `${defaultRoute(router, name)} metric ${BEHIND_DOCKER + have.index}`),
+  ];
+  if (lines.length > 0) await ipBatch(lines, sandbox);
+  announce(sandbox, spec, name);
 }

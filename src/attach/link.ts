@@ -1,10 +1,10 @@
-import { type EndpointSpec, memoOf } from '../drivers/driver.ts';
+import { type EndpointSpec, memoOf, ON_LINK } from '../drivers/driver.ts';
 import { withMemo } from '../drivers/naming.ts';
 import { OUR_GROUP, setPort } from '../host/links.ts';
 import { setAlias } from '../host/rtnetlink.ts';
 import { CommandError, ipBatch } from '../host/run.ts';
 import { formatIpPrefix, type IpPrefix } from '../model/ip.ts';
-import { addMacvlan, limitSegments } from './macvlan.ts';
+import { addChild, limitSegments } from './child.ts';
 import type { UndoStack } from './undo.ts';
 
 /**
@@ -24,7 +24,7 @@ export async function makeLink(spec: EndpointSpec, undo: UndoStack): Promise<voi
     undo.push('link in the host', remove);
     return;
   }
-  await addMacvlan(temporary, attachment, mac, mtu);
+  await addChild(temporary, attachment, mac, mtu);
   undo.push('link in the host', remove);
   await setAlias(temporary, alias);
   await limitSegments(temporary, attachment);
@@ -55,5 +55,12 @@ export function addressLines(addresses: readonly IpPrefix[], name: string): read
 }
 
 export function routeLines({ gateways }: EndpointSpec, name: string): readonly string[] {
-  return gateways.map((gateway) => `route replace default via ${gateway} dev ${name}`);
+  return gateways.map((gateway) => defaultRoute(gateway, name));
+}
+
+/** By a router, or where there is none to ask (see ON_LINK) to the link itself. */
+export function defaultRoute(gateway: string, name: string): string {
+  return ON_LINK.includes(gateway)
+    ? `route replace ${gateway}/0 dev ${name}`
+    : `route replace default via ${gateway} dev ${name}`;
 }

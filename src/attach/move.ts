@@ -1,11 +1,12 @@
-import type { EndpointSpec, MacvlanAttachment } from '../drivers/driver.ts';
+import type { ChildAttachment } from '../drivers/attachment.ts';
+import type { EndpointSpec } from '../drivers/driver.ts';
 import { type InterfaceState, readInterface, restoreInterface } from '../host/interface-state.ts';
 import { type ObservedLink, readLinks } from '../host/links.ts';
 import { ipBatch } from '../host/run.ts';
 import { sandboxPath } from '../model/network.ts';
 import { LinkspanError } from '../service/errors.ts';
 import { announce } from './announce.ts';
-import { addMacvlan, limitSegments } from './macvlan.ts';
+import { addChild, limitSegments } from './child.ts';
 import { UndoStack } from './undo.ts';
 
 /** A workload's interface while it changes its parent. */
@@ -24,7 +25,7 @@ type Moved = {
  * @param from the parent so far, to which the interface goes back where the move fails; undefined: it is gone
  * @throws CommandError of the step that failed
  */
-export async function move(spec: EndpointSpec, to: MacvlanAttachment, from: string | undefined): Promise<void> {
+export async function move(spec: EndpointSpec, to: ChildAttachment, from: string | undefined): Promise<void> {
   const undo = new UndoStack();
   const { temporary } = spec;
   const { interface: name } = spec.endpoint;
@@ -43,7 +44,7 @@ export async function move(spec: EndpointSpec, to: MacvlanAttachment, from: stri
     await undo.rollBack();
     throw error;
   }
-  announce(sandbox, spec.endpoint, spec.seenMac);
+  announce(sandbox, spec, name);
   if (lost.length > 0) throw incomplete(spec, to, lost);
 }
 
@@ -60,9 +61,9 @@ async function prepare(spec: EndpointSpec, sandbox: string): Promise<Moved> {
 }
 
 /** The new link, in the sandbox, down, under its temporary name. */
-async function make({ spec, sandbox, alias }: Moved, to: MacvlanAttachment, undo: UndoStack): Promise<void> {
+async function make({ spec, sandbox, alias }: Moved, to: ChildAttachment, undo: UndoStack): Promise<void> {
   const { temporary, mac, mtu } = spec;
-  await addMacvlan(temporary, to, mac, mtu);
+  await addChild(temporary, to, mac, mtu);
   undo.push('link in the host', () => ipBatch([`link del dev ${temporary}`]));
   await limitSegments(temporary, to);
   undo.push('link on its way', () => ipBatch([`link del dev ${temporary}`], sandbox));
@@ -70,13 +71,13 @@ async function make({ spec, sandbox, alias }: Moved, to: MacvlanAttachment, undo
 }
 
 /** The old link is deleted, the new one cannot take its place: a child of the old parent, with all that stood on it. */
-async function putBack(moved: Moved, { mode }: MacvlanAttachment, from: string | undefined): Promise<void> {
+async function putBack(moved: Moved, to: ChildAttachment, from: string | undefined): Promise<void> {
   const { spec, sandbox, state } = moved;
   const { interface: name } = spec.endpoint;
   // The new link has its own name by now, or still the temporary one.
   await ipBatch([`link del dev ${spec.temporary}`], sandbox).catch(() => ipBatch([`link del dev ${name}`], sandbox));
   if (from === undefined) return;
-  await make(moved, { type: 'macvlan', parent: from, mode }, new UndoStack());
+  await make(moved, { ...to, parent: from }, new UndoStack());
   await ipBatch([`link set dev ${spec.temporary} name ${name}`], sandbox);
   await restoreInterface(sandbox, name, state);
 }
@@ -90,7 +91,7 @@ function foreign(spec: EndpointSpec, { name }: ObservedLink): LinkspanError {
   });
 }
 
-function incomplete(spec: EndpointSpec, to: MacvlanAttachment, lost: readonly string[]): LinkspanError {
+function incomplete(spec: EndpointSpec, to: ChildAttachment, lost: readonly string[]): LinkspanError {
   return new LinkspanError({
     code: 'state_lost',
     object: spec.object,

@@ -100,7 +100,7 @@ export class Gateway {
       epoch,
       directory,
       clock: systemClock,
-      local: () => this.#state.view && localState(this.#state.view, underlay.port),
+      local: () => this.#state.view && localState(this.#state.view, underlay.port, this.#state.devices),
       reported: () => this.#reported(),
       onDesired: (payload) => void documents.submit(payload),
       onEvent,

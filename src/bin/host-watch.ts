@@ -1,7 +1,9 @@
 import type { DatapathStatus } from '../datapath/status.ts';
+import { BridgeWatch } from '../host/bridge-watch.ts';
 import { DatapathWatch } from '../host/datapath-watch.ts';
 import { GuardWatch } from '../host/guard-watch.ts';
 import { watchHost } from '../host/link-events.ts';
+import type { ObservedLink } from '../host/links.ts';
 import type { EventSink } from '../model/status.ts';
 import { systemClock } from '../service/clock.ts';
 import { GuardEpisodes } from '../status/guard-episodes.ts';
@@ -14,6 +16,7 @@ export class HostWatch {
   readonly #onChange: () => void;
   readonly #datapath: DatapathWatch;
   readonly #guards: GuardWatch;
+  readonly #bridges: BridgeWatch;
 
   constructor(state: GatewayState, onChange: () => void, event: EventSink) {
     this.#state = state;
@@ -22,6 +25,7 @@ export class HostWatch {
     this.#datapath = new DatapathWatch({ socket: state.bootstrap.datapath.socket, wanted, onChange });
     const episodes = new GuardEpisodes(systemClock, event);
     this.#guards = new GuardWatch({ wanted, onLook: () => episodes.update(this.guardDrops) });
+    this.#bridges = new BridgeWatch({ ports: () => this.#plantPorts(), onChange });
   }
 
   /** The datapath's latest answer, where there is one. */
@@ -39,11 +43,20 @@ export class HostWatch {
     const links = watchHost(this.#onChange, () => this.#namedSandboxes());
     const endDatapath = this.#datapath.start();
     const endGuards = this.#guards.start();
+    const endBridges = this.#bridges.start();
     return () => {
+      endBridges();
       endGuards();
       endDatapath();
       links.close();
     };
+  }
+
+  /** The stretched networks' ports towards the plant. */
+  #plantPorts(): readonly ObservedLink[] {
+    const { view } = this.#state;
+    const names = new Set([...(view?.intent.networks.values() ?? [])].map(({ stretch }) => stretch?.plant));
+    return (view?.seen.links ?? []).filter(({ name }) => names.has(name));
   }
 
   /** The names in /run/netns whose coming and going matters. */

@@ -33,13 +33,12 @@ async function showNetwork({ client, output, json, positionals }: Invocation): P
 }
 
 function printNetwork(output: Output, network: NetworkStatus, endpoints: readonly EndpointStatus[]): void {
-  const engine = network.engine_reason === null ? network.engine : `${network.engine ?? ''} (${network.engine_reason})`;
   const fields: readonly (readonly [string, string | number | null])[] = [
     ['name', network.name],
-    ['driver', network.driver],
+    ['driver', withReason(network.driver, network.driver_reason)],
     ['vni', network.vni],
     ['vlan', network.vlan],
-    ['engine', engine],
+    ['engine', network.engine && withReason(network.engine, network.engine_reason)],
     ['mtu', network.mtu],
     ['peers', network.peers],
     ['host', network.shim],
@@ -63,6 +62,10 @@ function guardLines(guards: NetworkStatus['guards']): readonly (readonly [string
       ([reason, count]) => ['dropped', `${reason} towards other sites ${count}`] as const,
     ),
   ];
+}
+
+function withReason(word: string, reason: string | null): string {
+  return reason === null ? word : `${word} (${reason})`;
 }
 
 async function fdb({ client, output, json, positionals }: Invocation): Promise<ExitCode> {

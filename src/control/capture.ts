@@ -52,7 +52,7 @@ function deviceOf(view: CycleView | undefined, network: string, outer: boolean):
   const attachment = view?.intent.networks.get(network)?.attachment;
   if (attachment === undefined) return undefined;
   if (outer) return view?.seen.underlay?.device;
-  return attachment.type === 'macvlan' ? attachment.parent : attachment.bridge;
+  return attachment.type === 'veth' ? attachment.bridge : attachment.parent;
 }
 
 function stream(device: string, filter: FrameFilter, response: ServerResponse): void {

@@ -1,7 +1,7 @@
 import { familyOf, isHostAddress, parseIp, parseIpPrefix } from '../model/ip.ts';
 import type { IpPrefix } from '../model/ip.ts';
 import { deriveMac } from '../model/mac.ts';
-import { type Endpoint, type Network, sandboxPath } from '../model/network.ts';
+import { type Endpoint, isSite, type Network, sandboxPath, usesDhcp } from '../model/network.ts';
 import type { EndpointStatus } from '../model/status.ts';
 import type { AttachRequest } from './attach-request.ts';
 import { conflict, refuse } from './conflict.ts';
@@ -64,13 +64,7 @@ function endpointOf(request: AttachRequest, network: Network, others: readonly E
     const message = `${request.address} is no address that a host may hold inside network ${network.name}; choose one of its subnet`;
     return refuse('refused', 'address_outside_subnet', message);
   }
-  if (
-    address === undefined &&
-    network.driver === 'macvlan' &&
-    !network.dhcp &&
-    network.subnets.length > 0 &&
-    !network.range
-  ) {
+  if (address === undefined && isSite(network) && !usesDhcp(network) && network.subnets.length > 0 && !network.range) {
     const message = `network ${network.name} stands on the plant's own subnet, where Linkspan cannot know which addresses are free; give --address, or set aside a "range" in the document`;
     return refuse('refused', 'address_required', message);
   }
@@ -87,10 +81,6 @@ function endpointOf(request: AttachRequest, network: Network, others: readonly E
     addresses: address === undefined ? [] : [address],
     ...(address === undefined && usesDhcp(network) && { addressing: 'dhcp' as const }),
   };
-}
-
-function usesDhcp(network: Network): boolean {
-  return network.driver === 'macvlan' && network.dhcp === true;
 }
 
 /** In a container the names eth0, eth1, … are Docker's. */

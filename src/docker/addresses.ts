@@ -1,6 +1,6 @@
 import { pickAddress } from '../ipam/pool.ts';
 import { contains, familyOf, formatIpPrefix, type IpPrefix, isHostAddress } from '../model/ip.ts';
-import type { Network } from '../model/network.ts';
+import { isSite, type Network } from '../model/network.ts';
 import { LinkspanError, raise } from '../service/errors.ts';
 import { type DockerContext, others } from './context.ts';
 
@@ -62,7 +62,7 @@ function pickAll(
   const key = `${context.gateway}/${network.name}/${given.map((address) => address.address).join('/')}`;
   return network.subnets.flatMap((subnet) => {
     const range = network.range?.family === subnet.family ? network.range : undefined;
-    if (range === undefined && network.driver === 'macvlan') throw plantAddress(network, subnet);
+    if (range === undefined && isSite(network)) throw plantAddress(network, subnet);
     return pickAddress({ pool: range ?? subnet, subnet, taken, key }) ?? raise(exhausted(network, subnet));
   });
 }

@@ -1,4 +1,4 @@
-import type { DesiredState, Endpoint, Network } from '../model/network.ts';
+import { type DesiredState, type Endpoint, isSite, type Network } from '../model/network.ts';
 import type { DockerEndpoint, DockerNetwork } from '../model/docker.ts';
 import type { LeaseKeeper } from '../reconcile/lease-keeper.ts';
 import type { CycleView } from '../reconcile/cycle.ts';
@@ -89,8 +89,8 @@ export function others(
 }
 
 /** Networks on one uplink and VLAN are one segment, which has every MAC and address once. */
-function wireOf(network: Network): string {
-  if (network.driver !== 'macvlan') return `network ${network.name}`;
+export function wireOf(network: Network): string {
+  if (!isSite(network)) return `network ${network.name}`;
   return `uplink ${network.uplink.interface} ${network.vlan ?? 'untagged'}`;
 }
 

@@ -1,8 +1,9 @@
+import { sharesMac } from '../drivers/attachment.ts';
 import { isNamespace } from '../host/sandbox.ts';
 import type { DockerEndpoint } from '../model/docker.ts';
 import { formatIpPrefix, type IpPrefix } from '../model/ip.ts';
 import { deriveMac } from '../model/mac.ts';
-import type { Network } from '../model/network.ts';
+import { hasOwnMacs, type Network, usesDhcp } from '../model/network.ts';
 import { LinkspanError } from '../service/errors.ts';
 import { addressesFor } from './addresses.ts';
 import { type DockerContext, networkOf, notReady, others, recordedNetwork } from './context.ts';
@@ -32,11 +33,13 @@ export async function createEndpoint(
   const listening = await listeningFor(request.ports);
   const record = recordedNetwork(context, request.network);
   const network = networkOf(context, record);
-  const placed = isLeased(network) ? await lease(context, network, request) : addressed(context, network, request);
+  const shared = sharesMacs(context, network);
+  if (request.mac !== undefined && shared) throw sharedMac(network, request.mac);
+  const placed = usesDhcp(network) ? await lease(context, network, request) : addressed(context, network, request);
   refuseMac(context, network, request.endpoint, placed.mac);
   const published = portsOf(context, network, request, listening);
   context.records.endpoints.put({ id: request.endpoint, network: request.network, ...placed, publish: published });
-  const news = newsOf(request, placed);
+  const news = newsOf(shared, request, placed);
   return Object.keys(news).length === 0 ? {} : { Interface: news };
 }
 
@@ -46,10 +49,6 @@ function addressed(context: DockerContext, network: Network, request: CreateEndp
   const { addresses, foreign } = addressesFor(context, network, request.endpoint, request.addresses);
   const mac = request.mac ?? deriveMac(network.name, addresses[0]?.address ?? request.endpoint);
   return { mac, addresses, foreign };
-}
-
-function isLeased(network: Network): boolean {
-  return network.driver === 'macvlan' && network.dhcp === true;
 }
 
 /** The container starts with its address or not at all. */
@@ -65,10 +64,11 @@ async function lease(context: DockerContext, network: Network, request: CreateEn
 }
 
 /** Docker takes an answer to what it left open only. */
-function newsOf(request: CreateEndpointRequest, { mac, addresses }: Placed): EndpointAnswer {
+function newsOf(shared: boolean, request: CreateEndpointRequest, { mac, addresses }: Placed): EndpointAnswer {
   const [address] = request.addresses.length === 0 ? addresses.filter(({ family }) => family === 4) : [];
   return {
-    ...(request.mac === undefined && { MacAddress: mac }),
+    // Docker would set it, which on a passthru interface sets the uplink's, and on an ipvlan one fails.
+    ...(request.mac === undefined && !shared && { MacAddress: mac }),
     ...(address !== undefined && { Address: formatIpPrefix(address) }),
   };
 }
@@ -96,6 +96,21 @@ async function supersede(context: DockerContext, request: CreateEndpointRequest)
 /** The addresses that Docker chose: where those are foreign, the others were picked here or by a DHCP server. */
 function givenTo({ addresses, foreign }: DockerEndpoint): readonly IpPrefix[] {
   return foreign.length > 0 ? foreign : addresses;
+}
+
+/** As the network stands, which may be another way than it was asked for, or else will stand. */
+function sharesMacs(context: DockerContext, network: Network): boolean {
+  const attachment = context.view()?.intent.networks.get(network.name)?.attachment;
+  return attachment === undefined ? !hasOwnMacs(network) : sharesMac(attachment);
+}
+
+function sharedMac(network: Network, mac: string): LinkspanError {
+  return new LinkspanError({
+    code: 'bad_option',
+    object: `MAC ${mac} on ${network.name}`,
+    reason: "cannot be had: this network's containers have the MAC of its parent",
+    remedy: 'leave --mac-address off, or use a macvlan network in mode bridge, vepa or private',
+  });
 }
 
 function refuseMac(context: DockerContext, network: Network, endpoint: string, mac: string): void {

@@ -1,9 +1,10 @@
 import { handOver, takeBack } from '../attach/hand-over.ts';
-import type { EndpointSpec } from '../drivers/driver.ts';
+import { type EndpointSpec, ON_LINK } from '../drivers/driver.ts';
 import { endpointAlias, linkNames } from '../drivers/naming.ts';
 import { hasInterface } from '../host/interfaces.ts';
 import { removeLink } from '../host/rtnetlink.ts';
 import type { DockerEndpoint, DockerNetwork } from '../model/docker.ts';
+import { familyOf } from '../model/ip.ts';
 import { endpointKey } from '../model/network.ts';
 import { specifyEndpoint } from '../reconcile/intend.ts';
 import { raise } from '../service/errors.ts';
@@ -35,7 +36,8 @@ export async function join(context: DockerContext, request: JoinRequest): Promis
   recordedEndpoint(context, request.endpoint);
   context.records.endpoints.put(joined);
   const name = await handOver(spec);
-  const [gateway, gateway6] = [4, 6].map((family) => spec.gateways.find((g) => g.includes(':') === (family === 6)));
+  const routers = spec.gateways.filter((router) => !ON_LINK.includes(router));
+  const [gateway, gateway6] = [4, 6].map((family) => routers.find((router) => familyOf(router) === family));
   // Docker can reach no router of ours by an address that is not of its subnet; that route is set afterwards.
   const routed = record.foreign.length === 0;
   return {
@@ -43,7 +45,7 @@ export async function join(context: DockerContext, request: JoinRequest): Promis
     ...(routed && gateway !== undefined && { Gateway: gateway }),
     ...(routed && gateway6 !== undefined && { GatewayIPv6: gateway6 }),
     // Without this Docker gives the container a second interface and a way out that nobody asked for.
-    DisableGatewayService: spec.gateways.length === 0 || !routed,
+    DisableGatewayService: routers.length === 0 || !routed,
   };
 }
 

@@ -1,4 +1,4 @@
-import type { Network, OverlayNetwork } from '../model/network.ts';
+import type { IpvlanNetwork, MacvlanNetwork, Network, OverlayNetwork, SiteNetwork } from '../model/network.ts';
 import { isVni } from '../model/vni.ts';
 import { parseIp } from '../model/ip.ts';
 import { LinkspanError, raise } from '../service/errors.ts';
@@ -12,6 +12,7 @@ const PREFIX = /^[a-z][a-z0-9]{0,7}$/;
 const INTERFACE = /^(?!lo$)[^\s/:"]{1,15}$/;
 
 const MACVLAN_MODES = ['bridge', 'vepa', 'private', 'passthru'] as const;
+const IPVLAN_MODES = ['l2', 'l3', 'l3s'] as const;
 const ENGINES = ['auto', 'kernel', 'user'] as const;
 
 /** Options of every driver, by each name that they go by. */
@@ -37,6 +38,13 @@ const BY_DRIVER = {
     ['shim', 'shim'],
     ['vlan', 'vlan'],
     ['address', 'address'],
+  ]),
+  ipvlan: new Map([
+    ['parent', 'parent'],
+    ['ipvlan_mode', 'mode'],
+    ['mode', 'mode'],
+    ['shim', 'shim'],
+    ['vlan', 'vlan'],
   ]),
   overlay: new Map([
     ['vni', 'vni'],
@@ -93,25 +101,30 @@ function ownNetwork(driver: Driver, common: Common, options: Options): Network {
       ...(masquerade === false && { masquerade }),
     };
   }
-  return driver === 'overlay' ? overlayOf(common, options) : macvlanOf(common, options);
+  if (driver === 'overlay') return overlayOf(common, options);
+  return driver === 'ipvlan' ? ipvlanOf(common, options) : macvlanOf(common, options);
 }
 
-function macvlanOf(common: Common, options: Options): Network {
+type Place = Pick<SiteNetwork, 'uplink' | 'vlan'>;
+
+function placeOf(options: Options): Place {
   const parent = options.get('parent');
   if (parent === undefined) throw bad('parent', 'the interface that the containers stand on, e.g. -o parent=eth0');
   if (!INTERFACE.test(parent)) throw bad('parent', 'the name of an interface of this gateway');
+  const vlan = numberOf(options, 'vlan', VLAN.least, VLAN.most);
+  return { uplink: { name: parent, interface: parent }, ...(vlan !== undefined && { vlan }) };
+}
+
+function macvlanOf(common: Common, options: Options): MacvlanNetwork {
   const mode = oneOf(options, 'mode', MACVLAN_MODES) ?? 'bridge';
   const dhcp = oneOf(options, 'address', ['dhcp'] as const) !== undefined;
-  const vlan = numberOf(options, 'vlan', VLAN.least, VLAN.most);
-  return {
-    ...common,
-    driver: 'macvlan',
-    uplink: { name: parent, interface: parent },
-    mode,
-    shim: booleanOf(options, 'shim') ?? mode === 'bridge',
-    ...(vlan !== undefined && { vlan }),
-    ...(dhcp && { dhcp }),
-  };
+  const shim = booleanOf(options, 'shim') ?? mode === 'bridge';
+  return { ...common, ...placeOf(options), driver: 'macvlan', mode, shim, ...(dhcp && { dhcp }) };
+}
+
+function ipvlanOf(common: Common, options: Options): IpvlanNetwork {
+  const mode = oneOf(options, 'mode', IPVLAN_MODES) ?? 'l2';
+  return { ...common, ...placeOf(options), driver: 'ipvlan', mode, shim: booleanOf(options, 'shim') ?? true };
 }
 
 /**
@@ -138,6 +151,7 @@ function driverOf(options: Options): Driver {
   if (driver !== undefined && Object.hasOwn(BY_DRIVER, driver)) return driver as Driver;
   if (driver !== undefined) throw bad('driver', `one of ${Object.keys(BY_DRIVER).join(', ')}`);
   if (options.has('vni')) return 'overlay';
+  if (options.has('ipvlan_mode')) return 'ipvlan';
   return options.has('parent') ? 'macvlan' : 'bridge';
 }
 

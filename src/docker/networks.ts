@@ -1,9 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { formatIpPrefix, overlaps } from '../model/ip.ts';
 import type { DockerNetwork } from '../model/docker.ts';
-import type { Network } from '../model/network.ts';
+import { isSite, type Network, parentClash, type SiteNetwork } from '../model/network.ts';
 import { LinkspanError } from '../service/errors.ts';
-import { type DockerContext, raiseMissing } from './context.ts';
+import { type DockerContext, raiseMissing, wireOf } from './context.ts';
 import { wantedNetwork } from './network-options.ts';
 import type { CreateNetworkRequest } from './requests.ts';
 
@@ -78,12 +78,19 @@ function refuseClash(context: DockerContext, wanted: Network): void {
   }
 }
 
+function clashOnWire(wanted: SiteNetwork, other: SiteNetwork): string | undefined {
+  const kind = parentClash(wanted, other);
+  if (kind === undefined) return undefined;
+  const { driver, mode } = other;
+  return `parent ${wanted.uplink.interface} carries network ${other.name} (${driver}, mode ${mode}), and takes no other ${kind} beside it`;
+}
+
 function clash(wanted: Network, other: Network): string | undefined {
   if (wanted.driver === 'overlay' && other.driver === 'overlay' && wanted.vni === other.vni) {
     return `VNI ${wanted.vni} is network ${other.name}'s already`;
   }
   // Networks on one wire share its subnet; each of the others has its own.
-  if (wanted.driver === 'macvlan' && other.driver === 'macvlan') return undefined;
+  if (isSite(wanted) && isSite(other)) return wireOf(wanted) === wireOf(other) ? clashOnWire(wanted, other) : undefined;
   for (const subnet of wanted.subnets) {
     const taken = other.subnets.find((prefix) => prefix.family === subnet.family && overlaps(prefix, subnet));
     if (taken) return `subnet ${formatIpPrefix(subnet)} overlaps ${formatIpPrefix(taken)} of network ${other.name}`;

@@ -7,7 +7,9 @@ import {
   missingUplink,
   passthruAlone,
   sharedUplinkInterface,
+  stretchAlone,
 } from './check-uplinks.ts';
+import { ipvlanChecks } from './check-ipvlan.ts';
 import { clashes } from './clashes.ts';
 import { problem } from './pointer.ts';
 import type { CheckContext, Resolved, ResolvedEndpoint } from './resolved.ts';
@@ -22,6 +24,8 @@ const CHECKS: readonly Check[] = [
   engineConflict,
   duplicateVlan,
   passthruAlone,
+  stretchAlone,
+  ...ipvlanChecks,
   missingNetwork,
   duplicateInterface,
   duplicateMac,

@@ -32,7 +32,12 @@ type Addressing = {
   readonly internal?: boolean;
 };
 
-type OnUplink = Addressing & { readonly uplink: string; readonly vlan?: number; readonly address?: 'dhcp' };
+type OnUplink = Addressing & {
+  readonly uplink: string;
+  readonly vlan?: number;
+  readonly shim?: boolean;
+  readonly address?: 'dhcp';
+};
 
 export type RawBridge = Addressing & {
   readonly driver: 'bridge';
@@ -43,7 +48,6 @@ export type RawBridge = Addressing & {
 export type RawMacvlan = OnUplink & {
   readonly driver: 'macvlan';
   readonly mode?: 'bridge' | 'vepa' | 'private' | 'passthru';
-  readonly shim?: boolean;
 };
 
 export type RawIpvlan = OnUplink & { readonly driver: 'ipvlan'; readonly mode?: 'l2' | 'l3' | 'l3s' };
@@ -52,7 +56,7 @@ export type RawOverlay = Addressing & {
   readonly driver: 'overlay';
   readonly vni: number;
   readonly engine?: 'auto' | 'kernel' | 'user';
-  readonly stretch?: { readonly uplink: string; readonly vlan: number };
+  readonly stretch?: { readonly uplink: string; readonly vlan?: number };
   readonly peers?: readonly string[];
   readonly bum?: 'replicate' | { readonly multicast: string };
   readonly guards?: RawGuards;

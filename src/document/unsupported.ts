@@ -12,8 +12,6 @@ type NotYet = readonly [place: string, value: string | undefined, what: string];
 const NOT_YET: readonly NotYet[] = [
   ['/spec/uplinks/*/ssid', undefined, 'joining WiFi networks; join it outside Linkspan and leave this off'],
   ['/spec/uplinks/*/pskFile', undefined, 'joining WiFi networks; join it outside Linkspan and leave this off'],
-  ['/spec/networks/*/driver', 'ipvlan', 'the ipvlan driver; use macvlan'],
-  ['/spec/networks/*/stretch', undefined, 'stretching a VLAN over an overlay; leave this off'],
   ['/spec/networks/*/guards/loop', 'on', 'loop detection on an overlay; leave this off'],
   ['/confirm', undefined, 'confirmed commit; leave this off'],
 ];

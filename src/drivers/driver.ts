@@ -4,9 +4,11 @@ import type { FdbRow } from '../host/fdb.ts';
 import type { HostRoute } from '../host/routes.ts';
 import { formatIpPrefix, type IpPrefix } from '../model/ip.ts';
 import type { Mac } from '../model/mac.ts';
-import type { Endpoint, MacvlanMode, Network } from '../model/network.ts';
+import type { Endpoint, IpvlanMode, MacvlanMode, Network } from '../model/network.ts';
 import type { Remote } from '../model/peer.ts';
 import type { Problem } from '../model/problem.ts';
+import type { Vni } from '../model/vni.ts';
+import type { Attachment } from './attachment.ts';
 import type { EngineChoice, EngineHost } from './engine.ts';
 import type { GuardSpec } from './guards.ts';
 
@@ -23,11 +25,13 @@ export type LinkKind =
       readonly multicast: { readonly group: string; readonly device: string } | undefined;
     }
   | { readonly type: 'macvlan'; readonly parent: string; readonly mode: MacvlanMode }
+  | { readonly type: 'ipvlan'; readonly parent: string; readonly mode: IpvlanMode }
   /** the frames of one VLAN of the parent, without their tag (IEEE 802.1Q) */
   | { readonly type: 'vlan'; readonly parent: string; readonly id: number }
   /** the user engine's end of a network, persistent; linkspan-datapath holds it open */
   | { readonly type: 'tap' }
-  | { readonly type: 'bridge'; readonly mac: Mac };
+  /** `carrier`: a mere switch for workloads' and devices' frames, on which the host has no address */
+  | { readonly type: 'bridge'; readonly mac: Mac; readonly carrier?: true };
 
 /** A link that shall stand, up, in the host's namespace. */
 export type LinkSpec = {
@@ -39,17 +43,6 @@ export type LinkSpec = {
   readonly mtu: number;
   readonly addresses: readonly string[];
 };
-
-export type MacvlanAttachment = {
-  readonly type: 'macvlan';
-  readonly parent: string;
-  readonly mode: MacvlanMode;
-  /** bytes of the largest packet that the workload may hand over unsegmented, where that is not the kernel's choice */
-  readonly gsoMax?: number;
-};
-
-/** How a workload's interface hangs on its network. */
-export type Attachment = MacvlanAttachment | { readonly type: 'veth'; readonly bridge: string };
 
 /** A bridge network as the packet filter is to see it. */
 export type NatSpec = {
@@ -64,6 +57,25 @@ export type NatSpec = {
   readonly internal: boolean;
 };
 
+/** The bridge of an overlay that is stretched to the plant: two ports, and the workloads hang on the bridge itself. */
+export type StretchSpec = {
+  readonly bridge: string;
+  /** the port towards the plant's devices, which has no tag; undefined while that cannot be */
+  readonly plant: string | undefined;
+  /** why it cannot be */
+  readonly problem: Problem | undefined;
+  /** the port towards the other sites: the vxlan device or the TAP */
+  readonly overlay: string;
+  /** longest IP packet that the overlay passes */
+  readonly mtu: number;
+  /** MACs of this gateway's workloads */
+  readonly workloads: readonly Mac[];
+  /** MACs at the other sites, by the peers' records; a workload's is sticky, a device may come here */
+  readonly remote: readonly { readonly mac: Mac; readonly sticky: boolean }[];
+  /** MACs of devices here that this gateway has published; what a peer says of one of those is newer */
+  readonly claimed: ReadonlySet<Mac>;
+};
+
 /** All that a network needs in the host: a driver's answer, as data. */
 export type NetworkSpec = {
   readonly links: readonly LinkSpec[];
@@ -72,11 +84,15 @@ export type NetworkSpec = {
   readonly gateways: readonly string[];
   readonly fdb: readonly { readonly device: string; readonly row: FdbRow }[];
   readonly routes: readonly HostRoute[];
+  /** of a stretched overlay */
+  readonly stretch?: StretchSpec;
   /** of a bridge network: how its packets may pass to and from all else */
   readonly nat: NatSpec | undefined;
   /** of an overlay network: what may cross between its sites */
   readonly guards?: GuardSpec;
   readonly engine: EngineChoice | undefined;
+  /** what it is instead of what was asked for, and why */
+  readonly instead?: string;
   /** what linkspan-datapath is told of it, where it carries the network */
   readonly datapath: DatapathNetwork | undefined;
   /** the host's own interface on the network, or why it has none */
@@ -101,6 +117,8 @@ export type HostView = {
   readonly underlay: Underlay | undefined;
   readonly port: number;
   readonly engines: EngineHost;
+  /** MACs of devices behind the uplinks that this gateway has published, by VNI */
+  readonly devices?: ReadonlyMap<Vni, readonly Mac[]>;
 };
 
 /**
@@ -117,7 +135,7 @@ export interface NetworkDriver<N extends Network> {
   ): NetworkSpec | Problem;
 }
 
-/** A workload's interface, ready to be made. `mac` is undefined where the parent's is taken (passthru). */
+/** A workload's interface, ready to be made. `mac` is undefined where the parent's is taken (passthru, ipvlan). */
 export type EndpointSpec = {
   readonly endpoint: Endpoint;
   readonly object: string;
@@ -135,6 +153,9 @@ export type EndpointSpec = {
   readonly hostEnd: string;
   readonly port: PortFlags | undefined;
 };
+
+/** As a router: everything is on the link, there is no router to ask (the unspecified address, as in routing tables). */
+export const ON_LINK: readonly string[] = ['0.0.0.0', '::'];
 
 /** The default routers that workloads get: none where there shall be no way out. */
 export function defaultRouters({ internal, gateways }: Network): readonly string[] {

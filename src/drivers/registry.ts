@@ -3,11 +3,13 @@ import type { Remote } from '../model/peer.ts';
 import type { Problem } from '../model/problem.ts';
 import { bridge } from './bridge.ts';
 import type { HostView, NetworkDriver, NetworkSpec } from './driver.ts';
+import { ipvlan } from './ipvlan.ts';
 import { macvlan } from './macvlan.ts';
 import { overlay } from './overlay.ts';
 
 const drivers: { readonly [D in Network['driver']]: NetworkDriver<Extract<Network, { driver: D }>> } = {
   bridge,
+  ipvlan,
   macvlan,
   overlay,
 };

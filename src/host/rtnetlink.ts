@@ -1,22 +1,29 @@
 import { getSystemErrorMessage } from 'node:util';
-import { aliasRequest, deleteRequest, macvlanRequest, type MacvlanRequest } from '../packet/rtnetlink/requests.ts';
+import { aliasRequest, childRequest, type ChildRequest, deleteRequest } from '../packet/rtnetlink/requests.ts';
 import { LinkspanError } from '../service/errors.ts';
+import { kindMissing } from './kernel-kind.ts';
 import { libc, SystemCallError } from './libc.ts';
 import { ask } from './netlink.ts';
 
-const ENODEV = 19;
+const [EBUSY, ENODEV, EOPNOTSUPP] = [16, 19, 95];
 
-export type MacvlanLink = Omit<MacvlanRequest, 'parent'> & { readonly parent: string };
+/** It names no holder, and who holds the parent may be in a namespace that nobody here knows. */
+const BUSY =
+  'take the parent out of its bridge, or remove what another program made on it (macvlan and ipvlan cannot share one, and passthru takes it whole)';
+
+export type ChildLink = Omit<ChildRequest, 'parent'> & { readonly parent: string };
 
 /**
- * Makes a macvlan child in the own namespace, down. What Docker waits for is asked of the kernel itself: a child process
+ * Makes a child of an interface in the own namespace, down. What Docker waits for is asked of the kernel itself: a child process
  * costs a service of this size more than all the rest of an attach.
  * @throws LinkspanError `link_refused`, with nothing made
  */
-export async function makeMacvlan(link: MacvlanLink): Promise<void> {
+export async function makeChild(link: ChildLink): Promise<void> {
   const parent = libc().ifNameToIndex(link.parent);
-  const errno = parent === 0 ? ENODEV : await outcome(macvlanRequest({ ...link, parent }));
-  if (errno !== 0) throw refused(`interface ${link.name} on ${link.parent}`, errno);
+  const errno = parent === 0 ? ENODEV : await outcome(childRequest({ ...link, parent }));
+  const object = `interface ${link.name} on ${link.parent}`;
+  if (errno === EOPNOTSUPP) throw kindMissing(link.kind.type, object);
+  if (errno !== 0) throw refused(object, errno);
 }
 
 /** Gives an interface of the own namespace its alias. @throws LinkspanError `link_refused` */
@@ -43,10 +50,11 @@ async function outcome(request: Buffer): Promise<number> {
 }
 
 function refused(object: string, errno: number): LinkspanError {
+  const remedy = errno === EBUSY ? BUSY : 'the next cycle tries again';
   return new LinkspanError({
     code: 'link_refused',
     object,
     reason: `the kernel refuses it: ${getSystemErrorMessage(-errno)}`,
-    remedy: 'the next cycle tries again',
+    remedy,
   });
 }

@@ -17,19 +17,23 @@ const CARRIER: readonly Setting[] = [
 /** Where the host has addresses it is the router: a workload that advertises itself as one is not followed (CVE-2020-13401). */
 const ROUTER: readonly Setting[] = [[6, 'accept_ra', 0]];
 
-const settingsOf = (carrier: boolean): readonly Setting[] => (carrier ? CARRIER : ROUTER);
-
 /**
- * Keeps what comes in by an interface of ours in the host's namespace from the host itself.
- * @param carrier whether the host has no business there at all
+ * A router that also answers its neighbours for an address which stands on another interface; the kernel does so only
+ * where it forwards. Nothing is forwarded: ipvlan hands what is for others to the parent, never to its own child.
  */
-export function shield(name: string, carrier: boolean): void {
-  for (const [family, setting, value] of settingsOf(carrier)) writeSetting(family, setting, name, value);
+const PROXY: readonly Setting[] = [...ROUTER, [6, 'forwarding', 1], [6, 'proxy_ndp', 1]];
+
+/** What an interface of ours in the host's namespace is to the host. */
+export type Role = 'carrier' | 'router' | 'proxy';
+
+const SETTINGS: Readonly<Record<Role, readonly Setting[]>> = { carrier: CARRIER, router: ROUTER, proxy: PROXY };
+
+/** Keeps what comes in by an interface of ours in the host's namespace from the host itself. */
+export function shield(name: string, role: Role): void {
+  for (const [family, setting, value] of SETTINGS[role]) writeSetting(family, setting, name, value);
 }
 
 /** What is not there (a kernel without IPv6, an interface that is gone) needs no shield. */
-export function isShielded(name: string, carrier: boolean): boolean {
-  return settingsOf(carrier).every(
-    ([family, setting, value]) => (readSetting(family, setting, name) ?? value) === value,
-  );
+export function isShielded(name: string, role: Role): boolean {
+  return SETTINGS[role].every(([family, setting, value]) => (readSetting(family, setting, name) ?? value) === value);
 }

@@ -7,6 +7,7 @@ export type DeviceSetting =
   | 'route_localnet'
   | 'accept_ra'
   | 'disable_ipv6'
+  | 'proxy_ndp'
   | 'rp_filter'
   | 'arp_ignore';
 

@@ -3,7 +3,7 @@ import type { IpPrefix } from './ip.ts';
 import type { Mac } from './mac.ts';
 import type { Vni } from './vni.ts';
 
-/** A physical (or other existing) interface that Linkspan builds on and never changes: the parent of macvlan. */
+/** A physical (or other existing) interface that Linkspan builds on and never changes: the parent of macvlan and ipvlan. */
 export type Uplink = {
   readonly name: string;
   readonly interface: string;
@@ -23,24 +23,39 @@ type Common = {
   readonly internal?: true;
 };
 
-export type MacvlanMode = 'bridge' | 'vepa' | 'private' | 'passthru';
-
-export type MacvlanNetwork = Common & {
-  readonly driver: 'macvlan';
+type OnUplink = Common & {
   readonly uplink: Uplink;
   /** the VLAN of the uplink that it stands on (IEEE 802.1Q); absent: the uplink's untagged frames */
   readonly vlan?: number;
-  readonly mode: MacvlanMode;
-  /** Whether the host itself reaches the network's workloads (a macvlan child of the same parent in the host). */
+  /** Whether the host itself reaches the network's workloads (a child of the same parent in the host). */
   readonly shim: boolean;
+};
+
+export type MacvlanMode = 'bridge' | 'vepa' | 'private' | 'passthru';
+
+export type MacvlanNetwork = OnUplink & {
+  readonly driver: 'macvlan';
+  readonly mode: MacvlanMode;
   /** the plant's DHCP server gives each workload its address, unless one is named */
   readonly dhcp?: true;
 };
+
+/** l2: workloads answer for themselves on the wire; l3, l3s: the gateway routes to them, l3s through its packet filter. */
+export type IpvlanMode = 'l2' | 'l3' | 'l3s';
+
+/** Its workloads share the uplink's MAC, so that the wire knows them by their addresses only. */
+export type IpvlanNetwork = OnUplink & { readonly driver: 'ipvlan'; readonly mode: IpvlanMode };
+
+/** A network on a wire of the site. */
+export type SiteNetwork = MacvlanNetwork | IpvlanNetwork;
 
 export type Bum = { readonly kind: 'replicate' } | { readonly kind: 'multicast'; readonly group: string };
 
 /** What carries an overlay's frames: Linux's vxlan device, or Linkspan's own datapath. */
 export type EngineName = 'kernel' | 'user';
+
+/** What of the plant's network an overlay is joined to: a VLAN of the uplink; without `vlan`, its untagged frames. */
+export type Stretch = { readonly uplink: Uplink; readonly vlan?: number };
 
 export type OverlayNetwork = Common & {
   readonly driver: 'overlay';
@@ -49,6 +64,7 @@ export type OverlayNetwork = Common & {
   /** Foreign VTEPs, any vendor's, given by the operator. */
   readonly peers: readonly string[];
   readonly bum: Bum;
+  readonly stretch?: Stretch;
   /** absent: `DEFAULT_GUARDS` */
   readonly guards?: Guards;
 };
@@ -61,7 +77,34 @@ export type BridgeNetwork = Common & {
   readonly masquerade?: false;
 };
 
-export type Network = MacvlanNetwork | OverlayNetwork | BridgeNetwork;
+export type Network = SiteNetwork | OverlayNetwork | BridgeNetwork;
+
+export function isSite(network: Network): network is SiteNetwork {
+  return network.driver === 'macvlan' || network.driver === 'ipvlan';
+}
+
+/**
+ * Why a parent cannot carry children of both: the kernel gives it to one driver, to ipvlan in one mode, and to macvlan in
+ * mode passthru whole. Undefined where it can.
+ */
+export function parentClash(
+  one: Pick<SiteNetwork, 'driver' | 'mode'>,
+  other: Pick<SiteNetwork, 'driver' | 'mode'>,
+): 'driver' | 'mode' | undefined {
+  if (one.driver !== other.driver) return 'driver';
+  if (one.driver === 'ipvlan') return one.mode === other.mode ? undefined : 'mode';
+  return one.mode === 'passthru' || other.mode === 'passthru' ? 'mode' : undefined;
+}
+
+/** Whether its workloads have MACs of their own; those of a passthru or ipvlan network have their uplink's. */
+export function hasOwnMacs(network: Network): boolean {
+  return network.driver !== 'ipvlan' && !(network.driver === 'macvlan' && network.mode === 'passthru');
+}
+
+/** Whether the plant's DHCP server gives its workloads their addresses. */
+export function usesDhcp(network: Network): boolean {
+  return network.driver === 'macvlan' && network.dhcp === true;
+}
 
 /**
  * Where a workload's interfaces live: a network namespace, by name, by one of its processes or by the container it is

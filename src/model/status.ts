@@ -14,6 +14,8 @@ export type ConfigStatus = {
 export type NetworkStatus = {
   readonly name: string;
   readonly driver: string;
+  /** what it is instead, and why, where the host cannot do what was asked for */
+  readonly driver_reason: string | null;
   readonly vni: number | null;
   readonly vlan: number | null;
   readonly engine: string | null;
@@ -40,7 +42,7 @@ export type GuardStatus = {
   readonly dropped_out: Readonly<Record<string, number>>;
 };
 
-/** An interface that macvlan networks stand on, and what the switch port behind it sees. */
+/** An interface that networks of the site stand on, and what the switch port behind it sees. */
 export type UplinkStatus = {
   readonly name: string;
   readonly interface: string;

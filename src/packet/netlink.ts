@@ -27,7 +27,14 @@ export function text(type: number, value: string): Buffer {
   return attribute(type, Buffer.from(`${value}\0`));
 }
 
-/** An attribute that is a number of 32 bits in the machine's order, as all of rtnetlink's are. */
+/** An attribute that is a number of 16 bits in the machine's order. */
+export function u16(type: number, value: number): Buffer {
+  const bytes = Buffer.alloc(2);
+  bytes.writeUInt16LE(value);
+  return attribute(type, bytes);
+}
+
+/** An attribute that is a number of 32 bits in the machine's order, as most of rtnetlink's are. */
 export function u32(type: number, value: number): Buffer {
   const bytes = Buffer.alloc(4);
   bytes.writeUInt32LE(value);
@@ -50,6 +57,11 @@ export function message(type: number, flags: number, sequence: number, ...payloa
   header.writeUInt16LE(NETLINK.REQUEST | flags, 6);
   header.writeUInt32LE(sequence, 8);
   return Buffer.concat([header, body]);
+}
+
+/** Whether a message asks for a dump: the kernel's answer then comes in parts. */
+export function isDump(request: Buffer): boolean {
+  return (request.readUInt16LE(6) & NETLINK.DUMP) === NETLINK.DUMP;
 }
 
 /** A sockaddr_nl (netlink(7)): the kernel's, or to bind to, as a listener of these groups. */

@@ -1,12 +1,20 @@
 import type { DatapathState } from '../datapath/state.ts';
-import { type EndpointSpec, type HostView, type LinkSpec, type NetworkSpec, waitingFor } from '../drivers/driver.ts';
+import { sharesMac, wireUnder } from '../drivers/attachment.ts';
+import {
+  type EndpointSpec,
+  type HostView,
+  type LinkSpec,
+  type NetworkSpec,
+  ON_LINK,
+  waitingFor,
+} from '../drivers/driver.ts';
 import type { EngineHost } from '../drivers/engine.ts';
 import { endpointAlias, linkNames } from '../drivers/naming.ts';
 import { specify } from '../drivers/registry.ts';
 import type { FdbRow } from '../host/fdb.ts';
 import type { ObservedTable } from '../host/firewall.ts';
 import type { HostRoute } from '../host/routes.ts';
-import { contains, familyOf } from '../model/ip.ts';
+import { contains, familyOf, type IpPrefix } from '../model/ip.ts';
 import { parseMac } from '../model/mac.ts';
 import type { DesiredState, Endpoint, Network } from '../model/network.ts';
 import type { Remote, RemotesByVni } from '../model/peer.ts';
@@ -115,8 +123,12 @@ function nameTaken(network: Network, { links }: NetworkSpec, host: HostView): Pr
 
 /** The first router of each family that the workload can reach: the kernel takes no default route by another. */
 function routersFor(endpoint: Endpoint, gateways: readonly string[]): readonly string[] {
-  const own = gateways.filter((router) => endpoint.addresses.some((address) => contains(address, router)));
+  const own = gateways.filter((router) => endpoint.addresses.some((address) => reaches(address, router)));
   return ([4, 6] as const).flatMap((family) => own.find((router) => familyOf(router) === family) ?? []);
+}
+
+function reaches(own: IpPrefix, router: string): boolean {
+  return ON_LINK.includes(router) ? familyOf(router) === own.family : contains(own, router);
 }
 
 /**
@@ -131,16 +143,16 @@ export function specifyEndpoint(
 ): EndpointSpec {
   const key = `${endpoint.workload}/${endpoint.network}`;
   const { attachment } = network;
-  const passthru = attachment.type === 'macvlan' && attachment.mode === 'passthru';
-  const parent = passthru ? host.links.find((link) => link.name === attachment.parent) : undefined;
+  const shares = sharesMac(attachment);
+  const parent = shares ? host.links.find((link) => link.name === wireUnder(attachment)) : undefined;
   const names = linkNames(endpoint);
   return {
     endpoint,
     object: `endpoint/${key}`,
     alias: endpointAlias(host.gateway, endpoint.workload, endpoint.network),
     attachment,
-    // A passthru child shares its parent's MAC: setting the child's would change the plant-facing interface's.
-    mac: passthru ? undefined : endpoint.mac,
+    // Setting a passthru child's would change the plant-facing interface's.
+    mac: shares ? undefined : endpoint.mac,
     seenMac: parseMac(parent?.mac ?? '') ?? endpoint.mac,
     mtu: network.mtu,
     gateways: routersFor(endpoint, [...(endpoint.router === undefined ? [] : [endpoint.router]), ...network.gateways]),

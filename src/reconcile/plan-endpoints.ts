@@ -1,3 +1,4 @@
+import { wireUnder } from '../drivers/attachment.ts';
 import type { EndpointSpec } from '../drivers/driver.ts';
 import { aliasPrefix, splitAlias } from '../drivers/naming.ts';
 import type { ObservedLink } from '../host/links.ts';
@@ -132,8 +133,7 @@ function lacksLease({ endpoint, alias }: EndpointSpec, links: readonly ObservedL
 
 function noLease(spec: EndpointSpec): Problem {
   const { workload, network } = spec.endpoint;
-  const where = spec.attachment.type === 'macvlan' ? spec.attachment.parent : spec.attachment.bridge;
-  const message = `workload ${workload}: no DHCP server on ${where} has given it an address yet; see that one answers there, or write an "address"`;
+  const message = `workload ${workload}: no DHCP server on ${wireUnder(spec.attachment)} has given it an address yet; see that one answers there, or write an "address"`;
   return { path: `/spec/workloads/${workload}/networks/${network}`, code: 'no_lease', message };
 }
 

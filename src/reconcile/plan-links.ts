@@ -1,6 +1,8 @@
-import type { LinkKind, LinkSpec } from '../drivers/driver.ts';
+import type { LinkSpec } from '../drivers/driver.ts';
+import { roleOf } from '../drivers/role.ts';
 import { splitAlias } from '../drivers/naming.ts';
 import type { ObservedLink, PortFlags } from '../host/links.ts';
+import type { Role } from '../host/shield.ts';
 import type { Intent } from './intend.ts';
 import type { Observation } from './observe.ts';
 import type { Step } from './plan.ts';
@@ -13,8 +15,9 @@ export type Adjustment = {
   readonly up?: true;
   readonly gro?: boolean;
   /** what the host takes of it, see `shield` */
-  readonly shield?: 'carrier' | 'router';
-  readonly master?: string;
+  readonly shield?: Role;
+  /** null: of none */
+  readonly master?: string | null;
   readonly port?: PortFlags;
   /** words of `ip link set … type vxlan` */
   readonly vxlan?: readonly string[];
@@ -64,7 +67,7 @@ function isMadeHere(link: ObservedLink): boolean {
 }
 
 /** A network that waits (its underlay or uplink lost, say) keeps what it has: waiting is no reason to tear down. */
-function belongsToWaiting(link: ObservedLink, intent: Intent): boolean {
+export function belongsToWaiting(link: ObservedLink, intent: Intent): boolean {
   const { alias } = splitAlias(link.alias);
   const [kind, first = '', second = ''] = (alias.split(':')[2] ?? '').split('/');
   return intent.waiting.has(`network/${kind === 'endpoint' ? second : first}`);
@@ -89,7 +92,7 @@ function incompatible(want: LinkSpec, have: ObservedLink, links: readonly Observ
   if (kind.type === 'vlan' && have.data.id !== kind.id) {
     return `has VLAN ${String(have.data.id)} and shall have ${kind.id}`;
   }
-  if (kind.type === 'macvlan') {
+  if ('mode' in kind) {
     if (have.data.mode !== kind.mode) return `has mode ${String(have.data.mode)} and shall have ${kind.mode}`;
   }
   return undefined;
@@ -117,11 +120,6 @@ function otherDevice(kind: Vxlan, data: ObservedLink['data'], links: readonly Ob
   return `joins its group on ${joined ?? 'none'} and shall on ${wanted}`;
 }
 
-/** Whether it only carries workloads' frames; on bridges and shims the host has addresses. */
-export function isCarrier({ type }: LinkKind): boolean {
-  return type === 'vxlan' || type === 'tap' || type === 'vlan';
-}
-
 function drift(want: LinkSpec, have: ObservedLink, unshielded: boolean): Adjustment | undefined {
   const vxlan = want.kind.type === 'vxlan' ? vxlanDrift(want.kind, have) : [];
   const changes: Adjustment = {
@@ -131,7 +129,7 @@ function drift(want: LinkSpec, have: ObservedLink, unshielded: boolean): Adjustm
     ...(have.up ? {} : { up: true as const }),
     ...(vxlan.length === 0 ? {} : { vxlan }),
     ...(want.kind.type !== 'vxlan' || have.gro === want.kind.gro ? {} : { gro: want.kind.gro }),
-    ...(unshielded ? { shield: isCarrier(want.kind) ? 'carrier' : 'router' } : {}),
+    ...(unshielded ? { shield: roleOf(want.kind.type, want.alias) } : {}),
     addAddresses: want.addresses.filter((address) => !have.addresses.includes(address)),
     removeAddresses: have.addresses.filter((address) => !want.addresses.includes(address)),
   };

@@ -1,5 +1,7 @@
 import type { DatapathState } from '../datapath/state.ts';
-import type { EndpointSpec, LinkSpec, MacvlanAttachment } from '../drivers/driver.ts';
+import type { ChildAttachment } from '../drivers/attachment.ts';
+import type { EndpointSpec, LinkSpec } from '../drivers/driver.ts';
+import type { BridgeRow } from '../host/bridge-fdb.ts';
 import type { FdbRow } from '../host/fdb.ts';
 import type { FlowTarget } from '../host/conntrack.ts';
 import type { FirewallFamily } from '../host/firewall.ts';
@@ -15,6 +17,7 @@ import type { Observation } from './observe.ts';
 import { planDatapath } from './plan-datapath.ts';
 import { type Adjustment, planLinks } from './plan-links.ts';
 import { planPort } from './plan-port.ts';
+import { planStretch, stretchProblems } from './plan-stretch.ts';
 
 /** One change of the host, as data; `object` is whose it is, for status and backoff. */
 export type Step = { readonly object: string } & (
@@ -39,6 +42,12 @@ export type Step = { readonly object: string } & (
       readonly device: string;
       readonly add: readonly FdbRow[];
       readonly remove: readonly FdbRow[];
+    }
+  | {
+      readonly kind: 'bridge.sync';
+      readonly bridge: string;
+      readonly add: readonly BridgeRow[];
+      readonly remove: readonly BridgeRow[];
     }
   | { readonly kind: 'routes.sync'; readonly add: readonly HostRoute[]; readonly remove: readonly HostRoute[] }
   | {
@@ -67,7 +76,7 @@ export type Step = { readonly object: string } & (
   | {
       readonly kind: 'endpoint.move';
       readonly spec: EndpointSpec;
-      readonly to: MacvlanAttachment;
+      readonly to: ChildAttachment;
       /** the parent so far, where it is still there */
       readonly from: string | undefined;
       readonly reason: string;
@@ -97,6 +106,7 @@ export function plan(intent: Intent, seen: Observation, gateway: string, memory:
   const [taps, others] = split(port.vacant, (step) => isTap(step, intent, seen));
   const guards = planGuards(intent, seen, { make: links.make, remove: port.vacant }, memory);
   const datapath = planDatapath(intent, seen, port.staying);
+  const stretch = planStretch(intent, seen, gone);
   const steps = [
     ...endpoints.detach,
     ...others,
@@ -104,8 +114,10 @@ export function plan(intent: Intent, seen: Observation, gateway: string, memory:
     ...links.make,
     ...guards.set,
     ...planFdb(intent, seen, gone),
+    ...stretch.join,
     ...planRoutes(intent, seen, gone),
     ...planNat(intent.nat, seen, memory),
+    ...stretch.leave,
     ...port.moves,
     ...port.yield,
     ...datapath.set,
@@ -113,7 +125,16 @@ export function plan(intent: Intent, seen: Observation, gateway: string, memory:
     ...taps,
     ...guards.remove,
   ];
-  return { steps, waiting: new Map([...guards.waiting, ...intent.waiting, ...endpoints.waiting, ...port.cutOff]) };
+  return {
+    steps,
+    waiting: new Map([
+      ...guards.waiting,
+      ...stretchProblems(intent),
+      ...intent.waiting,
+      ...endpoints.waiting,
+      ...port.cutOff,
+    ]),
+  };
 }
 
 function deletes(step: Step, name: string): boolean {
@@ -131,6 +152,9 @@ function isTap(step: Step, intent: Intent, seen: Observation): boolean {
 function split<T>(items: readonly T[], test: (item: T) => boolean): readonly [readonly T[], readonly T[]] {
   return [items.filter((item) => test(item)), items.filter((item) => !test(item))];
 }
+
+const routeKey = ({ to, device, source, neighbour }: HostRoute): string =>
+  `${to} ${device} ${source} ${neighbour ?? ''}`;
 
 const rowKey = (row: FdbRow): string => `${row.mac} ${row.ip} ${row.port ?? ''}`;
 
@@ -152,6 +176,6 @@ function planFdb(intent: Intent, seen: Observation, gone: ReadonlySet<string>): 
 
 function planRoutes(intent: Intent, seen: Observation, gone: ReadonlySet<string>): readonly Step[] {
   const have = seen.routes.filter((route) => !gone.has(route.device));
-  const { add, remove } = difference(intent.routes, have, (route) => `${route.to} ${route.device} ${route.source}`);
+  const { add, remove } = difference(intent.routes, have, routeKey);
   return add.length + remove.length === 0 ? [] : [{ kind: 'routes.sync', object: 'host/routes', add, remove }];
 }

@@ -2,6 +2,7 @@ import { attach, type EndpointStore } from '../attach/attach.ts';
 import { detach } from '../attach/detach.ts';
 import { move } from '../attach/move.ts';
 import { setDatapath } from '../host/datapath-client.ts';
+import { syncBridge } from '../host/bridge-fdb.ts';
 import { syncFdb } from '../host/fdb.ts';
 import { forgetStaleFlows } from '../host/conntrack.ts';
 import { syncDockerUser } from '../host/docker-user.ts';
@@ -38,6 +39,7 @@ const executors: Executors = {
   'link.down': (step) => setDown(step.name),
   'link.adjust': (step) => adjustLink(step.name, step.changes, step.sandbox),
   'fdb.sync': (step) => syncFdb(step.device, step.add, step.remove),
+  'bridge.sync': (step) => syncBridge(step.bridge, step.add, step.remove),
   'routes.sync': (step) => syncRoutes(step.add, step.remove),
   'forwarding.set': async (step) => setForwarding(step.family, step.devices, step.on),
   'localnet.set': async (step) => setLocalnet(step.devices, step.on),

@@ -1,3 +1,4 @@
+import { wireUnder } from '../drivers/attachment.ts';
 import type { EndpointSpec } from '../drivers/driver.ts';
 import { splitAlias } from '../drivers/naming.ts';
 import type { ObservedLink } from '../host/links.ts';
@@ -34,7 +35,7 @@ type Claim = { readonly kind: 'mac' | 'address' | 'address6'; readonly value: st
 
 function claimsOf(spec: EndpointSpec): readonly Claim[] {
   const { attachment, endpoint, mac } = spec;
-  const wire = attachment.type === 'macvlan' ? attachment.parent : attachment.bridge;
+  const wire = wireUnder(attachment);
   const claim = (kind: Claim['kind'], value: string): Claim => ({ kind, value, key: `${wire} ${value}` });
   return [
     ...(mac === undefined ? [] : [claim('mac', mac)]),

@@ -15,7 +15,10 @@ export function networks(list: readonly NetworkStatus[], limit: number): Html {
     columns: ['Network', 'Driver', 'VNI', 'VLAN', 'MTU', 'Endpoints', 'Peers', 'State'],
     rows: list.map((one) => [
       one.name,
-      withRemark(one.engine === null ? one.driver : `${one.driver}, ${one.engine}`, one.engine_reason),
+      withRemark(
+        one.engine === null ? one.driver : `${one.driver}, ${one.engine}`,
+        one.engine_reason ?? one.driver_reason,
+      ),
       one.vni,
       one.vlan,
       one.mtu,

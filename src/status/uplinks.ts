@@ -1,11 +1,11 @@
 import type { ObservedLink } from '../host/links.ts';
-import type { Uplink } from '../model/network.ts';
+import { isSite, type Uplink } from '../model/network.ts';
 import type { Problem } from '../model/problem.ts';
 import type { UplinkStatus } from '../model/status.ts';
 import type { CycleView } from '../reconcile/cycle.ts';
 import type { Observation } from '../reconcile/observe.ts';
 
-/** Each interface that a macvlan network stands on, and each uplink of the document. */
+/** Each interface that a network of the site stands on, and each uplink of the document. */
 export function uplinkStatuses(view: CycleView): readonly UplinkStatus[] {
   return uplinksOf(view).map((uplink) => ({
     name: uplink.name,
@@ -43,7 +43,7 @@ function objectOf(uplink: Uplink): string {
 
 /** One for each interface; the document's own comes first, since only that has a limit. */
 function uplinksOf({ desired }: Pick<CycleView, 'desired'>): readonly Uplink[] {
-  const used = desired.networks.flatMap((network) => (network.driver === 'macvlan' ? [network.uplink] : []));
+  const used = desired.networks.flatMap((network) => (isSite(network) ? [network.uplink] : []));
   const byInterface = new Map<string, Uplink>();
   for (const uplink of [...desired.uplinks, ...used]) {
     if (!byInterface.has(uplink.interface)) byInterface.set(uplink.interface, uplink);
@@ -55,7 +55,7 @@ function uplinksOf({ desired }: Pick<CycleView, 'desired'>): readonly Uplink[] {
 const ON_A_PARENT = new Set(['vlan', 'macvlan', 'macvtap', 'ipvlan', 'ipvtap']);
 
 /** The MACs of all that stands on one port: the host's links (foreign ones too), and our children in the sandboxes. */
-function macsBehind(device: string, seen: Pick<Observation, 'links' | 'sandboxes'>): ReadonlySet<string> {
+function macsBehind(device: string, seen: Pick<Observation, 'links' | 'sandboxes' | 'bridges'>): ReadonlySet<string> {
   const byIndex = new Map(seen.links.map((link) => [link.index, link]));
   const bottom = (link: ObservedLink | undefined): ObservedLink | undefined => {
     const parent = link && parentOf(link, byIndex);
@@ -67,7 +67,18 @@ function macsBehind(device: string, seen: Pick<Observation, 'links' | 'sandboxes
   const children = [...seen.sandboxes.values()]
     .flatMap((sandbox) => sandbox?.links ?? [])
     .filter((link) => link.ours && link.kind === 'macvlan' && bottom(byIndex.get(link.parent ?? 0)) === port);
-  return new Set([...here, ...children].map((link) => link.mac));
+  return new Set([...[...here, ...children].map((link) => link.mac), ...bridgedOnto(here, seen.bridges)]);
+}
+
+/** What a stretched network's bridge sends to the plant: frames of the workloads on it, and of all the other sites. */
+function bridgedOnto(ports: readonly ObservedLink[], bridges: Observation['bridges']): readonly string[] {
+  const names = new Set(ports.map(({ name }) => name));
+  const joined = [...new Set(ports.flatMap(({ master }) => master ?? []))];
+  return joined.flatMap((bridge) =>
+    (bridges.get(bridge) ?? [])
+      .filter(({ port, origin }) => port === bridge || (origin !== 'own' && !names.has(port)))
+      .map(({ mac }) => mac),
+  );
 }
 
 function parentOf(link: ObservedLink, byIndex: ReadonlyMap<number, ObservedLink>): ObservedLink | undefined {

@@ -143,6 +143,26 @@ describe('the options of docker network create', () => {
     expect(wanted({ parent: 'lan0', vlan: '4094' })).toMatchObject({ own: { uplink, vlan: 4094 } });
   });
 
+  test('ipvlan, by the word of Docker’s own driver alone, or by name', () => {
+    const uplink = { name: 'lan0', interface: 'lan0' };
+    expect(wanted({ parent: 'lan0', ipvlan_mode: 'l3s', vlan: '110' })).toEqual({
+      prefix: 'eth',
+      own: {
+        ...common,
+        driver: 'ipvlan',
+        gateways: ['10.90.0.1', 'fd00:90::1'],
+        uplink,
+        vlan: 110,
+        mode: 'l3s',
+        shim: true,
+      },
+    });
+    expect(wanted({ driver: 'ipvlan', parent: 'lan0', shim: 'false' })).toMatchObject({
+      own: { mode: 'l2', shim: false },
+    });
+    expect(() => wanted({ driver: 'ipvlan', parent: 'lan0', address: 'dhcp' })).toThrow(/option address.*left off/);
+  });
+
   test('bridge where nothing says otherwise, with Docker’s words for isolation', () => {
     expect(wanted({ 'com.docker.network.bridge.enable_icc': 'false' })).toMatchObject({
       own: { driver: 'bridge', icc: false, gateways: ['10.90.0.1', 'fd00:90::1'] },

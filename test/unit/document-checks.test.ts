@@ -4,6 +4,7 @@ import {
   document,
   END,
   type Json,
+  ipvlan,
   macvlan,
   NET,
   overlay,
@@ -144,6 +145,19 @@ describe('what the cross-checks refuse', () => {
       document({ a: macvlan({ mode: 'passthru' }), b: macvlan({ mode: 'passthru' }) }),
       [`parent_busy ${NET}/b/uplink`],
     ],
+    ['ipvlan beside macvlan', document({ a: macvlan(), b: ipvlan() }), [`parent_busy ${NET}/b/driver`]],
+    ['ipvlan in two modes', document({ a: ipvlan(), b: ipvlan({ mode: 'l3' }) }), [`parent_busy ${NET}/b/mode`]],
+    ['a lease on ipvlan', document({ a: ipvlan({ address: 'dhcp' }) }), [`address_required ${NET}/a/address`]],
+    [
+      'a MAC on ipvlan',
+      document({ a: ipvlan() }, { w: workload({ a: { mac: '02:00:00:00:00:15' } }) }),
+      [`parent_busy ${END}/w/networks/a/mac`],
+    ],
+    [
+      'a router in mode l3',
+      document({ a: ipvlan({ mode: 'l3s', subnet: '10.0.0.0/24', gateway: '10.0.0.1' }) }),
+      [`parent_busy ${NET}/a/gateway`],
+    ],
     ['passthru with a shim', document({ m: macvlan({ mode: 'passthru', shim: true }) }), [`parent_busy ${NET}/m/shim`]],
     [
       'one VLAN twice',
@@ -156,15 +170,34 @@ describe('what the cross-checks refuse', () => {
         a: macvlan({ vlan: 5, subnet: '10.0.0.0/24' }),
         b: overlay(1, { subnet: '10.0.0.0/16', stretch: { uplink: 'lan', vlan: 5 } }),
       }),
-      [`subnet_overlap ${NET}/b/subnet`, `unsupported ${NET}/b/stretch`],
+      [`parent_busy ${NET}/b/stretch`, `subnet_overlap ${NET}/b/subnet`],
     ],
     [
-      'a VLAN and its stretch with equal subnets: only what is not done yet',
+      'a VLAN and its stretch with equal subnets',
       document({
         a: macvlan({ vlan: 5, subnet: '10.0.0.0/24' }),
         b: overlay(1, { subnet: '10.0.0.0/24', stretch: { uplink: 'lan', vlan: 5 } }),
       }),
-      [`unsupported ${NET}/b/stretch`],
+      [`parent_busy ${NET}/b/stretch`],
+    ],
+    [
+      'an uplink’s untagged frames stretched twice, and under macvlan',
+      document({
+        a: macvlan(),
+        b: overlay(1, { stretch: { uplink: 'lan' } }),
+        c: overlay(2, { stretch: { uplink: 'lan' } }),
+      }),
+      [`duplicate_vlan ${NET}/c/stretch`, `parent_busy ${NET}/b/stretch`, `parent_busy ${NET}/c/stretch`],
+    ],
+    [
+      'a stretch to nowhere',
+      document({ a: overlay(1, { stretch: { uplink: 'wan' } }) }),
+      [`missing_uplink ${NET}/a/stretch/uplink`],
+    ],
+    [
+      'a VLAN beside the stretch of another',
+      document({ a: macvlan({ vlan: 5 }), b: overlay(1, { stretch: { uplink: 'lan', vlan: 6 } }) }),
+      [],
     ],
   ])('%s', (_, value, expected) => {
     expect(problemsOf(parse(value))).toEqual(expected);
@@ -225,8 +258,6 @@ test('workloads may share an alias, also one that is another’s name; what DNS 
 
 describe('what this version does not do yet is refused, never ignored', () => {
   test.each<[string, Json]>([
-    ['/spec/networks/n/driver', document({ n: { driver: 'ipvlan', uplink: 'lan' } })],
-    ['/spec/networks/n/stretch', document({ n: overlay(1, { stretch: { uplink: 'lan', vlan: 1 } }) })],
     ['/spec/networks/n/guards/loop', document({ n: overlay(1, { guards: { loop: 'on' } }) })],
     ['/spec/uplinks/lan/ssid', { v: 1, version: 1, spec: { uplinks: { lan: { interface: 'eth0', ssid: 'x' } } } }],
     [

@@ -8,6 +8,7 @@ import {
   document,
   documentOf,
   type Json,
+  ipvlan,
   macvlan,
   overlay,
   parse,
@@ -133,6 +134,11 @@ describe('a valid document', () => {
     [
       'an IPv6 subnet alone',
       document({ o: overlay(1, { subnet: 'fd00::/64' }) }, { w: workload({ o: { address: 'fd00::5' } }) }),
+    ],
+    ['ipvlan beside macvlan, on another VLAN', document({ a: macvlan({ vlan: 5 }), b: ipvlan(), c: ipvlan() })],
+    [
+      'ipvlan of three modes, each on its VLAN',
+      document({ a: ipvlan(), b: ipvlan({ vlan: 5, mode: 'l3' }), c: ipvlan({ vlan: 6, mode: 'l3s' }) }),
     ],
     ['one passthru workload', document({ m: macvlan({ mode: 'passthru' }) }, { w: workload({ m: {} }) })],
     [

@@ -8,7 +8,7 @@ const NDA = { DST: 1, LLADDR: 2, PORT: 6 } as const;
 const HEADER = 12;
 const STATE_PERMANENT = 0x80;
 
-/** An entry of a forwarding table that leads to a remote VTEP. */
+/** An entry of a forwarding table that leads to a remote VTEP, or a neighbour: they are one message. */
 export type FdbMessage = {
   readonly index: number;
   readonly mac: string;
@@ -26,7 +26,12 @@ export function fdbDump(index: number): Buffer {
   return message(RTM.GETNEIGH, NETLINK.DUMP, 0, header);
 }
 
-/** One entry of the answer; undefined of any other message, and of an entry without a remote VTEP. */
+/** The request for the neighbours of every interface, IPv4's and IPv6's. */
+export function neighbourDump(): Buffer {
+  return message(RTM.GETNEIGH, NETLINK.DUMP, 0, Buffer.alloc(HEADER));
+}
+
+/** One entry of the answer; undefined of any other message, and of an entry without an address. */
 export function readFdbEntry({ type, payload }: NetlinkMessage): FdbMessage | undefined {
   if (type !== RTM.NEWNEIGH || payload.length < HEADER) return undefined;
   const attributes = readAttributes(payload, HEADER);

@@ -2,7 +2,7 @@ import { addressIn, type Attributes, numberIn, bigEndianIn } from '../netlink-re
 
 /** What only links of one kind have, named as `ip -d -j link` names it; whatever else is left out. */
 export type LinkData = {
-  /** macvlan: bridge, vepa, private, passthru, source */
+  /** macvlan: bridge, vepa, private, passthru, source; ipvlan: l2, l3, l3s */
   readonly mode?: string;
   /** vxlan: its VNI, and UDP port; vlan: its VLAN */
   readonly id?: number;
@@ -32,6 +32,12 @@ const MACVLAN_MODES = new Map([
   [8, 'passthru'],
   [16, 'source'],
 ]);
+const IPVLAN_MODE = 1;
+const IPVLAN_MODES = new Map([
+  [0, 'l2'],
+  [1, 'l3'],
+  [2, 'l3s'],
+]);
 const VXLAN = { ID: 1, GROUP: 2, LINK: 3, LOCAL: 4, LEARNING: 7, PORT: 15, GROUP6: 16, LOCAL6: 17 } as const;
 const VLAN = { ID: 1, PROTOCOL: 5 } as const;
 const TUN = { TYPE: 3, VNET_HDR: 5 } as const;
@@ -42,6 +48,7 @@ const TUN_TYPES = new Map([
 
 const READERS: Readonly<Record<string, Reader>> = {
   macvlan: (attributes) => ({ ...named('mode', MACVLAN_MODES.get(numberIn(attributes, MACVLAN_MODE) ?? 0)) }),
+  ipvlan: (attributes) => ({ ...named('mode', IPVLAN_MODES.get(numberIn(attributes, IPVLAN_MODE) ?? 0)) }),
   vlan: (attributes) => ({
     ...named('id', numberIn(attributes, VLAN.ID)),
     ...named('protocol', bigEndianIn(attributes, VLAN.PROTOCOL)),

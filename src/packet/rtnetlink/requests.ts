@@ -1,26 +1,31 @@
 import { type Mac, macBytes } from '../../model/mac.ts';
-import type { MacvlanMode } from '../../model/network.ts';
-import { attribute, message, NETLINK, text, u32 } from '../netlink.ts';
+import type { IpvlanMode, MacvlanMode } from '../../model/network.ts';
+import { attribute, message, NETLINK, text, u16, u32 } from '../netlink.ts';
 import { IFLA, IFLA_INFO, INTERFACE_INFO, RTM } from './numbers.ts';
 
-/** IFLA_MACVLAN_MODE of linux/if_link.h */
-const IFLA_MACVLAN_MODE = 1;
-const MODES: Readonly<Record<MacvlanMode, number>> = { private: 1, vepa: 2, bridge: 4, passthru: 8 };
+/** IFLA_MACVLAN_MODE and IFLA_IPVLAN_MODE of linux/if_link.h, with their values */
+const MODE = 1;
+const MACVLAN_MODES: Readonly<Record<MacvlanMode, number>> = { private: 1, vepa: 2, bridge: 4, passthru: 8 };
+const IPVLAN_MODES: Readonly<Record<IpvlanMode, number>> = { l2: 0, l3: 1, l3s: 2 };
 
-export type MacvlanRequest = {
+/** What kind of child of its parent an interface is. */
+export type ChildKind =
+  | { readonly type: 'macvlan'; readonly mode: MacvlanMode }
+  | { readonly type: 'ipvlan'; readonly mode: IpvlanMode };
+
+export type ChildRequest = {
   readonly name: string;
   /** the parent's index */
   readonly parent: number;
-  readonly mode: MacvlanMode;
+  readonly kind: ChildKind;
   /** its parent's where there is none */
   readonly mac: Mac | undefined;
   readonly mtu: number;
   readonly group: number;
 };
 
-/** The request (rtnetlink(7)) that makes a macvlan child, down. An interface of that name makes it fail with EEXIST. */
-export function macvlanRequest({ name, parent, mode, mac, mtu, group }: MacvlanRequest): Buffer {
-  const data = attribute(IFLA_INFO.DATA, u32(IFLA_MACVLAN_MODE, MODES[mode]));
+/** The request (rtnetlink(7)) that makes a child, down. An interface of that name makes it fail with EEXIST. */
+export function childRequest({ name, parent, kind, mac, mtu, group }: ChildRequest): Buffer {
   return request(
     RTM.NEWLINK,
     NETLINK.CREATE | NETLINK.EXCLUSIVE,
@@ -29,8 +34,14 @@ export function macvlanRequest({ name, parent, mode, mac, mtu, group }: MacvlanR
     u32(IFLA.MTU, mtu),
     u32(IFLA.GROUP, group),
     ...(mac === undefined ? [] : [attribute(IFLA.ADDRESS, macBytes(mac))]),
-    attribute(IFLA.LINKINFO, Buffer.concat([text(IFLA_INFO.KIND, 'macvlan'), data])),
+    attribute(IFLA.LINKINFO, Buffer.concat([text(IFLA_INFO.KIND, kind.type), dataOf(kind)])),
   );
+}
+
+/** ipvlan's mode is a u16, and an attribute of another length is refused. */
+function dataOf(kind: ChildKind): Buffer {
+  const mode = kind.type === 'macvlan' ? u32(MODE, MACVLAN_MODES[kind.mode]) : u16(MODE, IPVLAN_MODES[kind.mode]);
+  return attribute(IFLA_INFO.DATA, mode);
 }
 
 /** The request that gives an interface its alias, at most 255 bytes. The kernel takes none at an interface's making. */

@@ -37,4 +37,5 @@ export function workload(networks: Json, netns = 'w'): Json {
 
 export const overlay = (vni: number, rest: Json = {}): Json => ({ driver: 'overlay', vni, ...rest });
 export const macvlan = (rest: Json = {}): Json => ({ driver: 'macvlan', uplink: 'lan', ...rest });
+export const ipvlan = (rest: Json = {}): Json => ({ driver: 'ipvlan', uplink: 'lan', ...rest });
 export const bridge = (subnet: string, rest: Json = {}): Json => ({ driver: 'bridge', subnet, ...rest });

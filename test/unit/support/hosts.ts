@@ -43,6 +43,7 @@ const line1 = fc
       mtu: fc.constantFrom(undefined, 1300, 9000),
       peers: option(['203.0.113.9']),
       bum: option({ multicast: '239.1.1.10' }),
+      stretch: fc.constantFrom(undefined, { uplink: 'lan2', vlan: 110 }, { uplink: 'lan', vlan: 120 }),
       engine,
     }),
   )
@@ -51,9 +52,12 @@ const plant = record({
   mode: fc.constantFrom('bridge', 'vepa', 'private', 'passthru'),
   gateway: option('10.20.0.1'),
 }).map((rest) => macvlan({ subnet: '10.20.0.0/16', range: '10.20.8.0/24', ...rest }));
-const plant2 = record({ shim: option(false), mtu: option(1400) }).map((rest) =>
-  macvlan({ uplink: 'lan2', subnet: '10.30.0.0/16', range: '10.30.8.0/24', ...rest }),
-);
+const plant2 = fc
+  .tuple(
+    record({ shim: option(false), mtu: option(1400) }),
+    fc.constantFrom({}, { driver: 'ipvlan' }, { driver: 'ipvlan', mode: 'l3' }),
+  )
+  .map(([rest, kind]) => macvlan({ uplink: 'lan2', subnet: '10.30.0.0/16', range: '10.30.8.0/24', ...rest, ...kind }));
 const cell = record({ subnet6: option('fd00:30::/64'), mtu: option(1400) }).map((rest) =>
   bridge('172.30.0.0/24', rest),
 );
@@ -81,7 +85,7 @@ function workloads(names: readonly string[], suffix: string): fc.Arbitrary<Json>
       const address = { address: `10.110.0.${40 + octet * 10 + n}` };
       const on = networks.map((name) => [
         `${name}${suffix}`,
-        { ...own, ...(name === 'line1' && octet > 0 && address) },
+        { ...(name !== 'plant2' && own), ...(name === 'line1' && octet > 0 && address) },
       ]);
       const netns = `s${((n + Number(shifted)) % 3) + 1}`;
       return [`w${n}${suffix}`, { sandbox: { netns }, networks: Object.fromEntries(on) as Json }];

@@ -1,6 +1,7 @@
 import { totals } from '../../../src/datapath/counters.ts';
 import { canonicalState, type DatapathState } from '../../../src/datapath/state.ts';
 import type { DatapathStatus } from '../../../src/datapath/status.ts';
+import type { ChildAttachment } from '../../../src/drivers/attachment.ts';
 import type { EndpointSpec, LinkKind, LinkSpec } from '../../../src/drivers/driver.ts';
 import { memoOf } from '../../../src/drivers/driver.ts';
 import { withMemo } from '../../../src/drivers/naming.ts';
@@ -11,13 +12,17 @@ import type { FirewallFamily } from '../../../src/host/firewall.ts';
 import type { Listener } from '../../../src/host/listeners.ts';
 import type { HostRoute } from '../../../src/host/routes.ts';
 import type { ObservedSandbox } from '../../../src/host/sandbox.ts';
-import type { LinkData } from '../../../src/packet/rtnetlink/link-data.ts';
 import { formatIpPrefix } from '../../../src/model/ip.ts';
+import type { Mac } from '../../../src/model/mac.ts';
 import { sandboxPath } from '../../../src/model/network.ts';
+import type { Vni } from '../../../src/model/vni.ts';
 import type { Observation } from '../../../src/reconcile/observe.ts';
 import type { FirewallMemory, Step } from '../../../src/reconcile/plan.ts';
 import type { Adjustment } from '../../../src/reconcile/plan-links.ts';
-import { GuardTables, tableOf } from './nft.ts';
+import { Bridges, refuseToJoin } from './bridges.ts';
+import { GuardTables } from './guard-tables.ts';
+import { dataOf, sameVxlan, switchAll } from './link-data.ts';
+import { tableOf } from './nft-table.ts';
 
 /** A link as the kernel would show it. */
 export function link(name: string, index: number, over: Partial<ObservedLink> = {}): ObservedLink {
@@ -56,6 +61,9 @@ export class Kernel {
   /** of the datapath's TAPs */
   trouble: string | null = null;
   #fdb = new Map<string, readonly FdbRow[]>();
+  readonly bridges = new Bridges();
+  /** MACs of devices that this gateway has published */
+  devices: ReadonlyMap<Vni, readonly Mac[]> = new Map();
   #routes: readonly HostRoute[] = [];
   #sandboxes: Map<string, ObservedSandbox>;
   #next = 100;
@@ -67,7 +75,7 @@ export class Kernel {
   }
 
   observe(): Observation {
-    const { links, underlay, memory } = this;
+    const { links, underlay, memory, dockers, listeners } = this;
     const there = (names: ReadonlySet<string>): ReadonlySet<string> =>
       new Set(links.flatMap(({ name }) => (names.has(name) ? [name] : [])));
     const forwarding = {
@@ -80,9 +88,9 @@ export class Kernel {
       ...(memory.bridge && { bridge: tableOf(memory.bridge.body, memory.bridge.fingerprint) }),
     };
     const sandboxes = new Map(this.#sandboxes);
-    const { dockers, listeners } = this;
     const tables = {
       fdb: new Map(this.#fdb),
+      bridges: this.bridges.tables(links),
       routes: this.#routes,
       firewall,
       guards: this.guards.observe(),
@@ -141,30 +149,28 @@ export class Kernel {
   }
 
   #run(step: Step): void {
-    if (step.kind === 'link.create') this.#create(step.link);
-    else if (step.kind === 'link.delete')
-      this.#delete(
-        (step.sandbox === undefined ? this.links : this.#in(step.sandbox)).find(({ name }) => name === step.name),
-      );
-    else if (step.kind === 'endpoint.detach')
-      this.#delete(this.#in(step.sandbox).find(({ name }) => name === step.name));
-    else if (step.kind === 'endpoint.attach') this.#attach(step.spec);
-    else if (step.kind === 'endpoint.move') this.#move(step);
+    if (step.kind.startsWith('link.') || step.kind.startsWith('endpoint.')) this.#runLink(step);
     else if (step.kind === 'datapath.set') this.#setDatapath(step.state);
-    else if (step.kind === 'link.down') this.tamper(undefined, step.name, { up: false });
-    else if (step.kind === 'link.adjust') this.#adjust(step.sandbox, step.name, step.changes);
     else if (step.kind === 'fdb.sync') this.#syncFdb(step);
+    else if (step.kind === 'bridge.sync') this.bridges.sync(step, this.links);
     else if (step.kind === 'routes.sync') this.#syncRoutes(step);
     else if (step.kind === 'forwarding.set') switchAll(this.#forwarding[step.family], step.devices, step.on);
     else if (step.kind === 'localnet.set') this.#setLocalnet(step.devices, step.on);
     else if (step.kind === 'docker.sync') this.#syncDocker(step);
-    else this.#applyRules(step);
+    else if (step.kind === 'firewall.apply') this.#applyFirewall(step.family, step.body);
+    else if (step.kind === 'guards.apply') this.memory = this.guards.apply(step, this.links, this.memory);
   }
 
-  #applyRules(step: Extract<Step, { kind: 'firewall.apply' | 'guards.apply' }>): void {
-    if (step.kind === 'firewall.apply') return this.#applyFirewall(step.family, step.body);
-    const names = new Set(this.links.map(({ name }) => name));
-    this.memory = this.guards.apply(step, names, this.memory);
+  #runLink(step: Step): void {
+    const at = (sandbox?: string): readonly ObservedLink[] => (sandbox === undefined ? this.links : this.#in(sandbox));
+    if (step.kind === 'link.create') this.#create(step.link);
+    else if (step.kind === 'link.delete') this.#delete(at(step.sandbox).find(({ name }) => name === step.name));
+    else if (step.kind === 'endpoint.detach')
+      this.#delete(this.#in(step.sandbox).find(({ name }) => name === step.name));
+    else if (step.kind === 'endpoint.attach') this.#attach(step.spec);
+    else if (step.kind === 'endpoint.move') this.#move(step);
+    else if (step.kind === 'link.down') this.tamper(undefined, step.name, { up: false });
+    else if (step.kind === 'link.adjust') this.#adjust(step.sandbox, step.name, step.changes);
   }
 
   #setLocalnet(devices: readonly string[], on: boolean): void {
@@ -232,18 +238,35 @@ export class Kernel {
 
   #parentOf(kind: LinkKind): number | undefined {
     if (kind.type === 'vlan') return this.#find(this.links, kind.parent).index;
-    return kind.type === 'macvlan' ? this.#macvlanParent(kind.parent, kind.mode) : undefined;
+    return kind.type === 'macvlan' || kind.type === 'ipvlan' ? this.#parentFor(kind) : undefined;
   }
 
-  #macvlanParent(name: string, mode: string): number {
-    const { index } = this.#find(this.links, name);
-    const children = this.#everywhere().filter((child) => child.kind === 'macvlan' && child.parent === index);
+  /** A parent carries one driver's children, and ipvlan's have one mode: a new one's becomes all others'. */
+  #parentFor({ type, parent: name, mode }: ChildAttachment): number {
+    const { index, master } = this.#find(this.links, name);
+    const children = this.#everywhere().filter(
+      (child) => ['macvlan', 'ipvlan'].includes(child.kind) && child.parent === index,
+    );
+    const busy = master !== undefined || children.some((child) => child.kind !== type);
+    if (busy) throw new Error(`Device or resource busy: ${name}`);
+    if (type === 'ipvlan') this.#setMode(index, mode);
     const alone = mode === 'passthru' || children.some((child) => child.data['mode'] === 'passthru');
     if (alone && children.length > 0) throw new Error(`Device or resource busy: ${name}`);
     return index;
   }
 
-  /** With a link go its macvlan children, a veth's other end, and its entries in the tables; it may be gone itself. */
+  #setMode(parent: number, mode: string): void {
+    const changed = (child: ObservedLink): ObservedLink =>
+      child.kind === 'ipvlan' && child.parent === parent ? { ...child, data: { mode } } : child;
+    this.links = this.links.map((child) => changed(child));
+    for (const [path, { links }] of this.#sandboxes)
+      this.#put(
+        path,
+        links.map((child) => changed(child)),
+      );
+  }
+
+  /** With a link go its children, a veth's other end, and its entries in the tables; it may be gone itself. */
   #delete(gone: ObservedLink | undefined): void {
     if (gone === undefined) return;
     if (!gone.ours) throw new Error(`${gone.name} is not Linkspan's`);
@@ -274,8 +297,8 @@ export class Kernel {
       ours: true,
       kind: attachment.type,
     };
-    if (attachment.type === 'macvlan') {
-      const parent = this.#macvlanParent(attachment.parent, attachment.mode);
+    if (attachment.type !== 'veth') {
+      const parent = this.#parentFor(attachment);
       const data = { mode: attachment.mode };
       this.#put(path, [...this.#in(path), link(endpoint.interface, index, { ...own, parent, data })]);
       return;
@@ -303,7 +326,7 @@ export class Kernel {
     if (!before.ours) throw new Error(`${before.name} is not Linkspan's`);
     if (this.links.find(({ index }) => index === before.parent)?.name !== from) throw new Error(`not on ${from ?? ''}`);
     this.#fresh(this.links, spec.temporary);
-    const parent = this.#macvlanParent(to.parent, to.mode);
+    const parent = this.#parentFor(to);
     const mac = spec.mac ?? before.mac;
     const after = { ...before, index: (this.#next += 1), parent, mtu: spec.mtu, mac, data: { mode: to.mode } };
     this.#put(path, [...this.#in(path).filter((other) => other !== before), after]);
@@ -328,10 +351,13 @@ export class Kernel {
   #adjust(sandbox: string | undefined, name: string, changes: Adjustment): void {
     const links = sandbox === undefined ? this.links : this.#in(sandbox);
     const before = this.#find(links, name);
-    if (!before.ours) throw new Error(`${name} is not Linkspan's`);
-    if (changes.master !== undefined) this.#find(this.links, changes.master);
+    // Of an interface that is not ours nothing changes but whether it is a port of a bridge of ours.
+    if (!before.ours && changes.master === undefined) throw new Error(`${name} is not Linkspan's`);
+    if (typeof changes.master === 'string')
+      refuseToJoin(before, this.#find(this.links, changes.master), this.#everywhere());
     if (changes.up) this.#bindsPort(before);
-    const { alias, mtu, mac, up, master, port, gro } = { ...before, ...changes };
+    const { alias, mtu, mac, up, port, gro } = { ...before, ...changes };
+    const master = changes.master === undefined ? before.master : (changes.master ?? undefined);
     const kept = before.addresses.filter((address) => !changes.removeAddresses.includes(address));
     const [, , , local, learning] = changes.vxlan ?? [];
     const key = local?.includes(':') ? 'local6' : 'local';
@@ -367,27 +393,4 @@ export class Kernel {
     const removed = new Set(step.remove);
     this.#routes = [...this.#routes.filter((route) => !removed.has(route)), ...step.add];
   }
-}
-
-function switchAll(names: Set<string>, devices: readonly string[], on: boolean): void {
-  for (const device of devices) {
-    if (on) names.add(device);
-    else names.delete(device);
-  }
-}
-
-function dataOf(kind: LinkKind, links: readonly ObservedLink[]): LinkData {
-  if (kind.type === 'bridge') return {};
-  if (kind.type === 'macvlan') return { mode: kind.mode };
-  if (kind.type === 'vlan') return { id: kind.id, protocol: 0x8100 };
-  if (kind.type === 'tap') return { type: 'tap', vnet_hdr: true };
-  const { vni, port, local, learning, multicast } = kind;
-  const device = links.find(({ name }) => name === multicast?.device)?.index;
-  const group = multicast && { [multicast.group.includes(':') ? 'group6' : 'group']: multicast.group };
-  const own = { id: vni, port, [local.includes(':') ? 'local6' : 'local']: local, learning };
-  return { ...own, ...group, ...(device !== undefined && { device }) };
-}
-
-function sameVxlan(a: LinkData, b: LinkData): boolean {
-  return a.id === b.id && a.port === b.port;
 }

@@ -6,6 +6,7 @@ export const LINE1: NetworkStatus = {
   vni: 10_110,
   vlan: null,
   engine: 'kernel',
+  driver_reason: null,
   engine_reason: 'vxlan is there',
   mtu: 1450,
   endpoints: 1,
