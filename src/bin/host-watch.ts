@@ -15,17 +15,17 @@ export class HostWatch {
   readonly #state: GatewayState;
   readonly #onChange: () => void;
   readonly #datapath: DatapathWatch;
-  readonly #bridges: BridgeWatch;
   readonly #guards: GuardWatch;
+  readonly #bridges: BridgeWatch;
 
   constructor(state: GatewayState, onChange: () => void, event: EventSink) {
     this.#state = state;
     this.#onChange = onChange;
     const wanted = (): boolean => state.view?.desired.networks.some(({ driver }) => driver === 'overlay') ?? false;
     this.#datapath = new DatapathWatch({ socket: state.bootstrap.datapath.socket, wanted, onChange });
-    this.#bridges = new BridgeWatch({ ports: () => this.#plantPorts(), onChange });
     const episodes = new GuardEpisodes(systemClock, event);
     this.#guards = new GuardWatch({ wanted, onLook: () => episodes.update(this.guardDrops) });
+    this.#bridges = new BridgeWatch({ ports: () => this.#plantPorts(), onChange });
   }
 
   /** The datapath's latest answer, where there is one. */
@@ -42,11 +42,11 @@ export class HostWatch {
   start(): () => void {
     const links = watchHost(this.#onChange, () => this.#namedSandboxes());
     const endDatapath = this.#datapath.start();
-    const endBridges = this.#bridges.start();
     const endGuards = this.#guards.start();
+    const endBridges = this.#bridges.start();
     return () => {
-      endGuards();
       endBridges();
+      endGuards();
       endDatapath();
       links.close();
     };

@@ -50,10 +50,6 @@ function printNetwork(output: Output, network: NetworkStatus, endpoints: readonl
   endpointTable(output, endpoints);
 }
 
-function withReason(word: string, reason: string | null): string {
-  return reason === null ? word : `${word} (${reason})`;
-}
-
 /** What may cross between its sites, and a line for each reason for which frames did not. */
 function guardLines(guards: NetworkStatus['guards']): readonly (readonly [string, string])[] {
   if (guards === null) return [];
@@ -66,6 +62,10 @@ function guardLines(guards: NetworkStatus['guards']): readonly (readonly [string
       ([reason, count]) => ['dropped', `${reason} towards other sites ${count}`] as const,
     ),
   ];
+}
+
+function withReason(word: string, reason: string | null): string {
+  return reason === null ? word : `${word} (${reason})`;
 }
 
 async function fdb({ client, output, json, positionals }: Invocation): Promise<ExitCode> {

@@ -125,14 +125,16 @@ export function plan(intent: Intent, seen: Observation, gateway: string, memory:
     ...taps,
     ...guards.remove,
   ];
-  const waiting = [
-    ...guards.waiting,
-    ...stretchProblems(intent),
-    ...intent.waiting,
-    ...endpoints.waiting,
-    ...port.cutOff,
-  ];
-  return { steps, waiting: new Map(waiting) };
+  return {
+    steps,
+    waiting: new Map([
+      ...guards.waiting,
+      ...stretchProblems(intent),
+      ...intent.waiting,
+      ...endpoints.waiting,
+      ...port.cutOff,
+    ]),
+  };
 }
 
 function deletes(step: Step, name: string): boolean {

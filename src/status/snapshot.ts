@@ -40,6 +40,11 @@ export function networkStatuses(
   });
 }
 
+function problemOf({ problems }: CycleView, network: string): string | null {
+  const object = `network/${network}`;
+  return (problems.get(object) ?? problems.get(guardsObject(object)))?.message ?? null;
+}
+
 /** As it stands in the host; nulls while it does not. */
 function standing(
   spec: NetworkSpec | undefined,
@@ -51,11 +56,6 @@ function standing(
     mtu: spec?.mtu ?? null,
     shim: spec?.shim ?? null,
   };
-}
-
-function problemOf({ problems }: CycleView, network: string): string | null {
-  const object = `network/${network}`;
-  return (problems.get(object) ?? problems.get(guardsObject(object)))?.message ?? null;
 }
 
 function vlanOf(network: Network): number | null {

@@ -20,9 +20,9 @@ import type { Observation } from '../../../src/reconcile/observe.ts';
 import type { FirewallMemory, Step } from '../../../src/reconcile/plan.ts';
 import type { Adjustment } from '../../../src/reconcile/plan-links.ts';
 import { Bridges, refuseToJoin } from './bridges.ts';
-import { dataOf, sameVxlan } from './link-data.ts';
-import { GuardTables, tableOf } from './nft.ts';
-import { switchAll } from './switches.ts';
+import { GuardTables } from './guard-tables.ts';
+import { dataOf, sameVxlan, switchAll } from './link-data.ts';
+import { tableOf } from './nft-table.ts';
 
 /** A link as the kernel would show it. */
 export function link(name: string, index: number, over: Partial<ObservedLink> = {}): ObservedLink {
@@ -157,7 +157,8 @@ export class Kernel {
     else if (step.kind === 'forwarding.set') switchAll(this.#forwarding[step.family], step.devices, step.on);
     else if (step.kind === 'localnet.set') this.#setLocalnet(step.devices, step.on);
     else if (step.kind === 'docker.sync') this.#syncDocker(step);
-    else this.#applyRules(step);
+    else if (step.kind === 'firewall.apply') this.#applyFirewall(step.family, step.body);
+    else if (step.kind === 'guards.apply') this.memory = this.guards.apply(step, this.links, this.memory);
   }
 
   #runLink(step: Step): void {
@@ -170,13 +171,6 @@ export class Kernel {
     else if (step.kind === 'endpoint.move') this.#move(step);
     else if (step.kind === 'link.down') this.tamper(undefined, step.name, { up: false });
     else if (step.kind === 'link.adjust') this.#adjust(step.sandbox, step.name, step.changes);
-  }
-
-  #applyRules(step: Step): void {
-    if (step.kind === 'firewall.apply') this.#applyFirewall(step.family, step.body);
-    if (step.kind !== 'guards.apply') return;
-    const names = new Set(this.links.map(({ name }) => name));
-    this.memory = this.guards.apply(step, names, this.memory);
   }
 
   #setLocalnet(devices: readonly string[], on: boolean): void {
@@ -264,9 +258,12 @@ export class Kernel {
   #setMode(parent: number, mode: string): void {
     const changed = (child: ObservedLink): ObservedLink =>
       child.kind === 'ipvlan' && child.parent === parent ? { ...child, data: { mode } } : child;
-    const all = (links: readonly ObservedLink[]): readonly ObservedLink[] => links.map((child) => changed(child));
-    this.links = all(this.links);
-    for (const [path, { links }] of this.#sandboxes) this.#put(path, all(links));
+    this.links = this.links.map((child) => changed(child));
+    for (const [path, { links }] of this.#sandboxes)
+      this.#put(
+        path,
+        links.map((child) => changed(child)),
+      );
   }
 
   /** With a link go its children, a veth's other end, and its entries in the tables; it may be gone itself. */
