@@ -42,7 +42,7 @@ export class Gateway {
     this.#watchers = new Watchers(this.#state, (what) => this.#loop.wake(what));
     this.#loop = this.#createLoop(log);
     this.#docker = new DockerPlugin(this.#state, { loop: this.#loop, leases: this.#watchers.leases, log });
-    this.#host = new HostWatch(this.#state, () => this.#loop.wake('host'));
+    this.#host = new HostWatch(this.#state, () => this.#loop.wake('host'), event);
     this.#presence = this.#createPresence(event);
     this.#events.subscribe((told) => this.#presence.event(told));
   }
@@ -156,6 +156,7 @@ export class Gateway {
       remotes: this.#state.remotes(),
       peers: directory.peers(),
       datapath: this.#host.datapath,
+      guards: this.#host.guardDrops,
     });
   }
 }

@@ -42,11 +42,26 @@ function printNetwork(output: Output, network: NetworkStatus, endpoints: readonl
     ['mtu', network.mtu],
     ['peers', network.peers],
     ['host', network.shim],
+    ...guardLines(network.guards),
     ['problem', network.problem],
   ];
   for (const [name, value] of fields) if (value !== null) output.line(`${name.padEnd(9)}${value}`);
   output.line('');
   endpointTable(output, endpoints);
+}
+
+/** What may cross between its sites, and a line for each reason for which frames did not. */
+function guardLines(guards: NetworkStatus['guards']): readonly (readonly [string, string])[] {
+  if (guards === null) return [];
+  const { profile, dhcp, ra, bum_pps, dropped_in, dropped_out } = guards;
+  return [
+    ['profile', profile.join(', ')],
+    ['guards', `dhcp ${dhcp}, ra ${ra}, bum ${bum_pps}/s`],
+    ...Object.entries(dropped_in).map(([reason, count]) => ['dropped', `${reason} from other sites ${count}`] as const),
+    ...Object.entries(dropped_out).map(
+      ([reason, count]) => ['dropped', `${reason} towards other sites ${count}`] as const,
+    ),
+  ];
 }
 
 function withReason(word: string, reason: string | null): string {

@@ -1,9 +1,19 @@
+import { DEFAULT_GUARDS, type Guards } from '../model/guards.ts';
 import { familyOf, parseIp } from '../model/ip.ts';
 import type { IpPrefix } from '../model/ip.ts';
 import { deriveMac } from '../model/mac.ts';
 import type { Bum, DesiredState, Endpoint, Network, Sandbox, Uplink } from '../model/network.ts';
 import type { Vni } from '../model/vni.ts';
-import type { RawBridge, RawDocument, RawIpvlan, RawMacvlan, RawOverlay, RawSandbox, RawUplink } from './raw.ts';
+import type {
+  RawBridge,
+  RawDocument,
+  RawGuards,
+  RawIpvlan,
+  RawMacvlan,
+  RawOverlay,
+  RawSandbox,
+  RawUplink,
+} from './raw.ts';
 import { subnetFor } from './resolved.ts';
 import type { Resolved, ResolvedEndpoint, ResolvedNetwork } from './resolved.ts';
 
@@ -72,6 +82,17 @@ function buildOverlay(common: Common, raw: RawOverlay, { document }: Resolved): 
     peers: [...new Set((raw.peers ?? []).map(canonicalIp))],
     bum: buildBum(raw.bum),
     ...(uplink && { stretch: { ...raw.stretch, uplink } }),
+    ...(raw.guards && { guards: buildGuards(raw.guards) }),
+  };
+}
+
+function buildGuards({ dhcp, ra, bumPps, profile }: RawGuards): Guards {
+  const { profiles } = DEFAULT_GUARDS;
+  return {
+    dhcp: dhcp ?? DEFAULT_GUARDS.dhcp,
+    ra: ra ?? DEFAULT_GUARDS.ra,
+    bumPps: bumPps ?? DEFAULT_GUARDS.bumPps,
+    profiles: profile === undefined ? profiles : [profile].flat(),
   };
 }
 

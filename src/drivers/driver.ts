@@ -10,6 +10,7 @@ import type { Problem } from '../model/problem.ts';
 import type { Vni } from '../model/vni.ts';
 import type { Attachment } from './attachment.ts';
 import type { EngineChoice, EngineHost } from './engine.ts';
+import type { GuardSpec } from './guards.ts';
 
 /** What kind of link, with everything in which two links of one kind can differ. */
 export type LinkKind =
@@ -87,6 +88,8 @@ export type NetworkSpec = {
   readonly stretch?: StretchSpec;
   /** of a bridge network: how its packets may pass to and from all else */
   readonly nat: NatSpec | undefined;
+  /** of an overlay network: what may cross between its sites */
+  readonly guards?: GuardSpec;
   readonly engine: EngineChoice | undefined;
   /** what it is instead of what was asked for, and why */
   readonly instead?: string;

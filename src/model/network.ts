@@ -1,3 +1,4 @@
+import type { Guards } from './guards.ts';
 import type { IpPrefix } from './ip.ts';
 import type { Mac } from './mac.ts';
 import type { Vni } from './vni.ts';
@@ -64,6 +65,8 @@ export type OverlayNetwork = Common & {
   readonly peers: readonly string[];
   readonly bum: Bum;
   readonly stretch?: Stretch;
+  /** absent: `DEFAULT_GUARDS` */
+  readonly guards?: Guards;
 };
 
 export type BridgeNetwork = Common & {

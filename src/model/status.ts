@@ -25,7 +25,21 @@ export type NetworkStatus = {
   readonly peers: number;
   /** the host's own reach to the workloads: its interface, or why there is none */
   readonly shim: string | null;
+  /** of an overlay network that stands; else null */
+  readonly guards: GuardStatus | null;
   readonly problem: string | null;
+};
+
+/** What may cross between a network's sites, and by reason how many frames were kept from it. */
+export type GuardStatus = {
+  readonly profile: readonly string[];
+  readonly dhcp: 'block' | 'allow';
+  readonly ra: 'block' | 'allow';
+  readonly bum_pps: number;
+  /** from other sites */
+  readonly dropped_in: Readonly<Record<string, number>>;
+  /** towards other sites */
+  readonly dropped_out: Readonly<Record<string, number>>;
 };
 
 /** An interface that networks of the site stand on, and what the switch port behind it sees. */
@@ -115,7 +129,7 @@ export type GatewayStatus = {
   readonly uplinks: readonly UplinkStatus[];
   readonly endpoints: readonly EndpointStatus[];
   readonly peers: readonly PeerStatus[];
-  /** by reason, those that happened; counted by the user engine */
+  /** by reason, those that happened; counted by the user engine and by all networks' guards */
   readonly drops: Readonly<Record<string, number>>;
   /** null: the kernel carries the networks, or the datapath does not answer */
   readonly datapath: DatapathSummary | null;

@@ -6,6 +6,7 @@ import { type ObservedFirewall, readFirewall } from '../host/firewall.ts';
 import { readDatapath } from '../host/datapath-client.ts';
 import { hasVxlan } from '../host/vxlan.ts';
 import type { DatapathStatus } from '../datapath/status.ts';
+import { type ObservedGuards, readGuards } from '../host/guard-tables.ts';
 import { type ObservedForwarding, readForwarding } from '../host/forwarding.ts';
 import type { Underlay } from '../drivers/driver.ts';
 import { isSwitch } from '../drivers/naming.ts';
@@ -30,6 +31,7 @@ export type Observation = {
   readonly routes: readonly HostRoute[];
   readonly firewall: ObservedFirewall;
   readonly dockers: ObservedDockers;
+  readonly guards: ObservedGuards;
   /** the host's own services at ports that shall be published */
   readonly listeners: readonly Listener[];
   readonly forwarding: ObservedForwarding;
@@ -63,12 +65,13 @@ export async function observe(options: ObserveOptions): Promise<Observation> {
   const { underlayAddress, sandboxPaths, datapathSocket } = options;
   const found = await readLinks();
   const switches = found.filter((link) => link.ours && isSwitch(link.alias));
-  const [wireless, fdb, bridges, routes, rules, listeners, source, datapath, sandboxes] = await Promise.all([
+  const [wireless, fdb, bridges, routes, rules, guards, listeners, source, datapath, sandboxes] = await Promise.all([
     options.uplinks ? readWireless() : NONE,
     readFdb(found),
     readBridges(switches, found),
     readRoutes(found),
     readRules(options.bridges),
+    readGuards(options.overlays),
     readListeners(options.ports),
     // canonical, as the kernel writes it
     underlayAddress === '' ? defaultSource() : parseIp(underlayAddress),
@@ -86,6 +89,7 @@ export async function observe(options: ObserveOptions): Promise<Observation> {
     bridges,
     routes,
     ...rules,
+    guards,
     listeners,
     forwarding: readForwarding(),
     underlay,

@@ -5,11 +5,13 @@ import type { BridgeRow } from '../host/bridge-fdb.ts';
 import type { FdbRow } from '../host/fdb.ts';
 import type { FlowTarget } from '../host/conntrack.ts';
 import type { FirewallFamily } from '../host/firewall.ts';
+import type { GuardKey } from '../host/guard-tables.ts';
 import type { HostRoute } from '../host/routes.ts';
 import type { Problem } from '../model/problem.ts';
 import { planEndpoints } from './plan-endpoints.ts';
 import type { Intent } from './intend.ts';
 import { difference } from './difference.ts';
+import { planGuards } from './guards/plan-guards.ts';
 import { planNat } from './nat/plan-nat.ts';
 import type { Observation } from './observe.ts';
 import { planDatapath } from './plan-datapath.ts';
@@ -56,6 +58,7 @@ export type Step = { readonly object: string } & (
       readonly flows: readonly FlowTarget[];
       readonly local: readonly string[];
     }
+  | { readonly kind: 'guards.apply'; readonly table: GuardKey; readonly body: string }
   | {
       readonly kind: 'forwarding.set';
       readonly family: 4 | 6;
@@ -85,7 +88,7 @@ export type Plan = { readonly steps: readonly Step[]; readonly waiting: Readonly
 
 /** What an earlier cycle knows and the kernel cannot tell: the listing that each table's last rules became. */
 export type FirewallMemory = Readonly<
-  Partial<Record<FirewallFamily, { readonly body: string; readonly fingerprint: string }>>
+  Partial<Record<FirewallFamily | GuardKey, { readonly body: string; readonly fingerprint: string }>>
 >;
 
 /**
@@ -101,6 +104,7 @@ export function plan(intent: Intent, seen: Observation, gateway: string, memory:
   const endpoints = planEndpoints(intent, seen, gateway, gone);
   const port = planPort(intent, seen, links.remove, endpoints.move);
   const [taps, others] = split(port.vacant, (step) => isTap(step, intent, seen));
+  const guards = planGuards(intent, seen, { make: links.make, remove: port.vacant }, memory);
   const datapath = planDatapath(intent, seen, port.staying);
   const stretch = planStretch(intent, seen, gone);
   const steps = [
@@ -108,6 +112,7 @@ export function plan(intent: Intent, seen: Observation, gateway: string, memory:
     ...others,
     ...datapath.release,
     ...links.make,
+    ...guards.set,
     ...planFdb(intent, seen, gone),
     ...stretch.join,
     ...planRoutes(intent, seen, gone),
@@ -118,10 +123,17 @@ export function plan(intent: Intent, seen: Observation, gateway: string, memory:
     ...datapath.set,
     ...endpoints.attach,
     ...taps,
+    ...guards.remove,
   ];
   return {
     steps,
-    waiting: new Map([...stretchProblems(intent), ...intent.waiting, ...endpoints.waiting, ...port.cutOff]),
+    waiting: new Map([
+      ...guards.waiting,
+      ...stretchProblems(intent),
+      ...intent.waiting,
+      ...endpoints.waiting,
+      ...port.cutOff,
+    ]),
   };
 }
 

@@ -94,6 +94,37 @@ export function peers(list: readonly PeerStatus[], limit: number): Html {
   });
 }
 
+/** Left out where no network has other sites. */
+export function guards(list: readonly NetworkStatus[], limit: number): Html {
+  const rows = list.flatMap(({ name, guards: own }): readonly (readonly Cell[])[] =>
+    own === null
+      ? []
+      : [
+          [
+            name,
+            own.profile.join(', '),
+            [`DHCP ${own.dhcp}`, `RA ${own.ra}`].join(', '),
+            `${own.bum_pps}/s`,
+            lines(counted(own.dropped_in)),
+            lines(counted(own.dropped_out)),
+          ],
+        ],
+  );
+  if (rows.length === 0) return html``;
+  return table({
+    title: 'Guards between sites',
+    columns: ['Network', 'Profile', 'Servers', 'Broadcast limit', 'Dropped from other sites', 'Dropped towards them'],
+    rows,
+    limit,
+    more: '/v1/networks',
+    empty: '',
+  });
+}
+
+function counted(counts: Readonly<Record<string, number>>): readonly string[] {
+  return Object.entries(counts).map(([reason, frames]) => `${reason} ${frames}`);
+}
+
 export function drops(counts: GatewayStatus['drops'], limit: number): Html {
   const rows: readonly (readonly Cell[])[] = Object.entries(counts).filter(([, count]) => count > 0);
   if (rows.length === 0) return html``;

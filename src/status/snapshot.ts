@@ -8,6 +8,8 @@ import type { RemotesByVni } from '../model/peer.ts';
 import { formatPublished } from '../model/published.ts';
 import type { EndpointStatus, FdbEntry, NetworkStatus } from '../model/status.ts';
 import type { CycleView } from '../reconcile/cycle.ts';
+import { guardsObject } from '../reconcile/guards/plan-guards.ts';
+import { type GuardDrop, guardStatus } from './guards.ts';
 
 /** The workload's interface as the kernel has it, or undefined where it is not attached. */
 export function attachedLink(view: CycleView, endpoint: Endpoint): ObservedLink | undefined {
@@ -16,7 +18,11 @@ export function attachedLink(view: CycleView, endpoint: Endpoint): ObservedLink 
   return links.find((link) => link.ours && splitAlias(link.alias).alias === spec?.alias);
 }
 
-export function networkStatuses(view: CycleView, remotes: RemotesByVni): readonly NetworkStatus[] {
+export function networkStatuses(
+  view: CycleView,
+  remotes: RemotesByVni,
+  drops: readonly GuardDrop[] = [],
+): readonly NetworkStatus[] {
   return view.desired.networks.map((network) => {
     const spec = view.intent.networks.get(network.name);
     const attached = view.desired.endpoints.filter((e) => e.network === network.name && attachedLink(view, e));
@@ -28,9 +34,15 @@ export function networkStatuses(view: CycleView, remotes: RemotesByVni): readonl
       ...standing(spec),
       endpoints: attached.length,
       peers: peerCount(network, remotes),
-      problem: view.problems.get(`network/${network.name}`)?.message ?? null,
+      guards: guardStatus(view, network.name, drops),
+      problem: problemOf(view, network.name),
     };
   });
+}
+
+function problemOf({ problems }: CycleView, network: string): string | null {
+  const object = `network/${network}`;
+  return (problems.get(object) ?? problems.get(guardsObject(object)))?.message ?? null;
 }
 
 /** As it stands in the host; nulls while it does not. */

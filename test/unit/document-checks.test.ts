@@ -258,7 +258,7 @@ test('workloads may share an alias, also one that is another’s name; what DNS 
 
 describe('what this version does not do yet is refused, never ignored', () => {
   test.each<[string, Json]>([
-    ['/spec/networks/n/guards', document({ n: overlay(1, { guards: { dhcp: 'block' } }) })],
+    ['/spec/networks/n/guards/loop', document({ n: overlay(1, { guards: { loop: 'on' } }) })],
     ['/spec/uplinks/lan/ssid', { v: 1, version: 1, spec: { uplinks: { lan: { interface: 'eth0', ssid: 'x' } } } }],
     [
       '/spec/uplinks/lan/pskFile',

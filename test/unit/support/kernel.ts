@@ -20,7 +20,8 @@ import type { Observation } from '../../../src/reconcile/observe.ts';
 import type { FirewallMemory, Step } from '../../../src/reconcile/plan.ts';
 import type { Adjustment } from '../../../src/reconcile/plan-links.ts';
 import { Bridges, refuseToJoin } from './bridges.ts';
-import { dataOf, sameVxlan } from './link-data.ts';
+import { GuardTables } from './guard-tables.ts';
+import { dataOf, sameVxlan, switchAll } from './link-data.ts';
 import { tableOf } from './nft-table.ts';
 
 /** A link as the kernel would show it. */
@@ -49,6 +50,7 @@ export class Kernel {
   dockers: ObservedDockers = { 4: undefined, 6: undefined };
   underlay: Observation['underlay'] = UNDERLAY;
   vxlan = true;
+  readonly guards = new GuardTables();
   /** `datapath.engine` of the bootstrap file */
   preferred: 'auto' | 'kernel' | 'user' = 'auto';
   /** whether linkspan-datapath answers; what it was told holds while it does not */
@@ -91,6 +93,7 @@ export class Kernel {
       bridges: this.bridges.tables(links),
       routes: this.#routes,
       firewall,
+      guards: this.guards.observe(),
       dockers,
       listeners,
       forwarding,
@@ -155,6 +158,7 @@ export class Kernel {
     else if (step.kind === 'localnet.set') this.#setLocalnet(step.devices, step.on);
     else if (step.kind === 'docker.sync') this.#syncDocker(step);
     else if (step.kind === 'firewall.apply') this.#applyFirewall(step.family, step.body);
+    else if (step.kind === 'guards.apply') this.memory = this.guards.apply(step, this.links, this.memory);
   }
 
   #runLink(step: Step): void {
@@ -388,12 +392,5 @@ export class Kernel {
     }
     const removed = new Set(step.remove);
     this.#routes = [...this.#routes.filter((route) => !removed.has(route)), ...step.add];
-  }
-}
-
-function switchAll(names: Set<string>, devices: readonly string[], on: boolean): void {
-  for (const device of devices) {
-    if (on) names.add(device);
-    else names.delete(device);
   }
 }

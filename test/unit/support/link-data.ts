@@ -19,3 +19,11 @@ export function dataOf(kind: LinkKind, links: readonly ObservedLink[]): LinkData
 export function sameVxlan(a: LinkData, b: LinkData): boolean {
   return a.id === b.id && a.port === b.port;
 }
+
+/** Puts names into a set, or takes them out. */
+export function switchAll(names: Set<string>, devices: readonly string[], on: boolean): void {
+  for (const device of devices) {
+    if (on) names.add(device);
+    else names.delete(device);
+  }
+}

@@ -12,6 +12,14 @@ export const LINE1: NetworkStatus = {
   endpoints: 1,
   peers: 1,
   shim: null,
+  guards: {
+    profile: ['default'],
+    dhcp: 'block',
+    ra: 'block',
+    bum_pps: 200,
+    dropped_in: { dhcp: 3 },
+    dropped_out: {},
+  },
   problem: null,
 };
 

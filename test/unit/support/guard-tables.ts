@@ -1,0 +1,28 @@
+import type { GuardHooks, GuardKey, ObservedGuards } from '../../../src/host/guard-tables.ts';
+import type { ObservedLink } from '../../../src/host/links.ts';
+import type { FirewallMemory, Step } from '../../../src/reconcile/plan.ts';
+
+/** The tables of the guards as the kernel would hold them. */
+export class GuardTables {
+  hooks: GuardHooks = 'both';
+  tables: ReadonlyMap<GuardKey, string> = new Map();
+
+  observe(): ObservedGuards {
+    return { hooks: this.hooks, tables: this.tables };
+  }
+
+  /** What is remembered of it; a table for a device that is not there is refused. */
+  apply(
+    { table, body }: Extract<Step, { kind: 'guards.apply' }>,
+    links: readonly Pick<ObservedLink, 'name'>[],
+    memory: FirewallMemory,
+  ): FirewallMemory {
+    for (const [, device = ''] of body.matchAll(/device "([^"]+)"/g))
+      if (!links.some(({ name }) => name === device)) throw new Error(`No such file or directory: ${device}`);
+    const fingerprint = `listing of ${body}`;
+    const others = [...this.tables].filter(([key]) => key !== table);
+    this.tables = new Map(body === '' ? others : [...others, [table, fingerprint]]);
+    const { [table]: _, ...rest } = memory;
+    return body === '' ? rest : { ...rest, [table]: { body, fingerprint } };
+  }
+}
