@@ -49,7 +49,8 @@ fetch_keyring
 fetch_root guest/root bookworm linux-image-amd64 kmod busybox-static \
   bash dash coreutils findutils grep sed gawk procps util-linux libstdc++6 ca-certificates \
   iproute2 nftables iptables conntrack iputils-ping iputils-arping tcpdump ethtool bind9-dnsutils socat iperf3 \
-  mosquitto dnsmasq-base iw wireless-regdb wireguard-tools docker.io mount
+  mosquitto dnsmasq-base iw wireless-regdb wireguard-tools docker.io mount \
+  hostapd wpasupplicant network-manager dbus
 # whom tcpdump becomes
 echo 'tcpdump:x:100:100::/nonexistent:/bin/false' >>"$guest/root/etc/passwd"
 echo 'tcpdump:x:100:' >>"$guest/root/etc/group"
