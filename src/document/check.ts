@@ -7,6 +7,7 @@ import {
   missingUplink,
   passthruAlone,
   sharedUplinkInterface,
+  wifiNetwork,
 } from './check-uplinks.ts';
 import { ipvlanChecks } from './check-ipvlan.ts';
 import { clashes } from './clashes.ts';
@@ -18,6 +19,7 @@ type Check = (resolved: Resolved, context: CheckContext) => Problem[];
 const CHECKS: readonly Check[] = [
   missingInterface,
   sharedUplinkInterface,
+  wifiNetwork,
   missingUplink,
   duplicateVni,
   engineConflict,

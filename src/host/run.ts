@@ -20,15 +20,23 @@ export class CommandError extends LinkspanError {
   }
 }
 
+export type RunOptions = {
+  /** `C.UTF-8` for a command that must write letters beyond ASCII */
+  readonly locale?: 'C' | 'C.UTF-8';
+  /** default: 10 s */
+  readonly timeoutMs?: number;
+};
+
 /**
  * Runs one host command by argument list (never a shell) and returns its standard output. The locale is fixed so that
- * messages can be matched. A command that neither ends nor fails in 10 s is killed.
+ * messages can be matched. A command that neither ends nor fails in time is killed.
  * @throws CommandError
  */
-export function run(argv: readonly string[], input = ''): Promise<string> {
+export function run(argv: readonly string[], input = '', options: RunOptions = {}): Promise<string> {
+  const { locale = 'C', timeoutMs = TIMEOUT_MS } = options;
   const [command = '', ...args] = argv;
   return new Promise((resolve, reject) => {
-    const child = spawn(command, args, { env: { ...process.env, LC_ALL: 'C' }, timeout: TIMEOUT_MS });
+    const child = spawn(command, args, { env: { ...process.env, LC_ALL: locale }, timeout: timeoutMs });
     const out: Buffer[] = [];
     const err: Buffer[] = [];
     child.stdout.on('data', (chunk: Buffer) => out.push(chunk));

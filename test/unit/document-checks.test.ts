@@ -241,11 +241,6 @@ describe('what this version does not do yet is refused, never ignored', () => {
   test.each<[string, Json]>([
     ['/spec/networks/n/stretch', document({ n: overlay(1, { stretch: { uplink: 'lan', vlan: 1 } }) })],
     ['/spec/networks/n/guards', document({ n: overlay(1, { guards: { dhcp: 'block' } }) })],
-    ['/spec/uplinks/lan/ssid', { v: 1, version: 1, spec: { uplinks: { lan: { interface: 'eth0', ssid: 'x' } } } }],
-    [
-      '/spec/uplinks/lan/pskFile',
-      { v: 1, version: 1, spec: { uplinks: { lan: { interface: 'eth0', pskFile: '/x' } } } },
-    ],
     ['/confirm', { v: 1, version: 1, spec: {}, confirm: { timeout_s: 120 } }],
   ])('%s', (path, value) => {
     expect(problemsOf(parse(value))).toEqual([`unsupported ${path}`]);
