@@ -120,7 +120,11 @@ describe('node-wifi', () => {
 });
 
 const stateOf = (out: string, list = ''): ReturnType<ReturnType<typeof wifiHost>['look']> => {
-  fakeNmcli({ 'device show wlan0': { out: `GENERAL.STATE:${out}\n` }, 'wifi list': { out: list } });
+  fakeNmcli({
+    'device show wlan0': { out: `GENERAL.STATE:${out}\nGENERAL.CONNECTION:mine\n` },
+    'wifi list': { out: list },
+    'connection show id mine': { out: `802-11-wireless.ssid:${ODD_TERSE}\n` },
+  });
   return wifiHost(folder).look('wlan0');
 };
 
@@ -135,11 +139,11 @@ describe('a look', () => {
   ])('%s', async (state, look) => expect(await stateOf(state)).toEqual(look));
 
   test('with or without an address there, an associated interface is joined', async () => {
-    const list = ` :other:50\n*:${ODD_TERSE}:77\n`;
+    const list = ` :other:90\nM:${ODD_TERSE}:77\n :${ODD_TERSE}:30\n`;
     const joined = { kind: 'joined', ssid: ODD, signal: 77 };
-    expect(await stateOf('70 (connecting (getting IP configuration))', list)).toEqual(joined);
-    expect(await stateOf('100 (connected)', list)).toEqual(joined);
-    expect(await stateOf('100 (connected)', ' :other:50\n')).toEqual({ kind: 'joining' });
+    expect(await stateOf('70 (connecting (getting IP configuration))', list.replace('M', ' '))).toEqual(joined);
+    expect(await stateOf('100 (connected)', list.replace('M', '*'))).toEqual(joined);
+    expect(await stateOf('100 (connected)', ' :other:50\n')).toEqual({ ...joined, signal: undefined });
     expect(calls()).not.toContain('rescan|yes');
   });
 

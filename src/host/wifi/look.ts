@@ -19,15 +19,16 @@ export const NO_SUCH = 10;
 
 /** Asks NetworkManager, and has nothing scanned for it: a scan takes the radio off its channel. @throws CommandError */
 export async function look(device: string): Promise<WifiLook> {
-  const answer = await nmcli(['--terse', '--fields', 'GENERAL.STATE', 'device', 'show', device]).catch(absent);
+  const fields = ['--terse', '--fields', 'GENERAL.STATE,GENERAL.CONNECTION'];
+  const answer = await nmcli([...fields, 'device', 'show', device]).catch(absent);
   if (answer === undefined) return { kind: 'absent' };
-  const [, text = ''] = terseRecords(answer, 2)[0] ?? [];
+  const [[, text = ''] = [], [, profile = ''] = []] = terseRecords(answer, 2);
   const state = Number.parseInt(text, 10);
   if (!(state >= STATE.disconnected))
     return { kind: 'unusable', why: /\((.*)\)/.exec(text)?.[1] ?? 'in no known state' };
   if (state < STATE.prepare || state >= STATE.deactivating) return { kind: 'idle' };
   if (state < STATE.ipConfig) return { kind: 'joining' };
-  return (await current(device)) ?? { kind: 'joining' };
+  return (await current(device, profile)) ?? { kind: 'joining' };
 }
 
 /** Whether an access point of this SSID was heard in the last scan. @throws CommandError */
@@ -35,11 +36,19 @@ export async function isHeard(device: string, ssid: string): Promise<boolean> {
   return (await accessPoints(device)).some(([, heard]) => heard === ssid);
 }
 
-async function current(device: string): Promise<WifiLook | undefined> {
-  const inUse = (await accessPoints(device)).find(([mark]) => mark === '*');
-  if (inUse === undefined) return undefined;
-  const [, ssid = '', signal = ''] = inUse;
+/** nmcli marks the access point in use only once the gateway has an address there; before, its profile names the SSID. */
+async function current(device: string, profile: string): Promise<WifiLook | undefined> {
+  const heard = await accessPoints(device);
+  const ssid = heard.find(([mark]) => mark === '*')?.[1] ?? (await ssidOf(profile));
+  if (ssid === undefined) return undefined;
+  // Without the mark, the strongest of its access points: nmcli lists them by signal.
+  const [, , signal = ''] = heard.find(([mark]) => mark === '*') ?? heard.find(([, name]) => name === ssid) ?? [];
   return { kind: 'joined', ssid, signal: /^\d+$/.test(signal) ? Math.min(100, Number(signal)) : undefined };
+}
+
+async function ssidOf(profile: string): Promise<string | undefined> {
+  const answer = await nmcli(['--terse', '--fields', '802-11-wireless.ssid', 'connection', 'show', 'id', profile]);
+  return terseRecords(answer, 2)[0]?.[1];
 }
 
 async function accessPoints(device: string): Promise<readonly (readonly string[])[]> {

@@ -1,12 +1,23 @@
+import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import type { Lab } from '../lab.ts';
 import type { Namespace, Place } from '../namespace.ts';
 import type { LabProcess } from '../process.ts';
 import { until } from '../wait.ts';
 
 /** The VM's first namespace: there its NetworkManager is. */
-export const VM: Place = { inside: (argv) => argv };
+const VM: Place = { inside: (argv) => argv };
 
+/** There too, with no more of root's powers than linkspan.service has. */
+export async function asTheUnit(): Promise<Place> {
+  const unit = await readFile(UNIT, 'utf8');
+  const allowed = /^CapabilityBoundingSet=(.*)$/m.exec(unit)?.[1] ?? '';
+  const set = allowed.toLowerCase().replaceAll('cap_', '+').replaceAll(' ', ',');
+  return { inside: (argv) => ['setpriv', '--no-new-privs', '--bounding-set', `-all,${set}`, '--', ...argv] };
+}
+
+const UNIT = fileURLToPath(new URL('../../../systemd/linkspan.service', import.meta.url));
 const UP_MS = 60_000;
 /** NetworkManager takes no interface but the station's. */
 const MANAGER = (station: string): string => `[main]
