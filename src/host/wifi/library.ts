@@ -6,6 +6,8 @@ type NodeWifi = typeof wifi;
 const LOCALE = ['LANG', 'LC_ALL', 'LC_MESSAGES'] as const;
 /** Every Debian has it; in another, nmcli writes a question mark for each letter of an SSID that is not ASCII. */
 const UTF8 = 'C.UTF-8';
+/** It waits for nmcli as long as that takes, and tells nmcli to wait 10 s for a connection. */
+const DEADLINE_MS = 30_000;
 
 let loaded: Promise<NodeWifi> | undefined;
 
@@ -19,10 +21,17 @@ export async function withNodeWifi<T>(device: string, act: (library: NodeWifi) =
   setLocale({ LANG: UTF8, LC_ALL: UTF8, LC_MESSAGES: UTF8 });
   try {
     library.init({ iface: device });
-    return act(library);
+    return inTime(act(library));
   } finally {
     setLocale(before);
   }
+}
+
+function inTime<T>(work: Promise<T>): Promise<T> {
+  const late = Promise.withResolvers<never>();
+  const message = `nmcli did not answer in ${DEADLINE_MS / 1000} s`;
+  const limit = setTimeout(() => late.reject(new Error(message)), DEADLINE_MS);
+  return Promise.race([work, late.promise]).finally(() => clearTimeout(limit));
 }
 
 /** Only where a document names an SSID. */
