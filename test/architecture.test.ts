@@ -64,6 +64,11 @@ const PLANNERS = [
   'nat/bridge-rules',
   'nat/docker-rules',
   'nat/plan-nat',
+  'guards/chains',
+  'guards/plan-guards',
+  'guards/port-rules',
+  'guards/profiles',
+  'guards/source-rules',
 ];
 const PURE_FILES = new Set(PLANNERS.map((name) => `reconcile/${name}.ts`));
 const PURE_NODE_MODULES = new Set(['node:crypto', 'node:net']);

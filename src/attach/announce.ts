@@ -14,14 +14,18 @@ const INTERVAL_MS = 1000;
  * attach must not depend on a cable.
  * @param name the endpoint's interface in the sandbox
  */
-export function announce(sandbox: string, { endpoint, attachment, seenMac }: EndpointSpec, name: string): void {
-  if (isRouted(attachment)) return;
+export function announce(sandbox: string, spec: EndpointSpec, name: string): void {
+  announceOnce(sandbox, spec, name);
+  for (let repeat = 1; repeat < REPEATS; repeat += 1) {
+    setTimeout(() => announceOnce(sandbox, spec, name), repeat * INTERVAL_MS).unref();
+  }
+}
+
+/** One round of it. */
+export function announceOnce(sandbox: string, { endpoint, attachment, seenMac }: EndpointSpec, name: string): void {
+  if (isRouted(attachment) || endpoint.addresses.length === 0) return;
   const frames = endpoint.addresses.map(({ family, address }) =>
     family === 4 ? gratuitousArp(seenMac, address) : unsolicitedNa(seenMac, address),
   );
-  if (frames.length === 0) return;
   sendFrames(sandbox, name, frames);
-  for (let repeat = 1; repeat < REPEATS; repeat += 1) {
-    setTimeout(() => sendFrames(sandbox, name, frames), repeat * INTERVAL_MS).unref();
-  }
 }

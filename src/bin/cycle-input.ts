@@ -21,6 +21,7 @@ export function cycleInput(state: GatewayState, docker: DockerPlugin, plantLease
     leases: store.leases,
     plantLeases,
     remotes: state.remotes(),
+    devices: state.devices.macs,
     otherSandboxes: store.endpoints.list().map((row) => row.sandbox),
   };
 }

@@ -3,6 +3,7 @@ import { Epoch } from '../control/epoch.ts';
 import { remotesByVni } from '../control/local-state.ts';
 import { wishesOf } from '../docker/records.ts';
 import type { RemotesByVni } from '../model/peer.ts';
+import { DeviceClaims } from '../peers/devices.ts';
 import { PeerDirectory } from '../peers/directory.ts';
 import type { CycleView } from '../reconcile/cycle.ts';
 import type { Bootstrap } from '../service/bootstrap.ts';
@@ -20,6 +21,7 @@ export class GatewayState {
   readonly epoch: Epoch;
   readonly directory: PeerDirectory;
   readonly documents: Documents;
+  readonly devices = new DeviceClaims(systemClock);
   /** the last cycle's, with what all watchers found; undefined before the first */
   view: CycleView | undefined;
 

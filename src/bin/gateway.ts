@@ -42,7 +42,7 @@ export class Gateway {
     this.#watchers = new Watchers(this.#state, (what) => this.#loop.wake(what));
     this.#loop = this.#createLoop(log);
     this.#docker = new DockerPlugin(this.#state, { loop: this.#loop, leases: this.#watchers.leases, log });
-    this.#host = new HostWatch(this.#state, () => this.#loop.wake('host'));
+    this.#host = new HostWatch(this.#state, () => this.#loop.wake('host'), event);
     this.#presence = this.#createPresence(event);
     this.#events.subscribe((told) => this.#presence.event(told));
   }
@@ -100,7 +100,7 @@ export class Gateway {
       epoch,
       directory,
       clock: systemClock,
-      local: () => this.#state.view && localState(this.#state.view, underlay.port),
+      local: () => this.#state.view && localState(this.#state.view, underlay.port, this.#state.devices),
       reported: () => this.#reported(),
       onDesired: (payload) => void documents.submit(payload),
       onEvent,
@@ -157,6 +157,7 @@ export class Gateway {
       wifi: this.#watchers.wifi.statuses(),
       peers: directory.peers(),
       datapath: this.#host.datapath,
+      guards: this.#host.guardDrops,
     });
   }
 }

@@ -1,22 +1,31 @@
 import type { DatapathStatus } from '../datapath/status.ts';
+import { BridgeWatch } from '../host/bridge-watch.ts';
 import { DatapathWatch } from '../host/datapath-watch.ts';
+import { GuardWatch } from '../host/guard-watch.ts';
 import { watchHost } from '../host/link-events.ts';
+import type { ObservedLink } from '../host/links.ts';
+import type { EventSink } from '../model/status.ts';
+import { systemClock } from '../service/clock.ts';
+import { GuardEpisodes } from '../status/guard-episodes.ts';
+import { type GuardDrop, guardDrops } from '../status/guards.ts';
 import type { GatewayState } from './gateway-state.ts';
 
-/** Says when something on the host has changed: a link, an address, a route, a workload's namespace, the datapath. */
+/** Says when something on the host has changed: a link, an address, a route, a workload's namespace, the datapath; and what the guards drop. */
 export class HostWatch {
   readonly #state: GatewayState;
   readonly #onChange: () => void;
   readonly #datapath: DatapathWatch;
+  readonly #bridges: BridgeWatch;
+  readonly #guards: GuardWatch;
 
-  constructor(state: GatewayState, onChange: () => void) {
+  constructor(state: GatewayState, onChange: () => void, event: EventSink) {
     this.#state = state;
     this.#onChange = onChange;
-    this.#datapath = new DatapathWatch({
-      socket: state.bootstrap.datapath.socket,
-      wanted: () => state.view?.desired.networks.some((network) => network.driver === 'overlay') ?? false,
-      onChange,
-    });
+    const wanted = (): boolean => state.view?.desired.networks.some(({ driver }) => driver === 'overlay') ?? false;
+    this.#datapath = new DatapathWatch({ socket: state.bootstrap.datapath.socket, wanted, onChange });
+    this.#bridges = new BridgeWatch({ ports: () => this.#plantPorts(), onChange });
+    const episodes = new GuardEpisodes(systemClock, event);
+    this.#guards = new GuardWatch({ wanted, onLook: () => episodes.update(this.guardDrops) });
   }
 
   /** The datapath's latest answer, where there is one. */
@@ -24,14 +33,30 @@ export class HostWatch {
     return this.#datapath.latest ?? this.#state.view?.seen.datapath;
   }
 
+  /** At the latest look. */
+  get guardDrops(): readonly GuardDrop[] {
+    return guardDrops(this.#state.view, this.#guards.latest);
+  }
+
   /** Returns what ends it. */
   start(): () => void {
     const links = watchHost(this.#onChange, () => this.#namedSandboxes());
     const endDatapath = this.#datapath.start();
+    const endBridges = this.#bridges.start();
+    const endGuards = this.#guards.start();
     return () => {
+      endGuards();
+      endBridges();
       endDatapath();
       links.close();
     };
+  }
+
+  /** The stretched networks' ports towards the plant. */
+  #plantPorts(): readonly ObservedLink[] {
+    const { view } = this.#state;
+    const names = new Set([...(view?.intent.networks.values() ?? [])].map(({ stretch }) => stretch?.plant));
+    return (view?.seen.links ?? []).filter(({ name }) => names.has(name));
   }
 
   /** The names in /run/netns whose coming and going matters. */

@@ -1,5 +1,8 @@
 import { fileURLToPath } from 'node:url';
+import { deviceProblems, sightings } from '../control/devices.ts';
+import { Reminder } from '../reconcile/reminder.ts';
 import { duplicateProblems, ownMacs } from '../control/local-state.ts';
+import { onWifi } from '../control/on-wifi.ts';
 import { wireInterfaces, wireProblems } from '../control/wire-conflicts.ts';
 import { leaseKeys } from '../docker/records.ts';
 import { probeAddresses } from '../host/address-probe.ts';
@@ -30,6 +33,7 @@ export class Watchers {
   readonly #wake: ReconcileLoop['wake'];
   readonly #addresses: AddressWatch;
   readonly #names: GatewayNames;
+  readonly #reminder = new Reminder();
 
   constructor(state: GatewayState, wake: ReconcileLoop['wake']) {
     const { gateway, names } = state.bootstrap;
@@ -45,19 +49,22 @@ export class Watchers {
 
   /** Tells them what a cycle saw; returns that with what they find wrong. On one object, the cycle has the last word. */
   update(cycle: CycleView): CycleView {
-    const { directory, store } = this.#state;
-    directory.setOwnMacs(ownMacs(cycle));
+    const { directory, devices, store } = this.#state;
+    devices.update(sightings(cycle, (vni) => directory.remotes(vni)));
+    directory.setOwnMacs(ownMacs(cycle, devices));
     this.#addresses.update(wireInterfaces(cycle));
     this.wifi.sync(cycle.document.uplinks);
     const found = [
       ...wireProblems(cycle, this.#addresses.conflicts()),
       ...duplicateProblems(cycle, directory),
+      ...deviceProblems(cycle, devices.unclaimed),
       ...uplinkProblems(cycle),
       ...this.wifi.problems(),
       ...this.leases.problems(cycle),
       ...this.#names.update(cycle, this.#state.remotes()),
     ];
     const view = { ...cycle, problems: new Map([...found, ...cycle.problems]) };
+    this.#reminder.update(onWifi(view));
     this.leases.sync(view, leaseKeys(store.docker));
     return view;
   }
@@ -72,6 +79,7 @@ export class Watchers {
   async stop(): Promise<void> {
     this.#addresses.stop();
     this.wifi.stop();
+    this.#reminder.stop();
     await this.#names.close();
     await this.leases.stop();
   }

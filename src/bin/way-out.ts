@@ -52,6 +52,7 @@ export class WayOut {
 
   tick(now: number): void {
     for (const network of this.readable) network.storm.tick(now);
+    this.#egress?.tick(now);
   }
 
   #tooBig(): void {

@@ -33,21 +33,39 @@ async function showNetwork({ client, output, json, positionals }: Invocation): P
 }
 
 function printNetwork(output: Output, network: NetworkStatus, endpoints: readonly EndpointStatus[]): void {
-  const engine = network.engine_reason === null ? network.engine : `${network.engine ?? ''} (${network.engine_reason})`;
   const fields: readonly (readonly [string, string | number | null])[] = [
     ['name', network.name],
-    ['driver', network.driver],
+    ['driver', withReason(network.driver, network.driver_reason)],
     ['vni', network.vni],
     ['vlan', network.vlan],
-    ['engine', engine],
+    ['engine', network.engine && withReason(network.engine, network.engine_reason)],
     ['mtu', network.mtu],
     ['peers', network.peers],
     ['host', network.shim],
+    ...guardLines(network.guards),
     ['problem', network.problem],
   ];
   for (const [name, value] of fields) if (value !== null) output.line(`${name.padEnd(9)}${value}`);
   output.line('');
   endpointTable(output, endpoints);
+}
+
+function withReason(word: string, reason: string | null): string {
+  return reason === null ? word : `${word} (${reason})`;
+}
+
+/** What may cross between its sites, and a line for each reason for which frames did not. */
+function guardLines(guards: NetworkStatus['guards']): readonly (readonly [string, string])[] {
+  if (guards === null) return [];
+  const { profile, dhcp, ra, bum_pps, dropped_in, dropped_out } = guards;
+  return [
+    ['profile', profile.join(', ')],
+    ['guards', `dhcp ${dhcp}, ra ${ra}, bum ${bum_pps}/s`],
+    ...Object.entries(dropped_in).map(([reason, count]) => ['dropped', `${reason} from other sites ${count}`] as const),
+    ...Object.entries(dropped_out).map(
+      ([reason, count]) => ['dropped', `${reason} towards other sites ${count}`] as const,
+    ),
+  ];
 }
 
 async function fdb({ client, output, json, positionals }: Invocation): Promise<ExitCode> {

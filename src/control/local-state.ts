@@ -3,6 +3,7 @@ import { type DesiredState, type Endpoint, endpointKey, type Network, type Overl
 import type { Problem } from '../model/problem.ts';
 import type { Mac } from '../model/mac.ts';
 import type { MacEntry, RemotesByVni } from '../model/peer.ts';
+import type { DeviceClaims } from '../peers/devices.ts';
 import type { PeerDirectory } from '../peers/directory.ts';
 import type { Duplicate, OwnMacs } from '../peers/duplicates.ts';
 import type { LocalState } from '../peers/publisher.ts';
@@ -14,8 +15,8 @@ function overlays(desired: Pick<DesiredState, 'networks'>): readonly OverlayNetw
   return desired.networks.flatMap((network) => (network.driver === 'overlay' ? [network] : []));
 }
 
-/** What this gateway tells its peers: its VTEP, and for each VNI the MACs that the kernel really holds. */
-export function localState(view: CycleView, port: number): LocalState {
+/** What this gateway tells its peers: its VTEP, and for each VNI the MACs that the kernel really holds, devices' last. */
+export function localState(view: CycleView, port: number, devices: DeviceClaims): LocalState {
   const { underlay } = view.seen;
   return {
     vteps: underlay === undefined ? [] : [{ ip: underlay.address, port }],
@@ -25,7 +26,7 @@ export function localState(view: CycleView, port: number): LocalState {
         vni: network.vni,
         mtu: view.intent.networks.get(network.name)?.mtu ?? 0,
         bum: network.bum.kind === 'replicate' ? 'replicate' : `multicast:${network.bum.group}`,
-        macs: macsOf(view, network.name),
+        macs: [...macsOf(view, network.name), ...devices.entries(network.vni)],
       })),
   };
 }
@@ -46,8 +47,10 @@ export function namesOf({ workload, anonymous, aliases = [] }: Endpoint): readon
   return [...new Set(names)].slice(0, MAX_NAMES_PER_MAC);
 }
 
-export function ownMacs(view: CycleView): OwnMacs {
-  return new Map(overlays(view.desired).map(({ vni, name }) => [vni, macsOf(view, name)]));
+export function ownMacs(view: CycleView, devices: DeviceClaims): OwnMacs {
+  return new Map(
+    overlays(view.desired).map(({ vni, name }) => [vni, [...macsOf(view, name), ...devices.entries(vni)]]),
+  );
 }
 
 /** By object: our workloads whose MAC or address another gateway's workload has too. */

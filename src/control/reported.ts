@@ -1,10 +1,16 @@
 import type { ConfigStatus, NetworkStatus } from '../model/status.ts';
 
-/** The payload of the `reported` topic: how far the document is, and each network as it runs. */
+/** The payload of the `reported` topic: how far the document is, and each network as it runs, without what counts on. */
 export function encodeReported(config: ConfigStatus, epoch: number, networks: readonly NetworkStatus[]): Buffer {
   const { applied_version, applied_hash, state, errors, lkg_version } = config;
-  const byName = Object.fromEntries(networks.map(({ name, ...rest }) => [name, rest]));
+  const byName = Object.fromEntries(networks.map(({ name, ...rest }) => [name, withoutCounts(rest)]));
   return Buffer.from(
     JSON.stringify({ applied_version, applied_hash, state, errors, lkg_version, epoch, networks: byName }),
   );
+}
+
+function withoutCounts({ guards, ...rest }: Omit<NetworkStatus, 'name'>): object {
+  if (guards === null) return rest;
+  const { profile, dhcp, ra, bum_pps } = guards;
+  return { ...rest, guards: { profile, dhcp, ra, bum_pps } };
 }

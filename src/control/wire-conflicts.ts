@@ -14,7 +14,9 @@ const ADDRESSES_MAX = 16;
  * was made anew, or has other addresses, is asked about anew.
  */
 export function wireInterfaces(view: CycleView): ReadonlyMap<string, ProbedInterface> {
-  const plant = new Set(view.desired.networks.filter(({ driver }) => driver === 'macvlan').map(({ name }) => name));
+  const isJoined = (name: string): boolean => view.intent.networks.get(name)?.stretch?.plant !== undefined;
+  const onPlant = view.desired.networks.filter(({ driver, name }) => driver === 'macvlan' || isJoined(name));
+  const plant = new Set(onPlant.map(({ name }) => name));
   return new Map(
     view.desired.endpoints
       .filter(({ network }) => plant.has(network))

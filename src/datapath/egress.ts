@@ -13,7 +13,8 @@ import {
 } from './frame.ts';
 import { ERRNO, type Tap, type Underlay } from './ports.ts';
 import { type Segmenter, VERDICTS } from './segmenter.ts';
-import type { StormLimit } from './storm.ts';
+import { StormLimit } from './storm.ts';
+import { answerTooBig } from './too-big.ts';
 
 /** A network as the way out knows it. Peers are numbers: where their sockaddr is in the segmenter's memory. */
 export type EgressNetwork = {
@@ -30,6 +31,12 @@ export type EgressNetwork = {
   readonly storm: StormLimit;
 };
 
+/** Answers to what is too big, as many as Linux gives (icmp_msgs_per_sec). */
+const ANSWERS_PER_S = 1000;
+/** A slot is for 64 KiB, and a frame that is not cut up by us is far smaller: behind it there is room for its answer. */
+const ANSWER_AT = 32_768;
+const IOVEC_SIZE = 16;
+
 /** Groups of slots that one batch reads at most: the way in waits for it where both share a thread. */
 const GROUPS_MAX = 32;
 
@@ -42,6 +49,9 @@ export class Egress {
   readonly #underlay: Underlay;
   readonly #counters: Counters;
   readonly #onTooBig: () => void;
+  readonly #view: DataView;
+  readonly #answers = new StormLimit(ANSWERS_PER_S);
+  #answered = 0;
 
   /** @param onTooBig told of each message that is larger than the way of it */
   constructor(segmenter: Segmenter, underlay: Underlay, counters: Counters, onTooBig: () => void) {
@@ -49,6 +59,12 @@ export class Egress {
     this.#underlay = underlay;
     this.#counters = counters;
     this.#onTooBig = onTooBig;
+    this.#view = new DataView(segmenter.bytes.buffer);
+  }
+
+  /** @param now monotonic, milliseconds */
+  tick(now: number): void {
+    this.#answers.tick(now);
   }
 
   /** Carries what waits at a network's TAP, at most one batch. Returns 0, or the TAP's error, negated. */
@@ -64,6 +80,7 @@ export class Egress {
         if (length > 0) this.#forward(network, slots + slot * slotSize, length);
         else if (length !== -ERRNO.EAGAIN) failure = length;
       }
+      this.#giveAnswers(network.tap);
     }
     this.#send();
     return failure;
@@ -112,7 +129,30 @@ export class Egress {
       made = this.#segmenter.encapsulate(at, length, vni, peer, mtu);
     }
     if (made <= 0) this.#refuse(-made, at, length);
+    if (made <= 0 && VERDICTS[-made] === 'too_big') this.#answer(network, at, length);
     return made > 0;
+  }
+
+  /** Where frames come from a plant whose MTU is larger than the overlay's; workloads' own kernels know it. */
+  #answer({ tap, mtu }: EgressNetwork, at: number, length: number): void {
+    if (length > ANSWER_AT - IOVEC_SIZE || !this.#answers.admits()) return;
+    const { bytes, address } = this.#segmenter;
+    const answer = answerTooBig(Buffer.from(bytes.buffer, at + VNET_HEADER, length - VNET_HEADER), mtu);
+    if (answer === undefined) return;
+    const frame = at + ANSWER_AT;
+    bytes.fill(0, frame, frame + VNET_HEADER);
+    bytes.set(answer, frame + VNET_HEADER);
+    const iovec = frame - IOVEC_SIZE;
+    this.#view.setBigUint64(iovec, address + BigInt(frame), true);
+    this.#view.setBigUint64(iovec + 8, BigInt(VNET_HEADER + answer.length), true);
+    tap.put(iovec, 1);
+    this.#answered += 1;
+  }
+
+  /** Best effort: whoever does not hear one sends again. */
+  #giveAnswers(tap: Tap): void {
+    if (this.#answered > 0) tap.flush();
+    this.#answered = 0;
   }
 
   /** A frame larger than all of the memory counts as malformed: no TAP gives one. */

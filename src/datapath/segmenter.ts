@@ -3,6 +3,8 @@ import { type Constant, instantiate } from './instance.ts';
 /** Typed face of `wasm/segment.as.ts`: from a TAP's frames to messages for `sendmmsg`. Offsets are bytes into `bytes`. */
 export class Segmenter {
   readonly bytes: Uint8Array;
+  /** where its first byte lies in the process */
+  readonly address: bigint;
   /** where the TAP's frames are read to: slots in a row, each for one of the longest */
   readonly slots: number;
   readonly slotSize: number;
@@ -34,7 +36,8 @@ export class Segmenter {
     this.#messageSize = calls.MESSAGE_SIZE.value;
     this.#sockets = calls.SOCKETS.value / 4;
     this.#counts = calls.COUNTS.value / 4;
-    calls.configure(address(bytes), port, sockets);
+    this.address = address(bytes);
+    calls.configure(this.address, port, sockets);
   }
 
   /** Where peer number `index` has its sockaddr, its length behind it as the 29th byte, and as the 31st the MTU of its way. */

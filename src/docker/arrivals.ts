@@ -7,9 +7,19 @@ import { specOf } from './joining.ts';
 
 /** Docker tells nobody when it has taken a link: a question to the kernel costs microseconds. */
 const POLL_MS = 10;
+/**
+ * From when a link leaves the host until Docker has set it up: the kernel alone takes 13 ms to move it. Whoever looks
+ * sooner finds nothing, and holds up Docker, which asks for more meanwhile.
+ */
+const MOVING_MS = 30;
 /** One that has not come by then waits for something slow, an image's store say. */
 const SOON_MS = 5000;
 const LATE_POLL_MS = 250;
+
+/** Without a signal, whose listeners cost more than all the rest of a look at the host. */
+function pause(ms: number): Promise<void> {
+  return sleep(ms, undefined, { ref: false });
+}
 
 /** Waits for each link that was handed to Docker to appear in its sandbox, completes it there and remembers its name. */
 export class Arrivals {
@@ -61,10 +71,14 @@ export class Arrivals {
     const network = joined && networks.get(joined.network);
     if (joined === undefined || network === undefined) return;
     const spec = await specOf(this.#context, joined, network);
+    // What Docker could not set is waited for inside.
+    let moving = joined.foreign.length === 0;
     for (let waited = 0; ; waited += POLL_MS) {
-      await sleep(waited < SOON_MS ? POLL_MS : LATE_POLL_MS, undefined, { signal, ref: false });
-      if (endpoints.get(id)?.sandbox !== joined.sandbox) return;
+      await pause(waited < SOON_MS ? POLL_MS : LATE_POLL_MS);
+      if (signal.aborted || endpoints.get(id)?.sandbox !== joined.sandbox) return;
       if (hasInterface(spec.temporary)) continue;
+      if (moving) await pause(MOVING_MS);
+      moving = false;
       // A look that fails is repeated.
       const link = await linkInSandbox(spec).catch(() => undefined);
       signal.throwIfAborted();

@@ -1,3 +1,4 @@
+import { sharesMac } from '../drivers/attachment.ts';
 import { isNamespace } from '../host/sandbox.ts';
 import type { DockerEndpoint } from '../model/docker.ts';
 import { formatIpPrefix, type IpPrefix } from '../model/ip.ts';
@@ -32,12 +33,13 @@ export async function createEndpoint(
   const listening = await listeningFor(request.ports);
   const record = recordedNetwork(context, request.network);
   const network = networkOf(context, record);
-  if (request.mac !== undefined && !hasOwnMacs(network)) throw sharedMac(network, request.mac);
+  const shared = sharesMacs(context, network);
+  if (request.mac !== undefined && shared) throw sharedMac(network, request.mac);
   const placed = usesDhcp(network) ? await lease(context, network, request) : addressed(context, network, request);
   refuseMac(context, network, request.endpoint, placed.mac);
   const published = portsOf(context, network, request, listening);
   context.records.endpoints.put({ id: request.endpoint, network: request.network, ...placed, publish: published });
-  const news = newsOf(network, request, placed);
+  const news = newsOf(shared, request, placed);
   return Object.keys(news).length === 0 ? {} : { Interface: news };
 }
 
@@ -62,11 +64,11 @@ async function lease(context: DockerContext, network: Network, request: CreateEn
 }
 
 /** Docker takes an answer to what it left open only. */
-function newsOf(network: Network, request: CreateEndpointRequest, { mac, addresses }: Placed): EndpointAnswer {
+function newsOf(shared: boolean, request: CreateEndpointRequest, { mac, addresses }: Placed): EndpointAnswer {
   const [address] = request.addresses.length === 0 ? addresses.filter(({ family }) => family === 4) : [];
   return {
     // Docker would set it, which on a passthru interface sets the uplink's, and on an ipvlan one fails.
-    ...(request.mac === undefined && hasOwnMacs(network) && { MacAddress: mac }),
+    ...(request.mac === undefined && !shared && { MacAddress: mac }),
     ...(address !== undefined && { Address: formatIpPrefix(address) }),
   };
 }
@@ -94,6 +96,12 @@ async function supersede(context: DockerContext, request: CreateEndpointRequest)
 /** The addresses that Docker chose: where those are foreign, the others were picked here or by a DHCP server. */
 function givenTo({ addresses, foreign }: DockerEndpoint): readonly IpPrefix[] {
   return foreign.length > 0 ? foreign : addresses;
+}
+
+/** As the network stands, which may be another way than it was asked for, or else will stand. */
+function sharesMacs(context: DockerContext, network: Network): boolean {
+  const attachment = context.view()?.intent.networks.get(network.name)?.attachment;
+  return attachment === undefined ? !hasOwnMacs(network) : sharesMac(attachment);
 }
 
 function sharedMac(network: Network, mac: string): LinkspanError {

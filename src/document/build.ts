@@ -1,9 +1,19 @@
+import { DEFAULT_GUARDS, type Guards } from '../model/guards.ts';
 import { familyOf, parseIp } from '../model/ip.ts';
 import type { IpPrefix } from '../model/ip.ts';
 import { deriveMac } from '../model/mac.ts';
 import type { Bum, DesiredState, Endpoint, Network, Sandbox, Uplink } from '../model/network.ts';
 import type { Vni } from '../model/vni.ts';
-import type { RawBridge, RawIpvlan, RawMacvlan, RawOverlay, RawSandbox, RawUplink } from './raw.ts';
+import type {
+  RawBridge,
+  RawDocument,
+  RawGuards,
+  RawIpvlan,
+  RawMacvlan,
+  RawOverlay,
+  RawSandbox,
+  RawUplink,
+} from './raw.ts';
 import { subnetFor } from './resolved.ts';
 import type { Resolved, ResolvedEndpoint, ResolvedNetwork } from './resolved.ts';
 
@@ -39,7 +49,7 @@ function buildNetwork(network: ResolvedNetwork, resolved: Resolved): Network[] {
     ...(raw.internal === true && { internal: true }),
   };
   if (raw.driver === 'bridge') return [buildBridge(common, raw)];
-  if (raw.driver === 'overlay') return [buildOverlay(common, raw)];
+  if (raw.driver === 'overlay') return [buildOverlay(common, raw, resolved)];
   return buildSite(common, raw, resolved);
 }
 
@@ -53,17 +63,23 @@ function buildBridge(common: Common, { icc, masquerade }: RawBridge): Network {
 }
 
 function buildSite(common: Common, raw: RawMacvlan | RawIpvlan, { document }: Resolved): Network[] {
-  const link = new Map(Object.entries(document.spec.uplinks ?? {})).get(raw.uplink);
-  if (link === undefined) return [];
+  const uplink = uplinkOf(raw.uplink, document);
+  if (uplink === undefined) return [];
   const { vlan } = raw;
-  const place = { ...common, uplink: buildUplink(raw.uplink, link), ...(vlan !== undefined && { vlan }) };
+  const place = { ...common, uplink, ...(vlan !== undefined && { vlan }) };
   if (raw.driver === 'ipvlan') return [{ ...place, driver: 'ipvlan', mode: raw.mode ?? 'l2', shim: raw.shim ?? true }];
   const mode = raw.mode ?? 'bridge';
   const [shim, dhcp] = [raw.shim ?? mode === 'bridge', raw.address === 'dhcp'];
   return [{ ...place, driver: 'macvlan', mode, shim, ...(dhcp && { dhcp }) }];
 }
 
-function buildOverlay(common: Common, raw: RawOverlay): Network {
+function uplinkOf(name: string, { spec }: RawDocument): Uplink | undefined {
+  const raw = new Map(Object.entries(spec.uplinks ?? {})).get(name);
+  return raw && buildUplink(name, raw);
+}
+
+function buildOverlay(common: Common, raw: RawOverlay, { document }: Resolved): Network {
+  const uplink = raw.stretch && uplinkOf(raw.stretch.uplink, document);
   return {
     ...common,
     driver: 'overlay',
@@ -71,6 +87,18 @@ function buildOverlay(common: Common, raw: RawOverlay): Network {
     engine: raw.engine ?? 'auto',
     peers: [...new Set((raw.peers ?? []).map(canonicalIp))],
     bum: buildBum(raw.bum),
+    ...(uplink && { stretch: { ...raw.stretch, uplink } }),
+    ...(raw.guards && { guards: buildGuards(raw.guards) }),
+  };
+}
+
+function buildGuards({ dhcp, ra, bumPps, profile }: RawGuards): Guards {
+  const { profiles } = DEFAULT_GUARDS;
+  return {
+    dhcp: dhcp ?? DEFAULT_GUARDS.dhcp,
+    ra: ra ?? DEFAULT_GUARDS.ra,
+    bumPps: bumPps ?? DEFAULT_GUARDS.bumPps,
+    profiles: profile === undefined ? profiles : [profile].flat(),
   };
 }
 

@@ -65,14 +65,31 @@ function uplinkPath({ path, raw }: ResolvedNetwork): string {
 export function duplicateVlan({ networks }: Resolved): Problem[] {
   return clashes(
     networks.values(),
-    ({ raw, segment }) => (placeOf(raw)?.vlan === undefined ? undefined : `${raw.driver} ${segment}`),
+    ({ raw, segment }) => (isShared(raw) ? undefined : `${raw.driver} ${segment}`),
     (network, earlier) =>
       problem(
-        network.raw.driver === 'overlay' ? `${network.path}/stretch/vlan` : `${network.path}/vlan`,
+        network.raw.driver === 'overlay' ? `${network.path}/stretch` : `${network.path}/vlan`,
         'duplicate_vlan',
         `is the VLAN of network ${earlier.name} on the same uplink; make them one network or use another VLAN`,
       ),
   );
+}
+
+/** An uplink's untagged frames are for any number of networks whose workloads hang on it, but for one bridge only. */
+function isShared(raw: ResolvedNetwork['raw']): boolean {
+  const place = placeOf(raw);
+  return place === undefined || (place.vlan === undefined && raw.driver !== 'overlay');
+}
+
+/** A stretched VLAN's link is a port of a bridge, and the kernel lets a bridge's port have no children. */
+export function stretchAlone({ networks }: Resolved): Problem[] {
+  const standing = [...networks.values()].filter(({ raw }) => placeOf(raw) !== undefined && raw.driver !== 'overlay');
+  return [...networks.values()].flatMap(({ path, raw, segment }) => {
+    const other = raw.driver === 'overlay' ? standing.find((network) => network.segment === segment) : undefined;
+    if (other === undefined) return [];
+    const reason = `joins what network ${other.name} stands on (${segment}); move ${other.name}'s workloads to this network, or stretch another VLAN`;
+    return [problem(`${path}/stretch`, 'parent_busy', reason)];
+  });
 }
 
 function isPassthru({ raw }: ResolvedNetwork): boolean {

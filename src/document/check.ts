@@ -7,6 +7,7 @@ import {
   missingUplink,
   passthruAlone,
   sharedUplinkInterface,
+  stretchAlone,
   wifiNetwork,
 } from './check-uplinks.ts';
 import { ipvlanChecks } from './check-ipvlan.ts';
@@ -25,6 +26,7 @@ const CHECKS: readonly Check[] = [
   engineConflict,
   duplicateVlan,
   passthruAlone,
+  stretchAlone,
   ...ipvlanChecks,
   missingNetwork,
   duplicateInterface,

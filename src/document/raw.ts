@@ -1,3 +1,5 @@
+import type { GuardProfile } from '../model/guards.ts';
+
 /** The desired document as it is written, once the JSON Schema has accepted it. Each type mirrors a `$defs` entry. */
 export type RawDocument = {
   readonly v: 1;
@@ -54,10 +56,18 @@ export type RawOverlay = Addressing & {
   readonly driver: 'overlay';
   readonly vni: number;
   readonly engine?: 'auto' | 'kernel' | 'user';
-  readonly stretch?: { readonly uplink: string; readonly vlan: number };
+  readonly stretch?: { readonly uplink: string; readonly vlan?: number };
   readonly peers?: readonly string[];
   readonly bum?: 'replicate' | { readonly multicast: string };
-  readonly guards?: Readonly<Record<string, string | number>>;
+  readonly guards?: RawGuards;
+};
+
+export type RawGuards = {
+  readonly dhcp?: 'block' | 'allow';
+  readonly ra?: 'block' | 'allow';
+  readonly loop?: 'on' | 'off';
+  readonly bumPps?: number;
+  readonly profile?: GuardProfile | readonly GuardProfile[];
 };
 
 export type RawNetwork = RawBridge | RawMacvlan | RawIpvlan | RawOverlay;

@@ -7,8 +7,10 @@ import type { Mac } from '../model/mac.ts';
 import type { Endpoint, IpvlanMode, MacvlanMode, Network } from '../model/network.ts';
 import type { Remote } from '../model/peer.ts';
 import type { Problem } from '../model/problem.ts';
+import type { Vni } from '../model/vni.ts';
 import type { Attachment } from './attachment.ts';
 import type { EngineChoice, EngineHost } from './engine.ts';
+import type { GuardSpec } from './guards.ts';
 
 /** What kind of link, with everything in which two links of one kind can differ. */
 export type LinkKind =
@@ -28,7 +30,8 @@ export type LinkKind =
   | { readonly type: 'vlan'; readonly parent: string; readonly id: number }
   /** the user engine's end of a network, persistent; linkspan-datapath holds it open */
   | { readonly type: 'tap' }
-  | { readonly type: 'bridge'; readonly mac: Mac };
+  /** `carrier`: a mere switch for workloads' and devices' frames, on which the host has no address */
+  | { readonly type: 'bridge'; readonly mac: Mac; readonly carrier?: true };
 
 /** A link that shall stand, up, in the host's namespace. */
 export type LinkSpec = {
@@ -54,6 +57,25 @@ export type NatSpec = {
   readonly internal: boolean;
 };
 
+/** The bridge of an overlay that is stretched to the plant: two ports, and the workloads hang on the bridge itself. */
+export type StretchSpec = {
+  readonly bridge: string;
+  /** the port towards the plant's devices, which has no tag; undefined while that cannot be */
+  readonly plant: string | undefined;
+  /** why it cannot be */
+  readonly problem: Problem | undefined;
+  /** the port towards the other sites: the vxlan device or the TAP */
+  readonly overlay: string;
+  /** longest IP packet that the overlay passes */
+  readonly mtu: number;
+  /** MACs of this gateway's workloads */
+  readonly workloads: readonly Mac[];
+  /** MACs at the other sites, by the peers' records; a workload's is sticky, a device may come here */
+  readonly remote: readonly { readonly mac: Mac; readonly sticky: boolean }[];
+  /** MACs of devices here that this gateway has published; what a peer says of one of those is newer */
+  readonly claimed: ReadonlySet<Mac>;
+};
+
 /** All that a network needs in the host: a driver's answer, as data. */
 export type NetworkSpec = {
   readonly links: readonly LinkSpec[];
@@ -62,9 +84,15 @@ export type NetworkSpec = {
   readonly gateways: readonly string[];
   readonly fdb: readonly { readonly device: string; readonly row: FdbRow }[];
   readonly routes: readonly HostRoute[];
+  /** of a stretched overlay */
+  readonly stretch?: StretchSpec;
   /** of a bridge network: how its packets may pass to and from all else */
   readonly nat: NatSpec | undefined;
+  /** of an overlay network: what may cross between its sites */
+  readonly guards?: GuardSpec;
   readonly engine: EngineChoice | undefined;
+  /** what it is instead of what was asked for, and why */
+  readonly instead?: string;
   /** what linkspan-datapath is told of it, where it carries the network */
   readonly datapath: DatapathNetwork | undefined;
   /** the host's own interface on the network, or why it has none */
@@ -89,6 +117,8 @@ export type HostView = {
   readonly underlay: Underlay | undefined;
   readonly port: number;
   readonly engines: EngineHost;
+  /** MACs of devices behind the uplinks that this gateway has published, by VNI */
+  readonly devices?: ReadonlyMap<Vni, readonly Mac[]>;
 };
 
 /**

@@ -1,7 +1,7 @@
 import type { IpvlanNetwork } from '../model/network.ts';
 import type { Problem } from '../model/problem.ts';
 import { defaultRouters, type NetworkDriver, type NetworkSpec, ON_LINK } from './driver.ts';
-import { shimOn } from './shim.ts';
+import { specifyOn } from './site.ts';
 import { findWire } from './wire.ts';
 
 /**
@@ -13,19 +13,8 @@ export const ipvlan: NetworkDriver<IpvlanNetwork> = {
   specify(network, endpoints, _remotes, host): NetworkSpec | Problem {
     const wire = findWire(network, host);
     if ('code' in wire) return wire;
-    const shim = shimOn(network, endpoints, wire, host.gateway);
-    return {
-      links: [...wire.links, ...shim.links],
-      attachment: { type: 'ipvlan', parent: wire.name, mode: network.mode },
-      mtu: Math.min(network.mtu ?? wire.mtu, wire.mtu),
-      gateways: routersOf(network),
-      fdb: [],
-      routes: shim.routes,
-      nat: undefined,
-      engine: undefined,
-      datapath: undefined,
-      shim: shim.note,
-    };
+    const attachment = { type: 'ipvlan', parent: wire.name, mode: network.mode } as const;
+    return { ...specifyOn(wire, network, endpoints, host), attachment, gateways: routersOf(network) };
   },
 };
 

@@ -18,6 +18,14 @@ export function networkAlias(gateway: string, network: string, role: string): st
   return `${aliasPrefix(gateway)}network/${network}/${role}`;
 }
 
+/** The role of a bridge that only carries frames. */
+export const SWITCH = 'switch';
+
+/** Whether an alias is that of such a bridge. */
+export function isSwitch(alias: string): boolean {
+  return alias.split('/')[2] === SWITCH && alias.split('/')[0]?.endsWith(':network') === true;
+}
+
 /** The names in the host of an endpoint's link, until it is moved into its sandbox, and of a veth's other end. */
 export function linkNames({ workload, network }: { readonly workload: string; readonly network: string }): {
   readonly temporary: string;

@@ -3,11 +3,12 @@ import type { OverlayNetwork } from '../model/network.ts';
 import type { Remote } from '../model/peer.ts';
 import type { Problem } from '../model/problem.ts';
 import { type HostView, type NetworkSpec, type Underlay, waitingFor } from './driver.ts';
+import { guardSpec, vxlanSources } from './guards.ts';
 import { linkName, networkAlias } from './naming.ts';
 import { distinctVteps, reachablePeers } from './overlay-peers.ts';
 
 /** What an engine adds to an overlay network's answer. */
-export type EngineSpec = Pick<NetworkSpec, 'links' | 'attachment' | 'fdb' | 'datapath'>;
+export type EngineSpec = Pick<NetworkSpec, 'links' | 'attachment' | 'fdb' | 'guards' | 'datapath'>;
 
 /**
  * The `kernel` engine: a vxlan device whose table is written from the peers' records (`nolearning`), whose source
@@ -47,6 +48,7 @@ export function kernelEngine(
     links: [link],
     attachment: { type: 'macvlan', parent: device, mode: 'bridge' },
     fdb: forwarding(network, remotes, host).map((row) => ({ device, row })),
+    guards: guardSpec(network, device, host, vxlanSources(network, remotes, host)),
     datapath: undefined,
   };
 }

@@ -1,8 +1,10 @@
 import type { DatapathNetwork, DatapathPeer } from '../datapath/state.ts';
+import { DEFAULT_GUARDS } from '../model/guards.ts';
 import type { OverlayNetwork } from '../model/network.ts';
 import type { Remote } from '../model/peer.ts';
 import type { Problem } from '../model/problem.ts';
 import { type HostView, type NetworkSpec, waitingFor } from './driver.ts';
+import { guardSpec } from './guards.ts';
 import { linkName, networkAlias } from './naming.ts';
 import type { EngineSpec } from './overlay-kernel.ts';
 import { reachablePeers, vtepKey } from './overlay-peers.ts';
@@ -32,6 +34,7 @@ export function userEngine(
     links: [link],
     attachment: { type: 'macvlan', parent: tap, mode: 'bridge', gsoMax: GSO_MAX },
     fdb: [],
+    guards: guardSpec(network, tap, host),
     datapath: told(network, tap, mtu, peersOf(network, remotes, host)),
   };
 }
@@ -61,7 +64,8 @@ export function datapathSilent(network: string, socket: string): Problem {
 
 function told(network: OverlayNetwork, tap: string, mtu: number, peers: readonly DatapathPeer[]): DatapathNetwork {
   const group = network.bum.kind === 'multicast' ? network.bum.group : null;
-  return { vni: network.vni, tap, mtu, tagged: false, bumPps: null, group, peers };
+  const { bumPps } = network.guards ?? DEFAULT_GUARDS;
+  return { vni: network.vni, tap, mtu, tagged: false, bumPps, group, peers };
 }
 
 /** One entry for each VTEP; behind a static one stand devices that publish no record, so its frames are learned from. */

@@ -5,10 +5,11 @@ import { defaultRouters, type NetworkDriver, type NetworkSpec, waitingFor } from
 import { chooseEngine } from './engine.ts';
 import { kernelEngine } from './overlay-kernel.ts';
 import { userEngine } from './overlay-user.ts';
+import { isStretched, stretch } from './stretch.ts';
 
 /** One layer-2 network across sites, over VXLAN, by one of two engines: the same on the wire and for the workloads. */
 export const overlay: NetworkDriver<OverlayNetwork> = {
-  specify(network, _endpoints, remotes, host): NetworkSpec | Problem {
+  specify(network, endpoints, remotes, host): NetworkSpec | Problem {
     const { underlay } = host;
     if (underlay === undefined) {
       const message = `network ${network.name}: this gateway has no underlay address yet; give an interface an address and a default route, or set underlay.address`;
@@ -22,9 +23,10 @@ export const overlay: NetworkDriver<OverlayNetwork> = {
         ? kernelEngine(network, remotes, host, underlay, mtu)
         : userEngine(network, remotes, host, mtu);
     if ('code' in spec) return spec;
+    const macs = endpoints.map(({ mac }) => mac);
+    const standing = isStretched(network) ? stretch(network, { ...spec, mtu }, macs, remotes, host) : { ...spec, mtu };
     return {
-      ...spec,
-      mtu,
+      ...standing,
       gateways: defaultRouters(network),
       routes: [],
       nat: undefined,

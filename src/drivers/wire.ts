@@ -1,5 +1,5 @@
 import type { ObservedLink } from '../host/links.ts';
-import type { SiteNetwork } from '../model/network.ts';
+import { hasOwnMacs, type SiteNetwork } from '../model/network.ts';
 import type { Problem } from '../model/problem.ts';
 import { type HostView, type LinkSpec, waitingFor } from './driver.ts';
 import { linkName, networkAlias } from './naming.ts';
@@ -15,6 +15,8 @@ export type Wire = {
   readonly addresses: readonly string[];
   /** as it stands; undefined while it is still to be made */
   readonly seen: ObservedLink | undefined;
+  /** the uplink is WiFi, and its access point takes frames from the uplink's own MAC only */
+  readonly oneMac: boolean;
   /** what is to be made of it */
   readonly links: readonly LinkSpec[];
 };
@@ -24,17 +26,19 @@ export function findWire(network: SiteNetwork, host: HostView): Wire | Problem {
   const uplink = host.links.find((link) => link.name === network.uplink.interface);
   if (uplink === undefined) return missing(network);
   const wire = wireOf(network, uplink, host);
-  return (wire.seen && refuse(network, wire.seen, host)) ?? wire;
+  const driver = wire.oneMac && hasOwnMacs(network) ? 'ipvlan' : network.driver;
+  return (wire.seen && refuse(network, driver, wire.seen, host)) ?? wire;
 }
 
 /**
  * A VLAN link that the host has already is used as it is, by whatever name, and left alone: the kernel has room for one
  * of each VLAN. Else one is made, for all networks on that VLAN, and goes with the last.
  */
-function wireOf(network: SiteNetwork, uplink: ObservedLink, host: HostView): Wire {
-  if (network.vlan === undefined) return standing(uplink);
+export function wireOf(network: Pick<SiteNetwork, 'name' | 'vlan'>, uplink: ObservedLink, host: HostView): Wire {
+  const oneMac = uplink.wireless?.oneMac === true;
+  if (network.vlan === undefined) return standing(uplink, oneMac);
   const tagged = host.links.find((link) => isVlan(link, uplink, network.vlan));
-  if (tagged !== undefined && !tagged.ours) return standing(tagged);
+  if (tagged !== undefined && !tagged.ours) return standing(tagged, oneMac);
   const name = linkName('lsv', `${uplink.name}.${network.vlan}`);
   const link: LinkSpec = {
     name,
@@ -44,11 +48,11 @@ function wireOf(network: SiteNetwork, uplink: ObservedLink, host: HostView): Wir
     mtu: uplink.mtu,
     addresses: [],
   };
-  return { name, mtu: uplink.mtu, addresses: [], seen: tagged, links: [link] };
+  return { name, mtu: uplink.mtu, addresses: [], seen: tagged, oneMac, links: [link] };
 }
 
-function standing(seen: ObservedLink): Wire {
-  return { name: seen.name, mtu: seen.mtu, addresses: seen.addresses, seen, links: [] };
+function standing(seen: ObservedLink, oneMac: boolean): Wire {
+  return { name: seen.name, mtu: seen.mtu, addresses: seen.addresses, seen, oneMac, links: [] };
 }
 
 function isVlan({ kind, parent, data }: ObservedLink, uplink: ObservedLink, id: number | undefined): boolean {
@@ -63,10 +67,18 @@ function missing(network: SiteNetwork): Problem {
   );
 }
 
-/** A parent has one receive handler, so what another holds the kernel refuses with a bare "busy". */
-function refuse(network: SiteNetwork, parent: ObservedLink, host: HostView): Problem | undefined {
-  const { name, driver } = network;
-  const busy = (why: string): Problem => waitingFor(network, `network ${name}: ${parent.name} ${why}`, 'parent_busy');
+/**
+ * A parent has one receive handler, so what another holds the kernel refuses with a bare "busy".
+ * @param driver of the children that are to be made there
+ */
+function refuse(
+  network: SiteNetwork,
+  driver: SiteNetwork['driver'],
+  parent: ObservedLink,
+  host: HostView,
+): Problem | undefined {
+  const busy = (why: string): Problem =>
+    waitingFor(network, `network ${network.name}: ${parent.name} ${why}`, 'parent_busy');
   if (parent.master !== undefined) {
     const [port, bridge] = [parent.name, parent.master];
     return busy(

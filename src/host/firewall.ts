@@ -7,9 +7,12 @@ export type FirewallFamily = 'inet' | 'bridge';
 
 const TABLE = 'linkspan';
 
+/** What of a listing changes by itself: a handle with each load, a counter with each packet. */
+const PASSING = new Set(['handle', 'packets', 'bytes']);
+
 /** What the kernel holds of one of our tables. */
 export type ObservedTable = {
-  /** of the listing without the handles, which change at each load */
+  /** of the listing, as far as it is ours */
   readonly fingerprint: string;
   readonly chains: readonly string[];
   /** of sets and maps, by name: parts of a key joined by a space, to those of its value (empty in a set) */
@@ -28,14 +31,15 @@ export const readFirewall = whileRulesetStands(async (): Promise<ObservedFirewal
   return { ...(inet && { inet }), ...(bridge && { bridge }) };
 });
 
-export async function readTable(family: FirewallFamily): Promise<ObservedTable | undefined> {
-  const text = await run(['nft', '-j', 'list', 'table', family, TABLE]).catch((error: unknown) => {
+/** A table of ours, or undefined. */
+export async function readTable(family: FirewallFamily | 'netdev', name = TABLE): Promise<ObservedTable | undefined> {
+  const text = await run(['nft', '-j', 'list', 'table', family, name]).catch((error: unknown) => {
     if (error instanceof CommandError) return undefined;
     throw error;
   });
   if (text === undefined) return undefined;
   const objects = (JSON.parse(text) as { nftables: RawObject[] }).nftables.filter((object) => !object.metainfo);
-  const plain = JSON.stringify(objects, (key, value: unknown) => (key === 'handle' ? undefined : value));
+  const plain = JSON.stringify(objects, (key, value: unknown) => (PASSING.has(key) ? undefined : value));
   return {
     fingerprint: createHash('sha256').update(plain).digest('hex'),
     chains: objects.flatMap((object) => (object.chain ? [object.chain.name] : [])),

@@ -5,7 +5,11 @@ export type InterfaceState = {
   readonly addresses: readonly string[];
   readonly routes4: readonly string[];
   readonly routes6: readonly string[];
+  /** those whose MAC is known */
+  readonly neighbours: readonly string[];
 };
+
+type RawNeighbour = { readonly dst?: string; readonly lladdr?: string; readonly state?: readonly string[] };
 
 type RawAddress = {
   family?: string;
@@ -27,16 +31,18 @@ const FOREVER = 4_294_967_295;
 /** Reads the addresses, and the routes of every table, of the interface `name` in the namespace at `path`. */
 export async function readInterface(path: string, name: string): Promise<InterfaceState> {
   const show = (...argv: readonly string[]): Promise<string> => run(inNamespace(path, ['ip', ...argv]));
-  const [addresses, routes4, routes6] = await Promise.all([
+  const [addresses, routes4, routes6, neighbours] = await Promise.all([
     show('-j', 'address', 'show', 'dev', name),
     show('-o', '-4', 'route', 'show', 'table', 'all'),
     show('-o', '-6', 'route', 'show', 'table', 'all'),
+    show('-j', 'neigh', 'show', 'dev', name),
   ]);
   const [link] = JSON.parse(addresses) as { addr_info?: RawAddress[] }[];
   return {
     addresses: (link?.addr_info ?? []).map((raw) => addressWords(raw)),
     routes4: routesOf(routes4, name),
     routes6: routesOf(routes6, name),
+    neighbours: neighboursOf(JSON.parse(neighbours || '[]') as RawNeighbour[]),
   };
 }
 
@@ -46,7 +52,11 @@ export async function readInterface(path: string, name: string): Promise<Interfa
  */
 export async function restoreInterface(path: string, name: string, state: InterfaceState): Promise<readonly string[]> {
   const addresses = state.addresses.map((words) => `address add ${words} dev ${name}`);
-  const refused = await batch(path, '-0', [...addresses, `link set dev ${name} up`]);
+  // Best effort, and at once: who has to ask for a neighbour while its network changes asks again only a second later.
+  const neighbours = state.neighbours.map((words) => `neigh replace ${words} dev ${name}`);
+  const lines = [...addresses, `link set dev ${name} up`];
+  const all = await batch(path, '-0', [...lines, ...neighbours]);
+  const refused = all.filter((line) => !line.startsWith('neigh '));
   const routes = await Promise.all([
     batch(path, '-4', replacing(state.routes4)),
     batch(path, '-6', replacing(state.routes6)),
@@ -97,6 +107,15 @@ function addressWords(raw: RawAddress): string {
     ...(raw.family === 'inet6' ? ['nodad'] : []),
     ...(valid === FOREVER && preferred === FOREVER ? [] : ['valid_lft', life(valid), 'preferred_lft', life(preferred)]),
   ].join(' ');
+}
+
+/** `stale`: good enough to be sent to, and asked about soon; what somebody has set for good stays so. */
+export function neighboursOf(raw: readonly RawNeighbour[]): readonly string[] {
+  return raw.flatMap(({ dst, lladdr, state = [] }) =>
+    dst === undefined || lladdr === undefined || state.includes('FAILED')
+      ? []
+      : [`${dst} lladdr ${lladdr} nud ${state.includes('PERMANENT') ? 'permanent' : 'stale'}`],
+  );
 }
 
 /** What `ip route show` tells of a route's present condition, and `ip route add` does not take. */

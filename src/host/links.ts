@@ -2,6 +2,7 @@ import { addressDump, type AddressMessage, readAddress } from '../packet/rtnetli
 import { linkDump, type LinkMessage, readLink } from '../packet/rtnetlink/link.ts';
 import type { LinkData } from '../packet/rtnetlink/link-data.ts';
 import { ask } from './netlink.ts';
+import type { Wireless } from './wireless.ts';
 
 /**
  * The group number of every link that Linkspan makes. The kernel sets it in the same step that creates the link, so
@@ -37,6 +38,8 @@ export type ObservedLink = {
   /** of a bridge's port */
   readonly port?: PortFlags | undefined;
   readonly data: LinkData;
+  /** of a wireless interface; read only where networks stand on uplinks */
+  readonly wireless?: Wireless | undefined;
   /** whether it joins received packets (GRO); read only where it matters, of vxlan devices of ours */
   readonly gro?: boolean | undefined;
   /** `ADDRESS/LENGTH`, link-local IPv6 left out: the kernel makes those */

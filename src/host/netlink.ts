@@ -1,4 +1,4 @@
-import { netlinkAddress } from '../packet/netlink.ts';
+import { isDump, netlinkAddress } from '../packet/netlink.ts';
 import { endOf, type NetlinkMessage, readMessages } from '../packet/netlink-read.ts';
 import { libc, LINUX, SystemCallError } from './libc.ts';
 import { within } from './namespace.ts';
@@ -50,6 +50,7 @@ async function undisturbed(socket: number, request: Buffer): Promise<readonly Ne
 async function exchange(socket: number, request: Buffer): Promise<readonly NetlinkMessage[]> {
   await libc().sendtoLater(socket, request, 0, netlinkAddress());
   const answer: NetlinkMessage[] = [];
+  const receive = isDump(request) ? receiveLater : receiveNow;
   for (;;) {
     const messages = readMessages(await receive(socket));
     const last = messages.find((message) => endOf(message) !== undefined);
@@ -62,8 +63,14 @@ async function exchange(socket: number, request: Buffer): Promise<readonly Netli
   }
 }
 
-/** The kernel has answered before the call that asks it returns, and goes on with a dump at each receive: none waits. */
-async function receive(socket: number): Promise<Buffer> {
+/** The kernel has answered before the call that asks it returns: nothing to wait for, nor a thread's time to spend. */
+function receiveNow(socket: number): Buffer {
+  const bytes = Buffer.allocUnsafe(RECEIVE_BYTES);
+  return bytes.subarray(0, libc().recv(socket, bytes, LINUX.MSG_DONTWAIT) ?? 0);
+}
+
+/** With a dump the kernel goes on at each receive, and may have to wait for others before. */
+async function receiveLater(socket: number): Promise<Buffer> {
   const bytes = Buffer.allocUnsafe(RECEIVE_BYTES);
   try {
     return bytes.subarray(0, await libc().recvLater(socket, bytes, LINUX.MSG_DONTWAIT));

@@ -1,10 +1,11 @@
 import { getSystemErrorMessage } from 'node:util';
 import { aliasRequest, childRequest, type ChildRequest, deleteRequest } from '../packet/rtnetlink/requests.ts';
 import { LinkspanError } from '../service/errors.ts';
+import { kindMissing } from './kernel-kind.ts';
 import { libc, SystemCallError } from './libc.ts';
 import { ask } from './netlink.ts';
 
-const [EBUSY, ENODEV] = [16, 19];
+const [EBUSY, ENODEV, EOPNOTSUPP] = [16, 19, 95];
 
 /** It names no holder, and who holds the parent may be in a namespace that nobody here knows. */
 const BUSY =
@@ -20,7 +21,9 @@ export type ChildLink = Omit<ChildRequest, 'parent'> & { readonly parent: string
 export async function makeChild(link: ChildLink): Promise<void> {
   const parent = libc().ifNameToIndex(link.parent);
   const errno = parent === 0 ? ENODEV : await outcome(childRequest({ ...link, parent }));
-  if (errno !== 0) throw refused(`interface ${link.name} on ${link.parent}`, errno);
+  const object = `interface ${link.name} on ${link.parent}`;
+  if (errno === EOPNOTSUPP) throw kindMissing(link.kind.type, object);
+  if (errno !== 0) throw refused(object, errno);
 }
 
 /** Gives an interface of the own namespace its alias. @throws LinkspanError `link_refused` */

@@ -1,3 +1,4 @@
+import type { Guards } from './guards.ts';
 import type { IpPrefix } from './ip.ts';
 import type { Mac } from './mac.ts';
 import type { Vni } from './vni.ts';
@@ -58,6 +59,9 @@ export type Bum = { readonly kind: 'replicate' } | { readonly kind: 'multicast';
 /** What carries an overlay's frames: Linux's vxlan device, or Linkspan's own datapath. */
 export type EngineName = 'kernel' | 'user';
 
+/** What of the plant's network an overlay is joined to: a VLAN of the uplink; without `vlan`, its untagged frames. */
+export type Stretch = { readonly uplink: Uplink; readonly vlan?: number };
+
 export type OverlayNetwork = Common & {
   readonly driver: 'overlay';
   readonly vni: Vni;
@@ -65,6 +69,9 @@ export type OverlayNetwork = Common & {
   /** Foreign VTEPs, any vendor's, given by the operator. */
   readonly peers: readonly string[];
   readonly bum: Bum;
+  readonly stretch?: Stretch;
+  /** absent: `DEFAULT_GUARDS` */
+  readonly guards?: Guards;
 };
 
 export type BridgeNetwork = Common & {

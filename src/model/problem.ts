@@ -35,6 +35,7 @@ export type ProblemCode =
   | 'parent_busy'
   | 'port_taken'
   | 'engine_unavailable'
+  | 'guards_unavailable'
   | 'path_mtu'
   | 'names_unavailable'
   | 'mac_limit'

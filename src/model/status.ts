@@ -14,6 +14,8 @@ export type ConfigStatus = {
 export type NetworkStatus = {
   readonly name: string;
   readonly driver: string;
+  /** what it is instead, and why, where the host cannot do what was asked for */
+  readonly driver_reason: string | null;
   readonly vni: number | null;
   readonly vlan: number | null;
   readonly engine: string | null;
@@ -23,10 +25,24 @@ export type NetworkStatus = {
   readonly peers: number;
   /** the host's own reach to the workloads: its interface, or why there is none */
   readonly shim: string | null;
+  /** of an overlay network that stands; else null */
+  readonly guards: GuardStatus | null;
   readonly problem: string | null;
 };
 
-/** An interface that macvlan networks stand on, and what the switch port behind it sees. */
+/** What may cross between a network's sites, and by reason how many frames were kept from it. */
+export type GuardStatus = {
+  readonly profile: readonly string[];
+  readonly dhcp: 'block' | 'allow';
+  readonly ra: 'block' | 'allow';
+  readonly bum_pps: number;
+  /** from other sites */
+  readonly dropped_in: Readonly<Record<string, number>>;
+  /** towards other sites */
+  readonly dropped_out: Readonly<Record<string, number>>;
+};
+
+/** An interface that networks of the site stand on, and what the switch port behind it sees. */
 export type UplinkStatus = {
   readonly name: string;
   readonly interface: string;
@@ -124,7 +140,7 @@ export type GatewayStatus = {
   readonly uplinks: readonly UplinkStatus[];
   readonly endpoints: readonly EndpointStatus[];
   readonly peers: readonly PeerStatus[];
-  /** by reason, those that happened; counted by the user engine */
+  /** by reason, those that happened; counted by the user engine and by all networks' guards */
   readonly drops: Readonly<Record<string, number>>;
   /** null: the kernel carries the networks, or the datapath does not answer */
   readonly datapath: DatapathSummary | null;

@@ -59,6 +59,11 @@ export function message(type: number, flags: number, sequence: number, ...payloa
   return Buffer.concat([header, body]);
 }
 
+/** Whether a message asks for a dump: the kernel's answer then comes in parts. */
+export function isDump(request: Buffer): boolean {
+  return (request.readUInt16LE(6) & NETLINK.DUMP) === NETLINK.DUMP;
+}
+
 /** A sockaddr_nl (netlink(7)): the kernel's, or to bind to, as a listener of these groups. */
 export function netlinkAddress(groups = 0): Buffer {
   const address = Buffer.alloc(12);

@@ -6,7 +6,8 @@ export type Expression = Buffer;
 
 export const IP_PROTOCOL = { TCP: 6, UDP: 17 } as const;
 
-const SUBSYSTEM = 10;
+/** nf_tables among the subsystems of netfilter (linux/netfilter/nfnetlink.h) */
+export const SUBSYSTEM = 10;
 const [BATCH_BEGIN, BATCH_END] = [0x10, 0x11];
 const [NEW_TABLE, NEW_CHAIN, NEW_RULE, NEW_GENERATION, GET_GENERATION] = [0, 3, 6, 15, 16];
 const IPV4_FAMILY = 2;
@@ -97,7 +98,8 @@ export function readGeneration({ type, payload }: NetlinkMessage): number | unde
   return id?.length === 4 ? id.readUInt32BE() : undefined;
 }
 
-const GENERAL_HEADER = 4;
+/** struct nfgenmsg */
+export const GENERAL_HEADER = 4;
 // struct nfgenmsg: family, version 0, and the subsystem that a batch is for
 const IPV4 = Buffer.of(IPV4_FAMILY, 0, 0, 0);
 const BATCH = Buffer.of(0, 0, 0, SUBSYSTEM);

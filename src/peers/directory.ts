@@ -48,6 +48,7 @@ export class PeerDirectory {
   readonly #events: PeerEvents;
   readonly #duplicates = new DuplicateWatch();
   readonly #signal = new ChangeSignal();
+  #own: OwnMacs = new Map();
   #ownText = '[]';
 
   constructor(options: DirectoryOptions) {
@@ -102,7 +103,7 @@ export class PeerDirectory {
     const claims = members.flatMap(({ owner: { gw: gateway, isAlive: alive }, record }) =>
       record.macs.filter(({ m }) => !this.#duplicates.isOwn(vni, m)).map((entry): Claim => ({ gateway, alive, entry })),
     );
-    const won = winners(claims);
+    const won = winners([...this.#ownClaims(vni), ...claims]);
     return members.flatMap(({ record }): Remote[] => {
       const [vtep] = record.vtep;
       const macs = record.macs.filter((entry) => won.get(entry.m)?.entry === entry);
@@ -123,12 +124,16 @@ export class PeerDirectory {
     );
   }
 
-  /** This gateway's own MACs with their addresses: a peer that claims one of the MACs is not believed. */
+  /**
+   * This gateway's own MACs with their addresses. A peer that claims a workload's is not believed; a device's is where the
+   * better claim is.
+   */
   setOwnMacs(own: OwnMacs): void {
     // Told after every cycle: only a difference is a change, or each cycle would wake the next.
     const text = JSON.stringify([...own]);
     if (text === this.#ownText) return;
     this.#ownText = text;
+    this.#own = own;
     this.#duplicates.setOwn(own);
     for (const { gw, records } of this.#owners.values()) {
       for (const record of records.values()) this.#duplicates.check(recordKey(record.vni, gw), record);
@@ -144,6 +149,13 @@ export class PeerDirectory {
   /** Calls `listener` once after each burst of changes; returns the way to stop that. */
   onChange(listener: () => void): () => void {
     return this.#signal.listen(listener);
+  }
+
+  /** To what may move. */
+  #ownClaims(vni: Vni): readonly Claim[] {
+    const { gateway } = this.#options;
+    const devices = (this.#own.get(vni) ?? []).filter(({ s }) => s === 0);
+    return devices.map((entry) => ({ gateway, alive: true, entry }));
   }
 
   #load(): void {

@@ -23,7 +23,9 @@ export class DuplicateWatch {
   #macs: ReadonlyMap<Vni, ReadonlySet<string>> = new Map();
   #addresses: ReadonlyMap<Vni, ReadonlySet<string>> = new Map();
 
-  setOwn(own: OwnMacs): void {
+  /** A device's MAC may be elsewhere the next moment, and is no duplicate then: only those of workloads matter. */
+  setOwn(all: OwnMacs): void {
+    const own = new Map([...all].map(([vni, entries]) => [vni, entries.filter(({ s }) => s === 1)]));
     this.#macs = new Map([...own].map(([vni, entries]) => [vni, new Set(entries.map(({ m }) => m))]));
     this.#addresses = new Map([...own].map(([vni, entries]) => [vni, new Set(entries.flatMap(({ ip }) => ip))]));
   }

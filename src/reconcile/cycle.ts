@@ -1,8 +1,10 @@
 import type { DockerWishes } from '../model/docker.ts';
-import { type Endpoint, endpointKey, type Network, sandboxPath } from '../model/network.ts';
+import { type Endpoint, endpointKey, isSite, type Network, sandboxPath } from '../model/network.ts';
 import type { DesiredState, OverlayNetwork } from '../model/network.ts';
 import type { RemotesByVni } from '../model/peer.ts';
+import type { Mac } from '../model/mac.ts';
 import type { Problem } from '../model/problem.ts';
+import type { Vni } from '../model/vni.ts';
 import type { Lease, PlantLeases } from './effective.ts';
 import { effective } from './effective.ts';
 import { type HostFacts, type Intent, intend } from './intend.ts';
@@ -30,6 +32,8 @@ export type CycleInput = {
   readonly leases: LeaseStore;
   readonly plantLeases: PlantLeases;
   readonly remotes: RemotesByVni;
+  /** MACs of devices behind the uplinks that this gateway has published, by VNI */
+  readonly devices: ReadonlyMap<Vni, readonly Mac[]>;
   /** namespaces that may hold interfaces of ours beside the desired ones */
   readonly otherSandboxes: Iterable<string>;
 };
@@ -83,7 +87,8 @@ export async function look(input: CycleInput, memory: FirewallMemory): Promise<C
     sandboxPaths: paths,
     datapathSocket: input.datapath.socket,
     overlays: wanted.desired.networks.some((network) => network.driver === 'overlay'),
-    bridges: wanted.desired.networks.some((network) => network.driver === 'bridge'),
+    uplinks: wanted.desired.networks.some((network) => isSite(network) || isStretched(network)),
+    bridges: wanted.desired.networks.some((network) => network.driver === 'bridge' || isStretched(network)),
     ports: portsOf(wanted.desired.endpoints),
   });
   const facts = factsOf(input, seen);
@@ -118,18 +123,22 @@ function without(desired: DesiredState, left: readonly Endpoint[]): DesiredState
   return { ...desired, endpoints: desired.endpoints.filter((endpoint) => !gone.has(endpointKey(endpoint))) };
 }
 
+function isStretched(network: Network): boolean {
+  return network.driver === 'overlay' && network.stretch !== undefined;
+}
+
 function portsOf(endpoints: readonly Endpoint[]): ReadonlySet<string> {
   const ports = endpoints.flatMap(({ publish = [] }) => publish);
   return new Set(ports.map(({ protocol, hostPort }) => `${protocol} ${hostPort}`));
 }
 
-function factsOf({ gateway, underlay, datapath, brokerPort }: CycleInput, seen: Observation): HostFacts {
+function factsOf({ gateway, underlay, datapath, brokerPort, devices }: CycleInput, seen: Observation): HostFacts {
   const engines = {
     vxlan: seen.vxlan,
     preferred: datapath.engine,
     datapath: { socket: datapath.socket, running: seen.datapath !== undefined },
   };
-  return { gateway, links: seen.links, underlay: seen.underlay, port: underlay.port, brokerPort, engines };
+  return { gateway, links: seen.links, underlay: seen.underlay, port: underlay.port, brokerPort, engines, devices };
 }
 
 /** Addresses in use at other sites. */

@@ -2,6 +2,7 @@ import { defaultRoute } from '../attach/link.ts';
 import { explained } from '../attach/refusals.ts';
 import type { LinkKind, LinkSpec } from '../drivers/driver.ts';
 import { roleOf } from '../drivers/role.ts';
+import { kindMissing } from '../host/kernel-kind.ts';
 import { OUR_GROUP } from '../host/links.ts';
 import { setGro } from '../host/offloads.ts';
 import { setPort } from '../host/links.ts';
@@ -10,16 +11,26 @@ import { shield } from '../host/shield.ts';
 import { closeTap, keepTap, openTap } from '../host/tap.ts';
 import type { Adjustment } from './plan-links.ts';
 
+/**
+ * No spanning tree of its own, and STP's, LACP's and pause frames end at it; multicast goes to all, since who listens is
+ * known only where some router of the network asks for it, and discovery must work where none does.
+ */
+const PLAIN_SWITCH = 'stp_state 0 group_fwd_mask 0 mcast_snooping 0';
+
 /** Alias and addresses come before `up`: an interface that is up is complete. A half-made link leaves with the error. */
 export async function createLink(link: LinkSpec): Promise<void> {
   const { name, mtu, kind } = link;
   if (kind.type === 'tap') return createTap(link);
   const parent = 'parent' in kind ? `link ${kind.parent} ` : '';
   const mac = kind.type === 'bridge' ? `address ${kind.mac} ` : '';
-  await ipBatch([`link add ${parent}name ${name} ${mac}mtu ${mtu} group ${OUR_GROUP} type ${kindWords(kind)}`]);
+  await ipBatch([`link add ${parent}name ${name} ${mac}mtu ${mtu} group ${OUR_GROUP} type ${kindWords(kind)}`]).catch(
+    (error: unknown) => {
+      throw isUnknownKind(error) ? kindMissing(kind.type, `interface ${name}`, error) : error;
+    },
+  );
   try {
     // Before it is up: at no moment does the host take what it shall not.
-    shield(name, roleOf(kind.type));
+    shield(name, roleOf(kind.type, link.alias));
     await ipBatch([
       `link set dev ${name} alias "${link.alias}"`,
       ...link.addresses.map((address) => addAddress(address, name)),
@@ -30,6 +41,11 @@ export async function createLink(link: LinkSpec): Promise<void> {
     await ipBatch([`link del dev ${name}`]).catch(() => {});
     throw error;
   }
+}
+
+/** In the words of `ip`, older and newer. */
+function isUnknownKind(error: unknown): boolean {
+  return error instanceof CommandError && /Unknown device type|Operation not supported/.test(error.stderr);
 }
 
 /**
@@ -62,12 +78,16 @@ function unlessGone(error: unknown): void {
 }
 
 function kindWords(kind: Exclude<LinkKind, { type: 'tap' }>): string {
-  if (kind.type === 'bridge') return 'bridge';
+  if (kind.type === 'bridge') return kind.carrier === true ? `bridge ${PLAIN_SWITCH}` : 'bridge';
   if (kind.type === 'macvlan' || kind.type === 'ipvlan') return `${kind.type} mode ${kind.mode}`;
   if (kind.type === 'vlan') return `vlan id ${kind.id}`;
   const multicast = kind.multicast === undefined ? '' : ` group ${kind.multicast.group} dev ${kind.multicast.device}`;
   const learning = kind.learning ? 'learning' : 'nolearning';
   return `vxlan id ${kind.vni} local ${kind.local} dstport ${kind.port} ${learning}${multicast}`;
+}
+
+function masterWords(master: string | null): string {
+  return master === null ? 'nomaster' : `master ${master}`;
 }
 
 /** `nodad`: see `attach`; the shim's address is the parent's too, and would find itself a duplicate. */
@@ -83,7 +103,7 @@ export async function adjustLink(name: string, changes: Adjustment, sandbox: str
     ...(changes.vxlan === undefined ? [] : [`${set} type vxlan ${changes.vxlan.join(' ')}`]),
     ...(changes.mtu === undefined ? [] : [`${set} mtu ${changes.mtu}`]),
     ...(changes.mac === undefined ? [] : [`${set} address ${changes.mac}`]),
-    ...(changes.master === undefined ? [] : [`${set} master ${changes.master}`]),
+    ...(changes.master === undefined ? [] : [`${set} ${masterWords(changes.master)}`]),
     ...(changes.port === undefined ? [] : [setPort(name, changes.port)]),
     ...changes.addAddresses.map((address) => addAddress(address, name)),
     ...changes.removeAddresses.map((address) => `address del ${address} dev ${name}`),

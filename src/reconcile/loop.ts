@@ -165,9 +165,9 @@ export class ReconcileLoop {
       await execute(step, {
         endpoints,
         datapathSocket: this.#options.input().datapath.socket,
-        rememberFirewall: (family, applied) => {
-          const { [family]: _, ...others } = this.#firewall;
-          this.#firewall = applied === undefined ? others : { ...others, [family]: applied };
+        rememberFirewall: (table, applied) => {
+          const { [table]: _, ...others } = this.#firewall;
+          this.#firewall = applied === undefined ? others : { ...others, [table]: applied };
         },
         releaseLease: this.#options.releaseLease,
       });

@@ -1,3 +1,4 @@
+import { type BridgeEntry, readBridges } from '../host/bridge-fdb.ts';
 import { readFdb } from '../host/fdb.ts';
 import type { FdbRow } from '../host/fdb.ts';
 import { type ObservedDockers, readDockers } from '../host/docker-user.ts';
@@ -5,8 +6,10 @@ import { type ObservedFirewall, readFirewall } from '../host/firewall.ts';
 import { readDatapath } from '../host/datapath-client.ts';
 import { hasVxlan } from '../host/vxlan.ts';
 import type { DatapathStatus } from '../datapath/status.ts';
+import { type ObservedGuards, readGuards } from '../host/guard-tables.ts';
 import { type ObservedForwarding, readForwarding } from '../host/forwarding.ts';
 import type { Underlay } from '../drivers/driver.ts';
+import { isSwitch } from '../drivers/naming.ts';
 import { roleOf } from '../drivers/role.ts';
 import { type ObservedLink, readLinks } from '../host/links.ts';
 import { type Listener, readListeners } from '../host/listeners.ts';
@@ -14,6 +17,7 @@ import { readGro, readReceiveChecksum } from '../host/offloads.ts';
 import { defaultSource, type HostRoute, readRoutes } from '../host/routes.ts';
 import { type ObservedSandbox, readSandbox } from '../host/sandbox.ts';
 import { isShielded } from '../host/shield.ts';
+import { readWireless, type Wireless } from '../host/wireless.ts';
 import { parseIp } from '../model/ip.ts';
 
 /** The kernel as one cycle saw it. */
@@ -22,9 +26,12 @@ export type Observation = {
   /** names of ours from which the host takes what it shall not */
   readonly unshielded?: ReadonlySet<string>;
   readonly fdb: ReadonlyMap<string, readonly FdbRow[]>;
+  /** tables of the bridges of stretched overlays */
+  readonly bridges: ReadonlyMap<string, readonly BridgeEntry[]>;
   readonly routes: readonly HostRoute[];
   readonly firewall: ObservedFirewall;
   readonly dockers: ObservedDockers;
+  readonly guards: ObservedGuards;
   /** the host's own services at ports that shall be published */
   readonly listeners: readonly Listener[];
   readonly forwarding: ObservedForwarding;
@@ -45,7 +52,9 @@ export type ObserveOptions = {
   readonly datapathSocket: string;
   /** whether it matters if the kernel has vxlan: to ask loads its module */
   readonly overlays: boolean;
-  /** whether bridge networks are wanted, which Docker's rules matter to */
+  /** whether networks stand on uplinks, of which it matters if they are wireless */
+  readonly uplinks: boolean;
+  /** whether bridges are wanted, which Docker's rules matter to */
   readonly bridges: boolean;
   /** ports that shall be published, each `PROTOCOL PORT` */
   readonly ports: ReadonlySet<string>;
@@ -55,21 +64,37 @@ export type ObserveOptions = {
 export async function observe(options: ObserveOptions): Promise<Observation> {
   const { underlayAddress, sandboxPaths, datapathSocket } = options;
   const found = await readLinks();
-  const [fdb, routes, rules, listeners, source, datapath, sandboxes] = await Promise.all([
+  const switches = found.filter((link) => link.ours && isSwitch(link.alias));
+  const [wireless, fdb, bridges, routes, rules, guards, listeners, source, datapath, sandboxes] = await Promise.all([
+    options.uplinks ? readWireless() : NONE,
     readFdb(found),
+    readBridges(switches, found),
     readRoutes(found),
     readRules(options.bridges),
+    readGuards(options.overlays),
     readListeners(options.ports),
     // canonical, as the kernel writes it
     underlayAddress === '' ? defaultSource() : parseIp(underlayAddress),
     datapathSocket === '' ? undefined : readDatapath(datapathSocket),
     Promise.all([...sandboxPaths].map(async (path) => [path, await readSandbox(path)] as const)),
   ]);
-  const links = found.map((link) => (link.ours && link.kind === 'vxlan' ? withGro(link) : link));
+  const links = found.map((link) => withMore(link, wireless));
   const underlay = findUnderlay(links, source);
   const vxlan = options.overlays && (await hasVxlan(found));
   const unshielded = new Set(found.filter((link) => link.ours && !hasShield(link)).map(({ name }) => name));
-  const host = { links, unshielded, fdb, routes, ...rules, listeners, forwarding: readForwarding(), underlay, vxlan };
+  const host = {
+    links,
+    unshielded,
+    fdb,
+    bridges,
+    routes,
+    ...rules,
+    guards,
+    listeners,
+    forwarding: readForwarding(),
+    underlay,
+    vxlan,
+  };
   return { ...host, datapath, sandboxes: new Map(sandboxes) };
 }
 
@@ -83,12 +108,16 @@ async function readRules(bridges: boolean): Promise<Pick<Observation, 'firewall'
   return { firewall, dockers: firewall.inet === undefined ? { 4: undefined, 6: undefined } : await readDockers() };
 }
 
-function hasShield({ name, kind }: ObservedLink): boolean {
-  return isShielded(name, roleOf(kind));
+function hasShield({ name, kind, alias }: ObservedLink): boolean {
+  return isShielded(name, roleOf(kind, alias));
 }
 
-function withGro(link: ObservedLink): ObservedLink {
-  return { ...link, gro: readGro(link.name) };
+const NONE: ReadonlyMap<number, Wireless> = new Map();
+
+function withMore(link: ObservedLink, wireless: ReadonlyMap<number, Wireless>): ObservedLink {
+  const radio = wireless.get(link.index);
+  if (radio !== undefined) return { ...link, wireless: radio };
+  return link.ours && link.kind === 'vxlan' ? { ...link, gro: readGro(link.name) } : link;
 }
 
 function findUnderlay(links: readonly ObservedLink[], address: string | undefined): Observation['underlay'] {

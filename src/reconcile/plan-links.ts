@@ -16,7 +16,8 @@ export type Adjustment = {
   readonly gro?: boolean;
   /** what the host takes of it, see `shield` */
   readonly shield?: Role;
-  readonly master?: string;
+  /** null: of none */
+  readonly master?: string | null;
   readonly port?: PortFlags;
   /** words of `ip link set … type vxlan` */
   readonly vxlan?: readonly string[];
@@ -66,7 +67,7 @@ function isMadeHere(link: ObservedLink): boolean {
 }
 
 /** A network that waits (its underlay or uplink lost, say) keeps what it has: waiting is no reason to tear down. */
-function belongsToWaiting(link: ObservedLink, intent: Intent): boolean {
+export function belongsToWaiting(link: ObservedLink, intent: Intent): boolean {
   const { alias } = splitAlias(link.alias);
   const [kind, first = '', second = ''] = (alias.split(':')[2] ?? '').split('/');
   return intent.waiting.has(`network/${kind === 'endpoint' ? second : first}`);
@@ -128,7 +129,7 @@ function drift(want: LinkSpec, have: ObservedLink, unshielded: boolean): Adjustm
     ...(have.up ? {} : { up: true as const }),
     ...(vxlan.length === 0 ? {} : { vxlan }),
     ...(want.kind.type !== 'vxlan' || have.gro === want.kind.gro ? {} : { gro: want.kind.gro }),
-    ...(unshielded ? { shield: roleOf(want.kind.type) } : {}),
+    ...(unshielded ? { shield: roleOf(want.kind.type, want.alias) } : {}),
     addAddresses: want.addresses.filter((address) => !have.addresses.includes(address)),
     removeAddresses: have.addresses.filter((address) => !want.addresses.includes(address)),
   };

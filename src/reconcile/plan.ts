@@ -1,19 +1,23 @@
 import type { DatapathState } from '../datapath/state.ts';
 import type { ChildAttachment } from '../drivers/attachment.ts';
 import type { EndpointSpec, LinkSpec } from '../drivers/driver.ts';
+import type { BridgeRow } from '../host/bridge-fdb.ts';
 import type { FdbRow } from '../host/fdb.ts';
 import type { FlowTarget } from '../host/conntrack.ts';
 import type { FirewallFamily } from '../host/firewall.ts';
+import type { GuardKey } from '../host/guard-tables.ts';
 import type { HostRoute } from '../host/routes.ts';
 import type { Problem } from '../model/problem.ts';
 import { planEndpoints } from './plan-endpoints.ts';
 import type { Intent } from './intend.ts';
 import { difference } from './difference.ts';
+import { planGuards } from './guards/plan-guards.ts';
 import { planNat } from './nat/plan-nat.ts';
 import type { Observation } from './observe.ts';
 import { planDatapath } from './plan-datapath.ts';
 import { type Adjustment, planLinks } from './plan-links.ts';
 import { planPort } from './plan-port.ts';
+import { planStretch, stretchProblems } from './plan-stretch.ts';
 
 /** One change of the host, as data; `object` is whose it is, for status and backoff. */
 export type Step = { readonly object: string } & (
@@ -39,6 +43,12 @@ export type Step = { readonly object: string } & (
       readonly add: readonly FdbRow[];
       readonly remove: readonly FdbRow[];
     }
+  | {
+      readonly kind: 'bridge.sync';
+      readonly bridge: string;
+      readonly add: readonly BridgeRow[];
+      readonly remove: readonly BridgeRow[];
+    }
   | { readonly kind: 'routes.sync'; readonly add: readonly HostRoute[]; readonly remove: readonly HostRoute[] }
   | {
       readonly kind: 'firewall.apply';
@@ -48,6 +58,7 @@ export type Step = { readonly object: string } & (
       readonly flows: readonly FlowTarget[];
       readonly local: readonly string[];
     }
+  | { readonly kind: 'guards.apply'; readonly table: GuardKey; readonly body: string }
   | {
       readonly kind: 'forwarding.set';
       readonly family: 4 | 6;
@@ -77,7 +88,7 @@ export type Plan = { readonly steps: readonly Step[]; readonly waiting: Readonly
 
 /** What an earlier cycle knows and the kernel cannot tell: the listing that each table's last rules became. */
 export type FirewallMemory = Readonly<
-  Partial<Record<FirewallFamily, { readonly body: string; readonly fingerprint: string }>>
+  Partial<Record<FirewallFamily | GuardKey, { readonly body: string; readonly fingerprint: string }>>
 >;
 
 /**
@@ -93,22 +104,35 @@ export function plan(intent: Intent, seen: Observation, gateway: string, memory:
   const endpoints = planEndpoints(intent, seen, gateway, gone);
   const port = planPort(intent, seen, links.remove, endpoints.move);
   const [taps, others] = split(port.vacant, (step) => isTap(step, intent, seen));
+  const guards = planGuards(intent, seen, { make: links.make, remove: port.vacant }, memory);
   const datapath = planDatapath(intent, seen, port.staying);
+  const stretch = planStretch(intent, seen, gone);
   const steps = [
     ...endpoints.detach,
     ...others,
     ...datapath.release,
     ...links.make,
+    ...guards.set,
     ...planFdb(intent, seen, gone),
+    ...stretch.join,
     ...planRoutes(intent, seen, gone),
     ...planNat(intent.nat, seen, memory),
+    ...stretch.leave,
     ...port.moves,
     ...port.yield,
     ...datapath.set,
     ...endpoints.attach,
     ...taps,
+    ...guards.remove,
   ];
-  return { steps, waiting: new Map([...intent.waiting, ...endpoints.waiting, ...port.cutOff]) };
+  const waiting = [
+    ...guards.waiting,
+    ...stretchProblems(intent),
+    ...intent.waiting,
+    ...endpoints.waiting,
+    ...port.cutOff,
+  ];
+  return { steps, waiting: new Map(waiting) };
 }
 
 function deletes(step: Step, name: string): boolean {

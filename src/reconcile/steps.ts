@@ -2,10 +2,12 @@ import { attach, type EndpointStore } from '../attach/attach.ts';
 import { detach } from '../attach/detach.ts';
 import { move } from '../attach/move.ts';
 import { setDatapath } from '../host/datapath-client.ts';
+import { syncBridge } from '../host/bridge-fdb.ts';
 import { syncFdb } from '../host/fdb.ts';
 import { forgetStaleFlows } from '../host/conntrack.ts';
 import { syncDockerUser } from '../host/docker-user.ts';
-import { applyFirewall, type FirewallFamily, readTable } from '../host/firewall.ts';
+import { applyFirewall, readTable } from '../host/firewall.ts';
+import { applyGuards, readGuardTable } from '../host/guard-tables.ts';
 import { setForwarding, setLocalnet } from '../host/forwarding.ts';
 import { syncRoutes } from '../host/routes.ts';
 import { adjustLink, createLink, deleteLink, setDown } from './link-steps.ts';
@@ -15,7 +17,7 @@ import type { FirewallMemory, Step } from './plan.ts';
 export type StepContext = {
   readonly endpoints: EndpointStore;
   readonly datapathSocket: string;
-  readonly rememberFirewall: (family: FirewallFamily, applied: FirewallMemory[FirewallFamily]) => void;
+  readonly rememberFirewall: <K extends keyof FirewallMemory>(table: K, applied: FirewallMemory[K]) => void;
   /** gives an endpoint's lease back to the plant's DHCP server; none is no error */
   readonly releaseLease: (key: string) => Promise<void>;
 };
@@ -37,6 +39,7 @@ const executors: Executors = {
   'link.down': (step) => setDown(step.name),
   'link.adjust': (step) => adjustLink(step.name, step.changes, step.sandbox),
   'fdb.sync': (step) => syncFdb(step.device, step.add, step.remove),
+  'bridge.sync': (step) => syncBridge(step.bridge, step.add, step.remove),
   'routes.sync': (step) => syncRoutes(step.add, step.remove),
   'forwarding.set': async (step) => setForwarding(step.family, step.devices, step.on),
   'localnet.set': async (step) => setLocalnet(step.devices, step.on),
@@ -48,6 +51,13 @@ const executors: Executors = {
     const listed = await readTable(family);
     rememberFirewall(family, listed && { body, fingerprint: listed.fingerprint });
     await forgetStaleFlows(flows, new Set(local));
+  },
+  'guards.apply': async ({ table, body }, { rememberFirewall }) => {
+    // Some kernels take a chain away with its device and change no number by which a look would see that.
+    rememberFirewall(table, undefined);
+    await applyGuards(table, body);
+    const fingerprint = await readGuardTable(table);
+    rememberFirewall(table, fingerprint === undefined ? undefined : { body, fingerprint });
   },
 };
 

@@ -5,6 +5,7 @@ import type { ConfigStatus, GatewayStatus, Health, PeerStatus, WifiStatus } from
 import type { CycleView } from '../reconcile/cycle.ts';
 import type { Bootstrap } from '../service/bootstrap.ts';
 import { datapathParts } from './datapath-summary.ts';
+import { type GuardDrop, withGuards } from './guards.ts';
 import { endpointStatuses, networkStatuses } from './snapshot.ts';
 import { uplinkStatuses } from './uplinks.ts';
 
@@ -27,11 +28,14 @@ export type StatusParts = {
   readonly peers: readonly PeerStatus[];
   /** the latest answer of the datapath process, where there is one */
   readonly datapath: DatapathStatus | undefined;
+  /** what the guards have dropped */
+  readonly guards: readonly GuardDrop[];
 };
 
 /** The whole state, put together from its parts. */
 export function gatewayStatus(parts: StatusParts): GatewayStatus {
-  const { bootstrap, view, remotes } = parts;
+  const { bootstrap, view, remotes, guards } = parts;
+  const { drops, datapath } = datapathParts(view, parts.datapath);
   return {
     gateway: bootstrap.gateway,
     fleet: bootstrap.fleet,
@@ -41,11 +45,12 @@ export function gatewayStatus(parts: StatusParts): GatewayStatus {
     health: health(parts),
     broker: { connected: parts.broker.connected, url: withoutCredentials(parts.broker.url) },
     config: parts.config,
-    networks: view ? networkStatuses(view, remotes) : [],
+    networks: view ? networkStatuses(view, remotes, guards) : [],
     uplinks: view ? uplinkStatuses(view, parts.wifi) : [],
     endpoints: view ? endpointStatuses(view) : [],
     peers: [...parts.peers, ...staticPeers(view?.desired.networks ?? [])],
-    ...datapathParts(view, parts.datapath),
+    drops: withGuards(drops, guards),
+    datapath,
   };
 }
 

@@ -1,4 +1,5 @@
-import type { GatewayStatus } from '../model/status.ts';
+import { GUARD_REASONS } from '../model/guards.ts';
+import type { GatewayStatus, GuardStatus } from '../model/status.ts';
 
 type Labels = Readonly<Record<string, string>>;
 type Sample = readonly [labels: Labels, value: number];
@@ -71,11 +72,24 @@ function objectMetrics(status: GatewayStatus): readonly Metric[] {
       endpoints.map((one) => [{ workload: one.workload, network: one.network }, one.state === 'attached' ? 1 : 0]),
     ),
     counter(
+      'guard_drops_total',
+      'Frames kept from crossing between the sites of a network, by guard and direction.',
+      networks.flatMap(({ name: network, guards }) => guardSamples(network, guards)),
+    ),
+    counter(
       'drops_total',
       'Frames dropped, by reason.',
       Object.entries(drops).map(([reason, count]) => [{ reason }, count]),
     ),
   ];
+}
+
+function guardSamples(network: string, guards: GuardStatus | null): readonly Sample[] {
+  if (guards === null) return [];
+  const ways = Object.entries({ in: guards.dropped_in, out: guards.dropped_out });
+  return ways.flatMap(([direction, drops]) =>
+    GUARD_REASONS.map((guard): Sample => [{ network, guard, direction }, drops[guard] ?? 0]),
+  );
 }
 
 function datapathMetrics(datapath: GatewayStatus['datapath']): readonly Metric[] {

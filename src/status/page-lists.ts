@@ -15,7 +15,10 @@ export function networks(list: readonly NetworkStatus[], limit: number): Html {
     columns: ['Network', 'Driver', 'VNI', 'VLAN', 'MTU', 'Endpoints', 'Peers', 'State'],
     rows: list.map((one) => [
       one.name,
-      withRemark(one.engine === null ? one.driver : `${one.driver}, ${one.engine}`, one.engine_reason),
+      withRemark(
+        one.engine === null ? one.driver : `${one.driver}, ${one.engine}`,
+        one.engine_reason ?? one.driver_reason,
+      ),
       one.vni,
       one.vlan,
       one.mtu,
@@ -104,6 +107,37 @@ export function peers(list: readonly PeerStatus[], limit: number): Html {
     more: '/v1/peers',
     empty: 'No other gateway is known.',
   });
+}
+
+/** Left out where no network has other sites. */
+export function guards(list: readonly NetworkStatus[], limit: number): Html {
+  const rows = list.flatMap(({ name, guards: own }): readonly (readonly Cell[])[] =>
+    own === null
+      ? []
+      : [
+          [
+            name,
+            own.profile.join(', '),
+            [`DHCP ${own.dhcp}`, `RA ${own.ra}`].join(', '),
+            `${own.bum_pps}/s`,
+            lines(counted(own.dropped_in)),
+            lines(counted(own.dropped_out)),
+          ],
+        ],
+  );
+  if (rows.length === 0) return html``;
+  return table({
+    title: 'Guards between sites',
+    columns: ['Network', 'Profile', 'Servers', 'Broadcast limit', 'Dropped from other sites', 'Dropped towards them'],
+    rows,
+    limit,
+    more: '/v1/networks',
+    empty: '',
+  });
+}
+
+function counted(counts: Readonly<Record<string, number>>): readonly string[] {
+  return Object.entries(counts).map(([reason, frames]) => `${reason} ${frames}`);
 }
 
 export function drops(counts: GatewayStatus['drops'], limit: number): Html {

@@ -1,3 +1,4 @@
+import type { NetworkSpec } from '../drivers/driver.ts';
 import { splitAlias } from '../drivers/naming.ts';
 import { FLOOD, type FdbRow } from '../host/fdb.ts';
 import type { ObservedLink } from '../host/links.ts';
@@ -7,6 +8,8 @@ import type { RemotesByVni } from '../model/peer.ts';
 import { formatPublished } from '../model/published.ts';
 import type { EndpointStatus, FdbEntry, NetworkStatus } from '../model/status.ts';
 import type { CycleView } from '../reconcile/cycle.ts';
+import { guardsObject } from '../reconcile/guards/plan-guards.ts';
+import { type GuardDrop, guardStatus } from './guards.ts';
 
 /** The workload's interface as the kernel has it, or undefined where it is not attached. */
 export function attachedLink(view: CycleView, endpoint: Endpoint): ObservedLink | undefined {
@@ -15,7 +18,11 @@ export function attachedLink(view: CycleView, endpoint: Endpoint): ObservedLink 
   return links.find((link) => link.ours && splitAlias(link.alias).alias === spec?.alias);
 }
 
-export function networkStatuses(view: CycleView, remotes: RemotesByVni): readonly NetworkStatus[] {
+export function networkStatuses(
+  view: CycleView,
+  remotes: RemotesByVni,
+  drops: readonly GuardDrop[] = [],
+): readonly NetworkStatus[] {
   return view.desired.networks.map((network) => {
     const spec = view.intent.networks.get(network.name);
     const attached = view.desired.endpoints.filter((e) => e.network === network.name && attachedLink(view, e));
@@ -24,19 +31,43 @@ export function networkStatuses(view: CycleView, remotes: RemotesByVni): readonl
       driver: network.driver,
       vni: network.driver === 'overlay' ? network.vni : null,
       vlan: vlanOf(network),
-      engine: spec?.engine?.name ?? null,
-      engine_reason: spec?.engine?.reason ?? null,
-      mtu: spec?.mtu ?? null,
+      ...standing(spec),
       endpoints: attached.length,
       peers: peerCount(network, remotes),
-      shim: spec?.shim ?? null,
-      problem: view.problems.get(`network/${network.name}`)?.message ?? null,
+      guards: guardStatus(view, network.name, drops),
+      problem: problemOf(view, network.name),
     };
   });
 }
 
+/** As it stands in the host; nulls while it does not. */
+function standing(
+  spec: NetworkSpec | undefined,
+): Pick<NetworkStatus, 'driver_reason' | 'engine' | 'engine_reason' | 'mtu' | 'shim'> {
+  return {
+    driver_reason: spec?.instead ?? null,
+    engine: spec?.engine?.name ?? null,
+    engine_reason: spec?.engine?.reason ?? null,
+    mtu: spec?.mtu ?? null,
+    shim: spec?.shim ?? null,
+  };
+}
+
+function problemOf({ problems }: CycleView, network: string): string | null {
+  const object = `network/${network}`;
+  return (problems.get(object) ?? problems.get(guardsObject(object)))?.message ?? null;
+}
+
 function vlanOf(network: Network): number | null {
+  if (network.driver === 'overlay') return network.stretch?.vlan ?? null;
   return isSite(network) ? (network.vlan ?? null) : null;
+}
+
+/** MACs of devices of the plant that a stretched network's bridge has learned. */
+export function devicesOf({ intent, seen }: Pick<CycleView, 'intent' | 'seen'>, network: string): readonly string[] {
+  const stretch = intent.networks.get(network)?.stretch;
+  const entries = (stretch && seen.bridges.get(stretch.bridge)) ?? [];
+  return entries.flatMap(({ mac, port, origin }) => (port === stretch?.plant && origin === 'learned' ? [mac] : []));
 }
 
 function peerCount(network: Network, remotes: RemotesByVni): number {
@@ -68,7 +99,7 @@ function stateOf(there: boolean, failed: boolean): EndpointStatus['state'] {
   return there ? 'attached' : 'waiting';
 }
 
-/** The forwarding tables of both engines, with the gateway behind each VTEP, and our own workloads' MACs. */
+/** The forwarding tables of both engines, with the gateway behind each VTEP, and the MACs here: workloads' and devices'. */
 export function fdbEntries(view: CycleView, remotes: RemotesByVni, gateway: string): readonly FdbEntry[] {
   return view.desired.networks.flatMap((network): readonly FdbEntry[] => {
     if (network.driver !== 'overlay') return [];
@@ -80,18 +111,26 @@ export function fdbEntries(view: CycleView, remotes: RemotesByVni, gateway: stri
       const origin = row.mac === FLOOD ? 'flood' : known;
       return { network: name, vni, mac: row.mac, vtep: row.ip, gateway: owner ?? '', origin };
     });
-    const local = view.desired.endpoints.flatMap((endpoint): readonly FdbEntry[] => {
-      const link = endpoint.network === name ? attachedLink(view, endpoint) : undefined;
-      const vtep = view.seen.underlay?.address ?? '';
-      return link === undefined ? [] : [{ network: name, vni, mac: link.mac, vtep, gateway, origin: 'local' }];
-    });
+    const workloads = view.desired.endpoints.flatMap((endpoint) =>
+      endpoint.network === name ? (attachedLink(view, endpoint)?.mac ?? []) : [],
+    );
+    const vtep = view.seen.underlay?.address ?? '';
+    const local = [...workloads, ...devicesOf(view, name)].map((mac): FdbEntry => ({
+      network: name,
+      vni,
+      mac,
+      vtep,
+      gateway,
+      origin: 'local',
+    }));
     return [...local, ...remote];
   });
 }
 
 /** As the kernel holds it, or as the datapath was told. */
 function tableOf(view: CycleView, network: string): readonly Pick<FdbRow, 'mac' | 'ip'>[] {
-  const device = view.intent.links.find((link) => link.object === `network/${network}`)?.name ?? '';
+  const links = view.intent.links.filter(({ kind }) => kind.type === 'vxlan');
+  const device = links.find((link) => link.object === `network/${network}`)?.name ?? '';
   const told = view.intent.networks.get(network)?.datapath;
   if (told === undefined) return view.seen.fdb.get(device) ?? [];
   const targets = told.group === null ? told.peers.map((peer) => peer.vtep.ip) : [told.group];

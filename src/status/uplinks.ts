@@ -59,7 +59,7 @@ function uplinksOf({ desired }: Pick<CycleView, 'desired'>): readonly Uplink[] {
 const ON_A_PARENT = new Set(['vlan', 'macvlan', 'macvtap', 'ipvlan', 'ipvtap']);
 
 /** The MACs of all that stands on one port: the host's links (foreign ones too), and our children in the sandboxes. */
-function macsBehind(device: string, seen: Pick<Observation, 'links' | 'sandboxes'>): ReadonlySet<string> {
+function macsBehind(device: string, seen: Pick<Observation, 'links' | 'sandboxes' | 'bridges'>): ReadonlySet<string> {
   const byIndex = new Map(seen.links.map((link) => [link.index, link]));
   const bottom = (link: ObservedLink | undefined): ObservedLink | undefined => {
     const parent = link && parentOf(link, byIndex);
@@ -71,7 +71,18 @@ function macsBehind(device: string, seen: Pick<Observation, 'links' | 'sandboxes
   const children = [...seen.sandboxes.values()]
     .flatMap((sandbox) => sandbox?.links ?? [])
     .filter((link) => link.ours && link.kind === 'macvlan' && bottom(byIndex.get(link.parent ?? 0)) === port);
-  return new Set([...here, ...children].map((link) => link.mac));
+  return new Set([...[...here, ...children].map((link) => link.mac), ...bridgedOnto(here, seen.bridges)]);
+}
+
+/** What a stretched network's bridge sends to the plant: frames of the workloads on it, and of all the other sites. */
+function bridgedOnto(ports: readonly ObservedLink[], bridges: Observation['bridges']): readonly string[] {
+  const names = new Set(ports.map(({ name }) => name));
+  const joined = [...new Set(ports.flatMap(({ master }) => master ?? []))];
+  return joined.flatMap((bridge) =>
+    (bridges.get(bridge) ?? [])
+      .filter(({ port, origin }) => port === bridge || (origin !== 'own' && !names.has(port)))
+      .map(({ mac }) => mac),
+  );
 }
 
 function parentOf(link: ObservedLink, byIndex: ReadonlyMap<number, ObservedLink>): ObservedLink | undefined {

@@ -9,25 +9,32 @@ export type RecordRepository<T extends { readonly id: string }> = {
   remove(id: string): void;
 };
 
-/** What Docker has told its plugin, which it tells once only; `table` is a literal of ours, never input. */
+/**
+ * What Docker has told its plugin, which it tells once only. Read once: nobody else writes, and each of Docker's calls
+ * asks for several. `table` is a literal of ours, never input.
+ */
 export function recordRepository<T extends { readonly id: string }>(
   database: Database,
   table: 'docker_networks' | 'docker_endpoints',
 ): RecordRepository<T> {
-  const list = database.prepare<[], string>(`SELECT body FROM ${table} ORDER BY id`).pluck();
-  const get = database.prepare<[string], string>(`SELECT body FROM ${table} WHERE id = ?`).pluck();
+  const bodies = database.prepare<[], string>(`SELECT body FROM ${table}`).pluck().all();
+  const records = new Map(bodies.map((body) => JSON.parse(body) as T).map((record) => [record.id, record]));
   const put = database.prepare<[string, string]>(
     `INSERT INTO ${table} (id, body) VALUES (?, ?)
      ON CONFLICT (id) DO UPDATE SET body = excluded.body WHERE body <> excluded.body`,
   );
   const remove = database.prepare<[string]>(`DELETE FROM ${table} WHERE id = ?`);
   return {
-    list: () => list.all().map((body) => JSON.parse(body) as T),
-    get: (id) => {
-      const body = get.get(id);
-      return body === undefined ? undefined : (JSON.parse(body) as T);
+    list: () => [...records.values()].toSorted((a, b) => (a.id < b.id ? -1 : 1)),
+    get: (id) => records.get(id),
+    put: (record) => {
+      const body = JSON.stringify(record);
+      put.run(record.id, body);
+      records.set(record.id, JSON.parse(body) as T);
     },
-    put: (record) => void put.run(record.id, JSON.stringify(record)),
-    remove: (id) => void remove.run(id),
+    remove: (id) => {
+      remove.run(id);
+      records.delete(id);
+    },
   };
 }

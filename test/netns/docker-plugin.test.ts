@@ -1,4 +1,4 @@
-import { request } from 'node:http';
+import { Agent, request } from 'node:http';
 import { join } from 'node:path';
 import { json } from 'node:stream/consumers';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -14,6 +14,8 @@ import { serve } from './support/services.ts';
 const TIMES = 25;
 const STEP_MS = 12;
 const LOOK_MS = 100;
+/** Longer than Node leaves a connection open on which nothing is said. */
+const IDLE_MS = 8000;
 
 const lab = new Lab();
 let host: Namespace;
@@ -146,3 +148,24 @@ test('a port on which the gateway itself listens is not published, nor given out
     (await gateway.status()).endpoints.some(({ published }) => published.includes('32769:80/tcp')),
   );
 }, 60_000);
+
+test('Docker’s connection stays open however long it says nothing; a body without end is not read to its end', async () => {
+  const docker = new Agent({ keepAlive: true, maxSockets: 1 });
+  const ask = (size: number): Promise<number | undefined> =>
+    new Promise((resolve, reject) => {
+      const path = '/NetworkDriver.GetCapabilities';
+      const asked = request({ socketPath, path, method: 'POST', agent: docker }, (response) => {
+        response.resume().on('end', () => resolve(response.statusCode));
+      });
+      asked.on('socket', (socket) => sockets.add(socket));
+      asked.on('error', reject);
+      asked.end(' '.repeat(size));
+    });
+  const sockets = new Set<unknown>();
+  await ask(0);
+  await sleep(IDLE_MS);
+  await ask(0);
+  expect(sockets.size).toBe(1);
+  await expect(ask(2 * 1024 * 1024)).rejects.toThrow(/ECONNRESET|EPIPE|hang up/);
+  docker.destroy();
+}, 30_000);

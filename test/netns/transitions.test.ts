@@ -52,6 +52,24 @@ const CASES: readonly Case[] = [
     ],
   },
   {
+    name: 'the overlay stretched to the spare uplink, beside NAT',
+    spec: (s1, s2) => ({
+      uplinks: UPLINKS,
+      networks: { line: { ...LINE, stretch: { uplink: 'spare' } }, cell: CELL },
+      workloads: {
+        w1: workload(s1, { line: { address: '10.110.0.31', mac: MAC } }),
+        w2: workload(s2, { cell: { address: '172.30.0.32' } }),
+      },
+    }),
+    facts: [
+      'g link lsb-line bridge up mtu 1500 group 19539',
+      'g link lsx-line vxlan up mtu 1500 id 10110 local 198.51.100.1 port 4789 learning true master lsb-line',
+      `s1 link eth0 macvlan up mtu 1450 mode bridge on g/lsb-line mac ${MAC}`,
+      '\tchain lsb-line {',
+      'g forwards br-other lan0 lsb-cell wan0',
+    ],
+  },
+  {
     name: 'the workload moved and renumbered, a smaller MTU, a second overlay in IPv6',
     spec: (s1, s2) => ({
       networks: {

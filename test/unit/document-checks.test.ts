@@ -170,15 +170,34 @@ describe('what the cross-checks refuse', () => {
         a: macvlan({ vlan: 5, subnet: '10.0.0.0/24' }),
         b: overlay(1, { subnet: '10.0.0.0/16', stretch: { uplink: 'lan', vlan: 5 } }),
       }),
-      [`subnet_overlap ${NET}/b/subnet`, `unsupported ${NET}/b/stretch`],
+      [`parent_busy ${NET}/b/stretch`, `subnet_overlap ${NET}/b/subnet`],
     ],
     [
-      'a VLAN and its stretch with equal subnets: only what is not done yet',
+      'a VLAN and its stretch with equal subnets',
       document({
         a: macvlan({ vlan: 5, subnet: '10.0.0.0/24' }),
         b: overlay(1, { subnet: '10.0.0.0/24', stretch: { uplink: 'lan', vlan: 5 } }),
       }),
-      [`unsupported ${NET}/b/stretch`],
+      [`parent_busy ${NET}/b/stretch`],
+    ],
+    [
+      'an uplink’s untagged frames stretched twice, and under macvlan',
+      document({
+        a: macvlan(),
+        b: overlay(1, { stretch: { uplink: 'lan' } }),
+        c: overlay(2, { stretch: { uplink: 'lan' } }),
+      }),
+      [`duplicate_vlan ${NET}/c/stretch`, `parent_busy ${NET}/b/stretch`, `parent_busy ${NET}/c/stretch`],
+    ],
+    [
+      'a stretch to nowhere',
+      document({ a: overlay(1, { stretch: { uplink: 'wan' } }) }),
+      [`missing_uplink ${NET}/a/stretch/uplink`],
+    ],
+    [
+      'a VLAN beside the stretch of another',
+      document({ a: macvlan({ vlan: 5 }), b: overlay(1, { stretch: { uplink: 'lan', vlan: 6 } }) }),
+      [],
     ],
   ])('%s', (_, value, expected) => {
     expect(problemsOf(parse(value))).toEqual(expected);
@@ -239,8 +258,7 @@ test('workloads may share an alias, also one that is another’s name; what DNS 
 
 describe('what this version does not do yet is refused, never ignored', () => {
   test.each<[string, Json]>([
-    ['/spec/networks/n/stretch', document({ n: overlay(1, { stretch: { uplink: 'lan', vlan: 1 } }) })],
-    ['/spec/networks/n/guards', document({ n: overlay(1, { guards: { dhcp: 'block' } }) })],
+    ['/spec/networks/n/guards/loop', document({ n: overlay(1, { guards: { loop: 'on' } }) })],
     ['/confirm', { v: 1, version: 1, spec: {}, confirm: { timeout_s: 120 } }],
   ])('%s', (path, value) => {
     expect(problemsOf(parse(value))).toEqual([`unsupported ${path}`]);

@@ -228,7 +228,7 @@ describe('overlay by the user engine', () => {
       tap: 'lsu-net',
       mtu: 1450,
       tagged: false,
-      bumPps: null,
+      bumPps: 200,
       group: null,
       peers: [
         { vtep: { ip: '203.0.113.9', port: 4789 }, macs: [], learned: true },

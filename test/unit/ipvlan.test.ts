@@ -116,3 +116,37 @@ describe('a parent that carries', () => {
     expect(waiting.get('network/net')?.message).toContain(why);
   });
 });
+
+/** eth0 is a station; `beside`: the kind of a child of it that is another's. */
+const onWifi = (oneMac: boolean, beside?: string): Kernel => {
+  const foreign = beside === undefined ? [] : [link('vm0', 20, { kind: beside, parent: 2, data: { mode: 'l2' } })];
+  const kernel = newHost(foreign);
+  const wireless = { ssid: 'plant', oneMac };
+  kernel.links = kernel.links.map((one) => (one.name === 'eth0' ? { ...one, wireless } : one));
+  return kernel;
+};
+const attachmentOf = (kernel: Kernel, raw: Json): unknown => {
+  const { steps } = look(kernel, desired({ net: raw }, WORKLOAD));
+  const attach = steps.find(({ kind }) => kind === 'endpoint.attach');
+  return attach?.kind === 'endpoint.attach' ? attach.spec.attachment : undefined;
+};
+describe('macvlan on a WiFi uplink', () => {
+  const own = macvlan({ subnet: '10.20.0.0/16', subnet6: 'fd00:20::/64' });
+
+  test.each(['bridge', 'vepa', 'private'])('in mode %s is ipvlan l2, on a VLAN of it too, and says so', (mode) => {
+    expect(attachmentOf(onWifi(true), { ...own, mode })).toEqual({ type: 'ipvlan', parent: 'eth0', mode: 'l2' });
+    expect(attachmentOf(onWifi(true), { ...own, mode, vlan: 5 })).toMatchObject({ type: 'ipvlan' });
+    const { intent } = look(onWifi(true), desired({ net: { ...own, mode } }));
+    expect(intent.networks.get('net')?.instead).toBe('ipvlan l2, since eth0 is WiFi, where only its own MAC passes');
+  });
+
+  test('stands beside another’s ipvlan, and not beside its macvlan', () => {
+    expect(attachmentOf(onWifi(true, 'ipvlan'), own)).toMatchObject({ type: 'ipvlan' });
+    expect(attachmentOf(onWifi(true, 'macvlan'), own)).toBeUndefined();
+  });
+
+  test('is macvlan in mode passthru, and where the access point takes other MACs', () => {
+    expect(attachmentOf(onWifi(true), { ...own, mode: 'passthru' })).toMatchObject({ type: 'macvlan' });
+    expect(attachmentOf(onWifi(false), own)).toMatchObject({ type: 'macvlan' });
+  });
+});

@@ -20,7 +20,7 @@ const CELL = nat('lsb-cell', '172.30.0.9');
 const NOTHING = {
   translations: [],
   guarded: { 4: false, 6: false },
-  foreignBridges: [],
+  otherBridges: [],
   own: { vxlan: 4789, broker: undefined },
 };
 
@@ -53,7 +53,7 @@ describe('the rules of routed packets', () => {
   });
 
   test('guard the family that the host does not forward, and pass the frames of its own bridges', () => {
-    const facts = { ...NOTHING, guarded: { 4: false, 6: true }, foreignBridges: ['br0'] };
+    const facts = { ...NOTHING, guarded: { 4: false, 6: true }, otherBridges: ['br0'] };
     const guard = inetRules([CELL], facts).slice(inetRules([CELL], NOTHING).length);
     expect(guard).toContain('chain guard6 {');
     expect(guard).toContain('iifname . oifname { "br0" . "br0" } accept\n');

@@ -1,6 +1,8 @@
 import { describe, expect, test } from '@jest/globals';
 import { parseMac } from '../../src/model/mac.ts';
+import { isDump } from '../../src/packet/netlink.ts';
 import { readAcknowledgements } from '../../src/packet/netlink-read.ts';
+import { linkDump } from '../../src/packet/rtnetlink/link.ts';
 import { aliasRequest, childRequest, deleteRequest } from '../../src/packet/rtnetlink/requests.ts';
 
 describe('requests, byte by byte', () => {
@@ -28,6 +30,16 @@ describe('requests, byte by byte', () => {
     const last = '1c001200 0b000100 6970766c 616e0000 0c000200 06000100 02000000';
     expect(bytes.toString('hex').endsWith(last.replaceAll(' ', ''))).toBe(true);
     expect(bytes.length).toBe(96);
+  });
+
+  test('what makes or removes is no dump', () => {
+    const kind = { type: 'macvlan', mode: 'bridge' } as const;
+    const link = { name: 'a', parent: 7, kind, mac: undefined, mtu: 1500, group: 0 };
+    expect([childRequest(link), deleteRequest('a'), linkDump()].map((each) => isDump(each))).toEqual([
+      false,
+      false,
+      true,
+    ]);
   });
 
   test('an alias, a removal', () => {

@@ -12,6 +12,8 @@ import { mac, vni } from './support/values.ts';
 const [LINE1, LINE2] = [vni(10110), vni(10120)];
 const entry = (text: string, q = 0, s: 0 | 1 = 1): MacEntry => ({ m: mac(text), ip: ['10.110.0.21'], q, s });
 
+const device = (q: number): MacEntry => ({ ...entry('02:00:00:00:00:01', q, 0), ip: [] });
+
 class MemoryStore implements PeerStore {
   records = new Map<string, PeerRecord>();
   floors = new Map<string, { key: string; epoch: number; seq: number }>();
@@ -252,6 +254,17 @@ describe('MACs', () => {
     directory.setOwnMacs(new Map([[LINE1, [entry('02:00:00:00:00:01')]]]));
     give(directory, record({ seq: 9, macs: [] }));
     expect(directory.duplicates()).toEqual([]);
+  });
+
+  test('a device that we publish too is where the better claim is, and no duplicate', () => {
+    const { directory } = setup();
+    const [older, ours, newer] = [device(1), device(2), device(3)];
+    give(directory, record({ macs: [older] }));
+    directory.setOwnMacs(new Map([[LINE1, [ours]]]));
+    expect(directory.remotes(LINE1)[0]?.macs).toEqual([]);
+    expect(directory.duplicates()).toEqual([]);
+    give(directory, record({ seq: 9, macs: [newer] }));
+    expect(directory.remotes(LINE1)[0]?.macs).toEqual([newer]);
   });
 });
 

@@ -76,6 +76,8 @@ describe('a workload that is attached', () => {
       'endpoint.detach endpoint/w/o',
       'link.delete network/o',
       'link.create network/o',
+      'guards.apply network/o/guards',
+      'guards.apply host/guards',
       'endpoint.attach endpoint/w/o',
     ]);
   });

@@ -24,6 +24,8 @@ const three = (engine: string): ReturnType<typeof desired> => {
 const kinds = (view: ReturnType<typeof look>): string[] =>
   view.steps.map((step) => {
     if (step.kind === 'link.create') return `${step.kind} ${step.link.name}`;
+    if (step.kind === 'guards.apply')
+      return `${step.body === '' ? 'unguard' : 'guard'} ${step.table.slice(step.table.indexOf('-') + 1)}`;
     return 'name' in step ? `${step.kind} ${step.name}` : step.kind;
   });
 const REMOTES: RemotesByVni = new Map([
@@ -51,28 +53,35 @@ describe('a change of engine', () => {
   test('from kernel to user moves the workload before its device goes, and binds the port after', () => {
     const kernel = running('kernel');
     const taps = look(kernel, by('user'), REMOTES);
-    expect(kinds(taps)).toEqual(['link.create lsu-o']);
+    expect(kinds(taps)).toEqual(['link.create lsu-o', 'guard lsu-o']);
     kernel.run(taps.steps);
     const first = look(kernel, by('user'), REMOTES);
     expect(kinds(first)).toEqual(['endpoint.move']);
     kernel.run(first.steps);
     expect(inside(kernel)).toEqual(['eth0 on lsu-o with 10.9.9.9/24']);
     const second = look(kernel, by('user'), REMOTES);
-    expect(kinds(second)).toEqual(['link.delete lsx-o', 'datapath.set']);
+    expect(kinds(second)).toEqual(['link.delete lsx-o', 'datapath.set', 'unguard lsx-o', 'unguard vteps']);
     kernel.run(second.steps);
-    expect(look(kernel, by('user'), REMOTES).steps).toEqual([]);
+    converge(kernel, by('user'), REMOTES);
     expect(kernel.told?.networks).toMatchObject([{ vni: 5, tap: 'lsu-o', peers: [{ vtep: { ip: '192.0.2.2' } }] }]);
   });
 
   test('from user to kernel frees the port first, fills the table, and deletes the TAP last', () => {
     const kernel = running('user');
     const first = look(kernel, by('kernel'), REMOTES);
-    expect(kinds(first)).toEqual(['datapath.set', 'link.create lsx-o', 'fdb.sync', 'endpoint.move']);
+    expect(kinds(first)).toEqual([
+      'datapath.set',
+      'link.create lsx-o',
+      'guard lsx-o',
+      'guard vteps',
+      'fdb.sync',
+      'endpoint.move',
+    ]);
     expect(first.steps[0]).toMatchObject({ object: 'host/datapath', state: { networks: [] } });
     kernel.run(first.steps);
     expect(inside(kernel)).toEqual(['eth0 on lsx-o with 10.9.9.9/24']);
     const second = look(kernel, by('kernel'), REMOTES);
-    expect(kinds(second)).toEqual(['link.delete lsu-o']);
+    expect(kinds(second)).toEqual(['link.delete lsu-o', 'unguard lsu-o']);
     kernel.run(second.steps);
     expect(look(kernel, by('kernel'), REMOTES).steps).toEqual([]);
   });
@@ -83,7 +92,7 @@ describe('a change of engine', () => {
     // A pass in which the move fails.
     expect(kinds(look(kernel, by('user'), REMOTES))).toEqual(['endpoint.move']);
     expect(look(kernel, by('user'), REMOTES).waiting.size).toBe(0);
-    expect(kinds(look(kernel, by('kernel'), REMOTES))).toEqual(['link.delete lsu-o']);
+    expect(kinds(look(kernel, by('kernel'), REMOTES))).toEqual(['link.delete lsu-o', 'unguard lsu-o']);
   });
 
   test('cuts off one workload whose move fails, and nobody else: its device gives the port away, and comes back', () => {
@@ -95,7 +104,13 @@ describe('a change of engine', () => {
     };
     failing(2);
     const stuck = look(kernel, three('user'), REMOTES);
-    expect(kinds(stuck)).toEqual(['link.delete lsx-p', 'endpoint.move', 'link.down lsx-o', 'datapath.set']);
+    expect(kinds(stuck)).toEqual([
+      'link.delete lsx-p',
+      'endpoint.move',
+      'link.down lsx-o',
+      'datapath.set',
+      'unguard lsx-p',
+    ]);
     failing(2);
     expect(kernel.told?.networks.map(({ tap }) => tap)).toEqual(['lsu-o', 'lsu-p']);
     expect(inside(kernel)[0]).toContain('eth0 on lsx-o');
@@ -116,7 +131,7 @@ describe('a change of engine', () => {
     const kernel = newHost();
     converge(kernel, three('kernel'), REMOTES);
     const failing = (): ReturnType<typeof look>['steps'] =>
-      look(kernel, three('user'), REMOTES).steps.filter((step) => step.object !== 'network/p');
+      look(kernel, three('user'), REMOTES).steps.filter(({ object }) => !object.startsWith('network/p'));
     for (let pass = 0; pass < 3; pass += 1) kernel.run(failing());
     expect(inside(kernel)[0]).toContain('eth0 on lsx-o');
     expect(failing()).toEqual([]);
@@ -187,7 +202,7 @@ describe('the datapath', () => {
   test('is told before workloads appear, and of each change in its peers', () => {
     const kernel = newHost();
     const view = look(kernel, by('user'));
-    expect(kinds(view)).toEqual(['link.create lsu-o', 'datapath.set', 'endpoint.attach']);
+    expect(kinds(view)).toEqual(['link.create lsu-o', 'guard lsu-o', 'datapath.set', 'endpoint.attach']);
     kernel.run(view.steps);
     const { steps } = look(kernel, by('user'), REMOTES);
     expect(steps).toMatchObject([{ kind: 'datapath.set', state: { v: 1, vtep: { ip: '192.0.2.1', port: 4789 } } }]);
@@ -215,6 +230,7 @@ describe('the datapath', () => {
       'endpoint.detach eth0',
       'datapath.set',
       'link.delete lsu-o',
+      'unguard lsu-o',
     ]);
   });
 
@@ -224,7 +240,8 @@ describe('the datapath', () => {
     kernel.tamper(undefined, 'lsu-o', { ours: false });
     const { steps, waiting } = look(kernel, both(1300));
     expect([...waiting.keys()]).toEqual(['network/o']);
-    expect(steps.at(-1)).toMatchObject({ state: { networks: [{ vni: 6, mtu: 1300 }, { vni: 5 }] } });
+    const told = steps.find(({ kind }) => kind === 'datapath.set');
+    expect(told).toMatchObject({ state: { networks: [{ vni: 6, mtu: 1300 }, { vni: 5 }] } });
   });
 
   test('that serves another gateway is left alone', () => {

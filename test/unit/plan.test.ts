@@ -105,7 +105,9 @@ describe('a plan, whatever the documents and peers', () => {
         converge(kernel, state, remotes);
         const { underlay } = kernel;
         kernel.underlay = undefined;
-        expect(look(kernel, state, remotes).steps).toEqual([]);
+        // A stretched network's rules are about what leaves by the underlay, and come back before it does.
+        const { steps } = look(kernel, state, remotes);
+        expect(steps.filter(({ object }) => object !== 'host/bridge-firewall')).toEqual([]);
         kernel.underlay = underlay;
         expect(look(kernel, state, remotes).steps).toEqual([]);
       }),

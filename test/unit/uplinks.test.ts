@@ -3,7 +3,7 @@ import type { ObservedLink } from '../../src/host/links.ts';
 import type { DesiredState } from '../../src/model/network.ts';
 import type { CycleView } from '../../src/reconcile/cycle.ts';
 import { uplinkProblems, uplinkStatuses } from '../../src/status/uplinks.ts';
-import { type Json, macvlan, parse, problemsOf, workload } from './support/documents.ts';
+import { type Json, macvlan, overlay, parse, problemsOf, workload } from './support/documents.ts';
 import { documentOf } from './support/documents.ts';
 import { newHost } from './support/hosts.ts';
 import { type Kernel, link } from './support/kernel.ts';
@@ -87,6 +87,17 @@ describe('the MACs that a switch port sees', () => {
       endpoints: [],
     };
     expect(uplinkStatuses(viewOf(kernel, onVlan))).toMatchObject([{ name: 'eth0.5', macs: 3, mac_limit: null }]);
+  });
+
+  test('are those of workloads and of other sites, where a VLAN of it is stretched; devices here are the port’s other side', () => {
+    const kernel = host();
+    const line = overlay(7, { subnet: '10.20.0.0/16', stretch: { uplink: 'lan', vlan: 5 } });
+    const state = stateOf({ line }, { a: workload({ line: own(1) }, 's1') });
+    const before = macsOf(kernel, state) ?? 0;
+    kernel.bridges.learn('lsb-line', '02:bb:00:00:00:01', 'lsx-line');
+    kernel.bridges.learn('lsb-line', '02:bb:00:00:00:02', 'lsv-eth0.5');
+    expect(macsOf(kernel, state)).toBe(before + 1);
+    expect(macsOf(kernel, stateOf({ line }, {}))).toBe(before);
   });
 
   test('are 0 while the interface is gone', () => {

@@ -7,7 +7,7 @@ import { type Site, twoSites } from '../lab/sites.ts';
 import { vmLab } from '../lab/vm/lab.ts';
 import { until } from '../lab/wait.ts';
 import { builtService } from '../netns/support/built.ts';
-import { apply, type Spec, workload } from '../netns/support/documents.ts';
+import { apply, applyText, documentText, type Spec, workload } from '../netns/support/documents.ts';
 import { gatewayName } from '../netns/support/names.ts';
 
 const LINK = 'lsv-lan0.110';
@@ -104,4 +104,19 @@ test('a VLAN link that the host has is used and left alone; ours goes with its l
   expect(await links()).not.toContain(LINK);
   await wish({}, {});
   expect(await links()).toContain('plant110');
+});
+
+test('a kernel without 802.1Q is told of by the module’s name', async () => {
+  await wish({}, {});
+  await site.gateway.ip('link', 'delete', 'plant110');
+  const forbidden = '/etc/modprobe.d/linkspan-test.conf';
+  await lab.write(forbidden, 'install 8021q /bin/false\n');
+  await lab.run(['modprobe', '--remove', '8021q']);
+  await applyText(gateway, documentText((version += 1), { uplinks: UPLINKS, networks: { a: on(110) }, workloads: {} }));
+  await until('the module’s name', async () => {
+    const [network] = (await gateway.status()).networks;
+    return network?.problem?.includes('this kernel has no vlan; install a kernel with the module 8021q') ?? false;
+  });
+  await lab.run(['rm', forbidden]);
+  await until('the link once it is there', async () => (await links()).includes(LINK), 60_000);
 });

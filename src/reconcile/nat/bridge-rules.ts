@@ -1,4 +1,4 @@
-import type { EndpointSpec } from '../../drivers/driver.ts';
+import type { EndpointSpec, StretchSpec } from '../../drivers/driver.ts';
 import type { ObservedTable } from '../../host/firewall.ts';
 
 /**
@@ -26,16 +26,37 @@ export type PortRole = {
  * Docker): then a packet to a published port of a neighbour is not routed but bridged, and would be dropped with the
  * rest. Here it passes by its mark.
  */
-export function bridgeRules(ports: readonly { readonly name: string; readonly role: PortRole }[]): string {
+export function bridgeRules(
+  ports: readonly { readonly name: string; readonly role: PortRole }[],
+  stretches: readonly StretchSpec[] = [],
+): string {
   const apart = ports.filter(({ role }) => role.apart).map(({ name }) => `"${name}"`);
   const hairpin = ports.filter(({ role }) => role.hairpin).map(({ name }) => `"${name}" . "${name}"`);
-  if (apart.length + hairpin.length === 0) return '';
-  return `${set('apart', 'ifname', apart)}${set('hairpin', 'ifname . ifname', hairpin)}  chain forward {
+  const between = stretches.map((stretch) => stretchChain(stretch)).join('');
+  if (apart.length + hairpin.length === 0) return between;
+  return `${between}${set('apart', 'ifname', apart)}${set('hairpin', 'ifname . ifname', hairpin)}  chain forward {
     type filter hook forward priority ${AFTER_ROUTED}; policy accept;
     meta mark and ${HAIRPIN_MARK} == ${HAIRPIN_MARK} meta mark set meta mark and ${WITHOUT_MARK} accept
     iifname . oifname @hairpin drop
     iifname @apart oifname @apart drop
   }\n`;
+}
+
+/**
+ * What passes between a VLAN and the overlay. No tag goes in (RFC 7348 section 6.1). And both ends of a TCP connection
+ * are told what the overlay takes (RFC 4459 section 3.2), less IP's and TCP's headers, since between the sites the
+ * answer to what is too big may come late or not at all.
+ */
+function stretchChain({ bridge, overlay, mtu }: StretchSpec): string {
+  const clamp = (way: string, type: string, headers: number): string => {
+    const most = mtu - headers;
+    return `    ${way} "${overlay}" ether type ${type} tcp flags & syn == syn tcp option maxseg size > ${most} tcp option maxseg size set ${most}\n`;
+  };
+  const clamps = ['iifname', 'oifname'].flatMap((way) => [clamp(way, 'ip', 40), clamp(way, 'ip6', 60)]);
+  return `  chain ${bridge} {
+    type filter hook forward priority ${AFTER_ROUTED}; policy accept;
+    oifname "${overlay}" ether type { 8021q, 8021ad } drop
+${clamps.join('')}  }\n`;
 }
 
 function set(name: string, type: string, elements: readonly string[]): string {

@@ -11,8 +11,8 @@ export type InetFacts = {
   readonly translations: readonly Translation[];
   /** whether the host does not forward that family on its own */
   readonly guarded: Readonly<Record<4 | 6, boolean>>;
-  /** bridges of the host that are not ours */
-  readonly foreignBridges: readonly string[];
+  /** bridges that route nothing of ours: the host's own, and those that stretch an overlay */
+  readonly otherBridges: readonly string[];
   readonly own: OwnPorts;
 };
 
@@ -44,7 +44,7 @@ export function inetRules(nats: readonly NatSpec[], facts: InetFacts): string {
     postrouting(nats),
     input(nats, facts.own),
     forward(nats, facts.own),
-    ...guards.map((family) => guard(nats, family, facts.foreignBridges)),
+    ...guards.map((family) => guard(nats, family, facts.otherBridges)),
   ].join('');
 }
 
@@ -130,9 +130,9 @@ ${closed.join('')}${within.join('')}${noVxlan(nats, own)}    oifname { ${quoted(
   }\n`;
 }
 
-/** What passes a bridge of the host's own may be seen here too, and is not routed at all. */
-function guard(nats: readonly NatSpec[], family: 4 | 6, foreignBridges: readonly string[]): string {
-  const bridged = foreignBridges.length === 0 ? '' : `    iifname . oifname { ${pairs(foreignBridges)} } accept\n`;
+/** What passes another bridge may be seen here too, and is not routed at all. */
+function guard(nats: readonly NatSpec[], family: 4 | 6, otherBridges: readonly string[]): string {
+  const bridged = otherBridges.length === 0 ? '' : `    iifname . oifname { ${pairs(otherBridges)} } accept\n`;
   return `  chain ${GUARD_CHAINS[family]} {
     type filter hook forward priority filter; policy accept;
 ${bridged}    meta nfproto ipv${family} iifname != { ${quoted(nats)} } oifname != { ${quoted(nats)} } drop

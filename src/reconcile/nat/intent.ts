@@ -1,4 +1,5 @@
-import type { EndpointSpec, NatSpec, NetworkSpec } from '../../drivers/driver.ts';
+import type { EndpointSpec, NatSpec, NetworkSpec, StretchSpec } from '../../drivers/driver.ts';
+import { isSwitch } from '../../drivers/naming.ts';
 import type { FirewallFamily, ObservedTable } from '../../host/firewall.ts';
 import type { ObservedLink } from '../../host/links.ts';
 import { familyOf } from '../../model/ip.ts';
@@ -36,19 +37,30 @@ export function intendNat(
   const { translations } = published;
   const forwarding = { 4: forwardingOf(nats, 4, facts.links), 6: forwardingOf(nats, 6, facts.links) };
   const guarded = (family: 4 | 6): boolean => !facts.forwarding[family].host && forwarding[family].length > 0;
-  const foreignBridges = facts.links.filter((link) => link.kind === 'bridge' && !link.ours).map(({ name }) => name);
-  const inet = inetRules(nats, { translations, guarded: { 4: guarded(4), 6: guarded(6) }, foreignBridges, own });
+  const stretches = [...networks.values()].flatMap((spec) => spec.stretch ?? []);
+  const switches = switchesOf(stretches, facts.links);
+  const foreign = facts.links.filter((link) => link.kind === 'bridge' && !link.ours).map(({ name }) => name);
+  const otherBridges = [...foreign, ...switches];
+  const inet = inetRules(nats, { translations, guarded: { 4: guarded(4), 6: guarded(6) }, otherBridges, own });
   const devices = (family: 4 | 6): readonly string[] =>
     addressed(facts.links, family).filter((name) => !isBridge(name));
   const docker = (family: 4 | 6): readonly string[] =>
-    nats.length === 0 ? [] : dockerRules(facts.dockers[family], devices(family));
+    nats.length + switches.length === 0
+      ? []
+      : dockerRules(facts.dockers[family], nats.length === 0 ? [] : devices(family));
   return {
     ...published,
-    tables: { inet, bridge: bridgeRules(portsOf(networks, endpoints)) },
+    tables: { inet, bridge: bridgeRules(portsOf(networks, endpoints), stretches) },
     forwarding,
     localnet: [...new Set(translations.filter(({ family }) => family === 4).map(({ bridge }) => bridge))],
     docker: { 4: docker(4), 6: docker(6) },
   };
+}
+
+/** Also those of networks that wait: theirs go on carrying frames. */
+function switchesOf(stretches: readonly StretchSpec[], links: readonly ObservedLink[]): readonly string[] {
+  const standing = links.filter(({ ours, alias }) => ours && isSwitch(alias)).map(({ name }) => name);
+  return [...new Set([...standing, ...stretches.map(({ bridge }) => bridge)])].toSorted();
 }
 
 const isBridge = (name: string): boolean => name.startsWith('lsb-');

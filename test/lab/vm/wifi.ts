@@ -5,6 +5,7 @@ import type { Lab } from '../lab.ts';
 import type { Namespace, Place } from '../namespace.ts';
 import type { LabProcess } from '../process.ts';
 import { until } from '../wait.ts';
+import { moveRadio, radios } from './radios.ts';
 
 /** The VM's first namespace: there its NetworkManager is. */
 const VM: Place = { inside: (argv) => argv };
@@ -47,23 +48,14 @@ export type WifiLab = {
 /** Three radios that hear each other, one of them the gateway's, with NetworkManager, wpa_supplicant and D-Bus. */
 export async function wifiLab(lab: Lab): Promise<WifiLab> {
   const air = await lab.namespace('air');
-  await lab.run(['modprobe', 'mac80211_hwsim', 'radios=3']);
-  lab.defer(() => lab.run(['modprobe', '-r', 'mac80211_hwsim']));
-  const [station = '', ...radios] = await wirelessNames(lab);
-  for (const radio of radios) {
-    const { stdout } = await lab.run(['cat', `/sys/class/net/${radio}/phy80211/name`]);
-    await lab.run(['iw', 'phy', stdout.trim(), 'set', 'netns', 'name', air.name]);
-  }
+  const [own, ...others] = await radios(lab, 3);
+  const station = own?.device ?? '';
+  for (const radio of others) await moveRadio(lab, radio, air);
   await startManager(lab, station);
   return {
     station,
-    accessPoint: (lines) => accessPoint(lab, air, radios.shift() ?? '', lines),
+    accessPoint: (lines) => accessPoint(lab, air, others.shift()?.device ?? '', lines),
   };
-}
-
-async function wirelessNames(lab: Lab): Promise<string[]> {
-  const { stdout } = await lab.run(['ls', '/sys/class/net']);
-  return stdout.split('\n').filter((name) => name.startsWith('wlan'));
 }
 
 async function startManager(lab: Lab, station: string): Promise<void> {

@@ -29,7 +29,7 @@ function ethernet(to: Buffer, from: Mac, etherType: number, packet: Buffer): Buf
 
 export type Datagram = { readonly from: string; readonly to: string; readonly port: number; readonly text: string };
 
-function ipv4(from: string, to: string, protocol: number, payload: Buffer): Buffer {
+export function ipv4(from: string, to: string, protocol: number, payload: Buffer): Buffer {
   const header = Buffer.alloc(20);
   header.writeUInt8(0x45, 0);
   header.writeUInt16BE(20 + payload.length, 2);

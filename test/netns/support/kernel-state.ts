@@ -117,13 +117,17 @@ async function fdbLines(gateway: Namespace): Promise<string[]> {
 }
 
 async function hostLines(gateway: Namespace): Promise<string[]> {
-  const rules = await gateway.exec('nft', 'list', 'ruleset');
+  const rules = await gateway.exec('nft', '--stateless', 'list', 'ruleset');
   return [
     `${gateway.label} forwards ${await devicesWith(gateway, 4, 'forwarding')}`,
     `${gateway.label} forwards IPv6 ${await devicesWith(gateway, 6, 'force_forwarding')}`,
     `${gateway.label} routers of IPv6 ${await devicesWith(gateway, 6, 'forwarding')}`,
     `${gateway.label} passes 127.0.0.0/8 ${await devicesWith(gateway, 4, 'route_localnet')}`,
-    rules.stdout.trim(),
+    // In the order in which they came to be.
+    ...rules.stdout
+      .split(/^(?=table )/m)
+      .map((table) => table.trim())
+      .toSorted(),
   ];
 }
 

@@ -43,6 +43,7 @@ const line1 = fc
       mtu: fc.constantFrom(undefined, 1300, 9000),
       peers: option(['203.0.113.9']),
       bum: option({ multicast: '239.1.1.10' }),
+      stretch: fc.constantFrom(undefined, { uplink: 'lan2', vlan: 110 }, { uplink: 'lan', vlan: 120 }),
       engine,
     }),
   )

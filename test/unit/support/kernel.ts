@@ -8,16 +8,21 @@ import { withMemo } from '../../../src/drivers/naming.ts';
 import type { FdbRow } from '../../../src/host/fdb.ts';
 import type { ObservedLink } from '../../../src/host/links.ts';
 import type { ObservedDockers } from '../../../src/host/docker-user.ts';
-import type { FirewallFamily, ObservedTable } from '../../../src/host/firewall.ts';
+import type { FirewallFamily } from '../../../src/host/firewall.ts';
 import type { Listener } from '../../../src/host/listeners.ts';
 import type { HostRoute } from '../../../src/host/routes.ts';
 import type { ObservedSandbox } from '../../../src/host/sandbox.ts';
 import { formatIpPrefix } from '../../../src/model/ip.ts';
+import type { Mac } from '../../../src/model/mac.ts';
 import { sandboxPath } from '../../../src/model/network.ts';
+import type { Vni } from '../../../src/model/vni.ts';
 import type { Observation } from '../../../src/reconcile/observe.ts';
 import type { FirewallMemory, Step } from '../../../src/reconcile/plan.ts';
 import type { Adjustment } from '../../../src/reconcile/plan-links.ts';
+import { Bridges, refuseToJoin } from './bridges.ts';
 import { dataOf, sameVxlan } from './link-data.ts';
+import { GuardTables, tableOf } from './nft.ts';
+import { switchAll } from './switches.ts';
 
 /** A link as the kernel would show it. */
 export function link(name: string, index: number, over: Partial<ObservedLink> = {}): ObservedLink {
@@ -45,6 +50,7 @@ export class Kernel {
   dockers: ObservedDockers = { 4: undefined, 6: undefined };
   underlay: Observation['underlay'] = UNDERLAY;
   vxlan = true;
+  readonly guards = new GuardTables();
   /** `datapath.engine` of the bootstrap file */
   preferred: 'auto' | 'kernel' | 'user' = 'auto';
   /** whether linkspan-datapath answers; what it was told holds while it does not */
@@ -55,6 +61,9 @@ export class Kernel {
   /** of the datapath's TAPs */
   trouble: string | null = null;
   #fdb = new Map<string, readonly FdbRow[]>();
+  readonly bridges = new Bridges();
+  /** MACs of devices that this gateway has published */
+  devices: ReadonlyMap<Vni, readonly Mac[]> = new Map();
   #routes: readonly HostRoute[] = [];
   #sandboxes: Map<string, ObservedSandbox>;
   #next = 100;
@@ -66,7 +75,7 @@ export class Kernel {
   }
 
   observe(): Observation {
-    const { links, underlay, memory } = this;
+    const { links, underlay, memory, dockers, listeners } = this;
     const there = (names: ReadonlySet<string>): ReadonlySet<string> =>
       new Set(links.flatMap(({ name }) => (names.has(name) ? [name] : [])));
     const forwarding = {
@@ -79,8 +88,16 @@ export class Kernel {
       ...(memory.bridge && { bridge: tableOf(memory.bridge.body, memory.bridge.fingerprint) }),
     };
     const sandboxes = new Map(this.#sandboxes);
-    const { dockers, listeners } = this;
-    const tables = { fdb: new Map(this.#fdb), routes: this.#routes, firewall, dockers, listeners, forwarding };
+    const tables = {
+      fdb: new Map(this.#fdb),
+      bridges: this.bridges.tables(links),
+      routes: this.#routes,
+      firewall,
+      guards: this.guards.observe(),
+      dockers,
+      listeners,
+      forwarding,
+    };
     return { links, ...tables, underlay, vxlan: this.vxlan, datapath: this.#datapath(), sandboxes };
   }
 
@@ -132,24 +149,34 @@ export class Kernel {
   }
 
   #run(step: Step): void {
-    if (step.kind === 'link.create') this.#create(step.link);
-    else if (step.kind === 'link.delete')
-      this.#delete(
-        (step.sandbox === undefined ? this.links : this.#in(step.sandbox)).find(({ name }) => name === step.name),
-      );
-    else if (step.kind === 'endpoint.detach')
-      this.#delete(this.#in(step.sandbox).find(({ name }) => name === step.name));
-    else if (step.kind === 'endpoint.attach') this.#attach(step.spec);
-    else if (step.kind === 'endpoint.move') this.#move(step);
+    if (step.kind.startsWith('link.') || step.kind.startsWith('endpoint.')) this.#runLink(step);
     else if (step.kind === 'datapath.set') this.#setDatapath(step.state);
-    else if (step.kind === 'link.down') this.tamper(undefined, step.name, { up: false });
-    else if (step.kind === 'link.adjust') this.#adjust(step.sandbox, step.name, step.changes);
     else if (step.kind === 'fdb.sync') this.#syncFdb(step);
+    else if (step.kind === 'bridge.sync') this.bridges.sync(step, this.links);
     else if (step.kind === 'routes.sync') this.#syncRoutes(step);
     else if (step.kind === 'forwarding.set') switchAll(this.#forwarding[step.family], step.devices, step.on);
     else if (step.kind === 'localnet.set') this.#setLocalnet(step.devices, step.on);
     else if (step.kind === 'docker.sync') this.#syncDocker(step);
-    else this.#applyFirewall(step.family, step.body);
+    else this.#applyRules(step);
+  }
+
+  #runLink(step: Step): void {
+    const at = (sandbox?: string): readonly ObservedLink[] => (sandbox === undefined ? this.links : this.#in(sandbox));
+    if (step.kind === 'link.create') this.#create(step.link);
+    else if (step.kind === 'link.delete') this.#delete(at(step.sandbox).find(({ name }) => name === step.name));
+    else if (step.kind === 'endpoint.detach')
+      this.#delete(this.#in(step.sandbox).find(({ name }) => name === step.name));
+    else if (step.kind === 'endpoint.attach') this.#attach(step.spec);
+    else if (step.kind === 'endpoint.move') this.#move(step);
+    else if (step.kind === 'link.down') this.tamper(undefined, step.name, { up: false });
+    else if (step.kind === 'link.adjust') this.#adjust(step.sandbox, step.name, step.changes);
+  }
+
+  #applyRules(step: Step): void {
+    if (step.kind === 'firewall.apply') this.#applyFirewall(step.family, step.body);
+    if (step.kind !== 'guards.apply') return;
+    const names = new Set(this.links.map(({ name }) => name));
+    this.memory = this.guards.apply(step, names, this.memory);
   }
 
   #setLocalnet(devices: readonly string[], on: boolean): void {
@@ -222,11 +249,12 @@ export class Kernel {
 
   /** A parent carries one driver's children, and ipvlan's have one mode: a new one's becomes all others'. */
   #parentFor({ type, parent: name, mode }: ChildAttachment): number {
-    const { index } = this.#find(this.links, name);
+    const { index, master } = this.#find(this.links, name);
     const children = this.#everywhere().filter(
       (child) => ['macvlan', 'ipvlan'].includes(child.kind) && child.parent === index,
     );
-    if (children.some((child) => child.kind !== type)) throw new Error(`Device or resource busy: ${name}`);
+    const busy = master !== undefined || children.some((child) => child.kind !== type);
+    if (busy) throw new Error(`Device or resource busy: ${name}`);
     if (type === 'ipvlan') this.#setMode(index, mode);
     const alone = mode === 'passthru' || children.some((child) => child.data['mode'] === 'passthru');
     if (alone && children.length > 0) throw new Error(`Device or resource busy: ${name}`);
@@ -236,12 +264,9 @@ export class Kernel {
   #setMode(parent: number, mode: string): void {
     const changed = (child: ObservedLink): ObservedLink =>
       child.kind === 'ipvlan' && child.parent === parent ? { ...child, data: { mode } } : child;
-    this.links = this.links.map((child) => changed(child));
-    for (const [path, { links }] of this.#sandboxes)
-      this.#put(
-        path,
-        links.map((child) => changed(child)),
-      );
+    const all = (links: readonly ObservedLink[]): readonly ObservedLink[] => links.map((child) => changed(child));
+    this.links = all(this.links);
+    for (const [path, { links }] of this.#sandboxes) this.#put(path, all(links));
   }
 
   /** With a link go its children, a veth's other end, and its entries in the tables; it may be gone itself. */
@@ -329,10 +354,13 @@ export class Kernel {
   #adjust(sandbox: string | undefined, name: string, changes: Adjustment): void {
     const links = sandbox === undefined ? this.links : this.#in(sandbox);
     const before = this.#find(links, name);
-    if (!before.ours) throw new Error(`${name} is not Linkspan's`);
-    if (changes.master !== undefined) this.#find(this.links, changes.master);
+    // Of an interface that is not ours nothing changes but whether it is a port of a bridge of ours.
+    if (!before.ours && changes.master === undefined) throw new Error(`${name} is not Linkspan's`);
+    if (typeof changes.master === 'string')
+      refuseToJoin(before, this.#find(this.links, changes.master), this.#everywhere());
     if (changes.up) this.#bindsPort(before);
-    const { alias, mtu, mac, up, master, port, gro } = { ...before, ...changes };
+    const { alias, mtu, mac, up, port, gro } = { ...before, ...changes };
+    const master = changes.master === undefined ? before.master : (changes.master ?? undefined);
     const kept = before.addresses.filter((address) => !changes.removeAddresses.includes(address));
     const [, , , local, learning] = changes.vxlan ?? [];
     const key = local?.includes(':') ? 'local6' : 'local';
@@ -368,24 +396,4 @@ export class Kernel {
     const removed = new Set(step.remove);
     this.#routes = [...this.#routes.filter((route) => !removed.has(route)), ...step.add];
   }
-}
-
-function switchAll(names: Set<string>, devices: readonly string[], on: boolean): void {
-  for (const device of devices) {
-    if (on) names.add(device);
-    else names.delete(device);
-  }
-}
-
-/** What nft lists of a body of ours: its chains, and the elements of its sets and maps. */
-function tableOf(body: string, fingerprint: string): ObservedTable {
-  const chains = [...body.matchAll(/chain (\w+)/g)].map((match) => match[1] ?? '');
-  const sets = [...body.matchAll(/(?:set|map) (\w+) \{\n.*\n(?: *elements = \{ (.*) \}\n)?/g)];
-  const elements = sets.map(([, name = '', held = '']) => [name, new Map(held.split(', ').map(parted))] as const);
-  return { fingerprint, chains, elements: new Map(elements) };
-}
-
-function parted(element: string): [string, string] {
-  const [key = '', value = ''] = element.split(' : ').map((part) => part.replaceAll('"', '').split(' . ').join(' '));
-  return [key, value];
 }

@@ -15,6 +15,7 @@ export function dataOf(kind: LinkKind, links: readonly ObservedLink[]): LinkData
   return { ...own, ...group, ...(device !== undefined && { device }) };
 }
 
+/** The kernel takes no second one. */
 export function sameVxlan(a: LinkData, b: LinkData): boolean {
   return a.id === b.id && a.port === b.port;
 }

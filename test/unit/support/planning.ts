@@ -19,7 +19,8 @@ export function intentOf(kernel: Kernel, state: DesiredState, remotes: RemotesBy
   const seen = kernel.observe();
   const { links, underlay, vxlan } = seen;
   const engines = { vxlan, preferred: kernel.preferred, datapath: { socket: SOCKET, running: kernel.datapathRuns } };
-  return intend(state, remotes, { gateway, links, underlay, port: PORT, engines }, seen);
+  const { devices } = kernel;
+  return intend(state, remotes, { gateway, links, underlay, port: PORT, engines, devices }, seen);
 }
 
 /** One look at the kernel, as a cycle takes it. */

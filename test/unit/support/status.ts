@@ -6,11 +6,20 @@ export const LINE1: NetworkStatus = {
   vni: 10_110,
   vlan: null,
   engine: 'kernel',
+  driver_reason: null,
   engine_reason: 'vxlan is there',
   mtu: 1450,
   endpoints: 1,
   peers: 1,
   shim: null,
+  guards: {
+    profile: ['default'],
+    dhcp: 'block',
+    ra: 'block',
+    bum_pps: 200,
+    dropped_in: { dhcp: 3 },
+    dropped_out: {},
+  },
   problem: null,
 };
 

@@ -1,0 +1,109 @@
+import type { NetlinkMessage } from '../packet/netlink-read.ts';
+import type { NftTable } from '../packet/nft-objects.ts';
+import { counterDump, readCounter, readTable as readTableName, tableDump } from '../packet/nft-objects.ts';
+import { readTable } from './firewall.ts';
+import { LINUX, SystemCallError } from './libc.ts';
+import { ask } from './netlink.ts';
+import { whileRulesetStands } from './ruleset.ts';
+import { CommandError, run } from './run.ts';
+
+/** A table of ours beside those of `firewall.ts`, as nft and a plan name it: `netdev linkspan-lsx-line`. */
+export type GuardKey = `${'inet' | 'netdev'} linkspan-${string}`;
+
+/** Where a network's port can be guarded: frames that come in (nf_tables for netdev), that go out (Linux 5.16). */
+export type GuardHooks = 'none' | 'in' | 'both';
+
+export type ObservedGuards = {
+  readonly hooks: GuardHooks;
+  /** fingerprints of the tables that stand */
+  readonly tables: ReadonlyMap<GuardKey, string>;
+};
+
+/** Packets of each table's counters, by their names. */
+export type GuardCounters = ReadonlyMap<GuardKey, ReadonlyMap<string, number>>;
+
+/** @param wanted whether there is anything to guard, which is when the kernel is asked for its hooks */
+export async function readGuards(wanted: boolean): Promise<ObservedGuards> {
+  const [hooks, tables] = await Promise.all([wanted ? guardHooks() : ('none' as const), readTables()]);
+  return { hooks, tables };
+}
+
+/** Which tables there are costs a question to the kernel, what is in them a child process for each. */
+const readTables = whileRulesetStands(async (): Promise<ObservedGuards['tables']> => {
+  const answer = (await netfilter(tableDump())) ?? [];
+  const keys = answer.flatMap((one) => ourKey(readTableName(one)) ?? []);
+  const listed = await Promise.all(
+    keys.map(async (key) => {
+      const { family, name } = partsOf(key);
+      return [key, (await readTable(family, name))?.fingerprint ?? ''] as const;
+    }),
+  );
+  return new Map(listed);
+});
+
+/** Some tenths of a millisecond. Undefined where the kernel does not tell: it has no nftables, say. */
+export async function readGuardCounters(): Promise<GuardCounters | undefined> {
+  const answer = await netfilter(counterDump());
+  if (answer === undefined) return undefined;
+  const counters = new Map<GuardKey, Map<string, number>>();
+  for (const { family, table, name, packets } of answer.flatMap((one) => readCounter(one) ?? [])) {
+    const key = ourKey({ family, name: table });
+    if (key !== undefined) counters.set(key, (counters.get(key) ?? new Map<string, number>()).set(name, packets));
+  }
+  return counters;
+}
+
+async function netfilter(question: Buffer): Promise<readonly NetlinkMessage[] | undefined> {
+  try {
+    const [answer] = await ask([question], { protocol: LINUX.NETLINK_NETFILTER });
+    return answer;
+  } catch (error) {
+    if (error instanceof SystemCallError) return undefined;
+    throw error;
+  }
+}
+
+function ourKey(table: NftTable | undefined): GuardKey | undefined {
+  const key = `${table?.family ?? ''} ${table?.name ?? ''}`;
+  return /^(?:inet|netdev) linkspan-/.test(key) ? (key as GuardKey) : undefined;
+}
+
+function partsOf(key: GuardKey): { readonly family: 'inet' | 'netdev'; readonly name: string } {
+  const [family = '', name = ''] = key.split(' ');
+  return { family: family as 'inet' | 'netdev', name };
+}
+
+let known: GuardHooks = 'none';
+
+/** By rules that the kernel looks at and does not take (nft --check); what it once had it keeps. */
+async function guardHooks(): Promise<GuardHooks> {
+  if (known === 'none') known = (await takes('egress')) ? 'both' : (await takes('ingress')) ? 'in' : 'none';
+  return known;
+}
+
+function takes(hook: 'egress' | 'ingress'): Promise<boolean> {
+  const chain = `chain probe { type filter hook ${hook} device "lo" priority filter; }`;
+  return run(['nft', '--check', '-f', '-'], `table netdev linkspan-probe {\n${chain}\n}\n`).then(
+    () => true,
+    (error: unknown) => {
+      if (error instanceof CommandError) return false;
+      throw error;
+    },
+  );
+}
+
+/**
+ * Replaces a table's rules in one transaction and leaves its counters; an empty body takes the table away.
+ * @throws CommandError where the kernel refuses: a device of it is gone, say
+ */
+export async function applyGuards(key: GuardKey, body: string): Promise<void> {
+  const old = `table ${key} {}\n`;
+  const script = body === '' ? `delete table ${key}\n` : `flush table ${key}\ntable ${key} {\n${body}}\n`;
+  await run(['nft', '-f', '-'], old + script);
+}
+
+/** What `readGuards` will tell of the table. */
+export async function readGuardTable(key: GuardKey): Promise<string | undefined> {
+  const { family, name } = partsOf(key);
+  return (await readTable(family, name))?.fingerprint;
+}

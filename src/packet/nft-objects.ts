@@ -1,0 +1,64 @@
+import { message, NETLINK, number } from './netlink.ts';
+import { type NetlinkMessage, nestedIn, readAttributes, textIn } from './netlink-read.ts';
+import { GENERAL_HEADER, SUBSYSTEM } from './nftables.ts';
+
+// linux/netfilter/nf_tables.h
+const [NEW_TABLE, GET_TABLE, NEW_OBJECT, GET_OBJECT] = [0, 1, 18, 19];
+const COUNTER = 1;
+const [OBJECT_TABLE, OBJECT_NAME, OBJECT_TYPE, OBJECT_DATA] = [1, 2, 3, 4];
+const TABLE_NAME = 1;
+const COUNTER_PACKETS = 2;
+const FAMILIES: ReadonlyMap<number, string> = new Map([
+  [1, 'inet'],
+  [2, 'ip'],
+  [3, 'arp'],
+  [5, 'netdev'],
+  [7, 'bridge'],
+  [10, 'ip6'],
+]);
+
+/** A table by its family and name, as nft writes them: `netdev linkspan-lsx-line`. */
+export type NftTable = { readonly family: string; readonly name: string };
+
+/** A named counter's packets. */
+export type NftCounter = {
+  readonly family: string;
+  readonly table: string;
+  readonly name: string;
+  readonly packets: number;
+};
+
+export function tableDump(): Buffer {
+  return message((SUBSYSTEM << 8) | GET_TABLE, NETLINK.DUMP, 0, Buffer.alloc(GENERAL_HEADER));
+}
+
+/** Undefined of any other message, and of a table without a family that nft knows. */
+export function readTable({ type, payload }: NetlinkMessage): NftTable | undefined {
+  if (type !== ((SUBSYSTEM << 8) | NEW_TABLE)) return undefined;
+  const family = FAMILIES.get(payload[0] ?? 0);
+  const name = textIn(readAttributes(payload, GENERAL_HEADER), TABLE_NAME);
+  return family === undefined || name === undefined ? undefined : { family, name };
+}
+
+/** Of all tables of all families. */
+export function counterDump(): Buffer {
+  return message(
+    (SUBSYSTEM << 8) | GET_OBJECT,
+    NETLINK.DUMP,
+    0,
+    Buffer.alloc(GENERAL_HEADER),
+    number(OBJECT_TYPE, COUNTER),
+  );
+}
+
+/** Undefined of any other message, and of an object that is no counter. */
+export function readCounter({ type, payload }: NetlinkMessage): NftCounter | undefined {
+  if (type !== ((SUBSYSTEM << 8) | NEW_OBJECT)) return undefined;
+  const attributes = readAttributes(payload, GENERAL_HEADER);
+  const [table, name] = [textIn(attributes, OBJECT_TABLE), textIn(attributes, OBJECT_NAME)];
+  const packets = nestedIn(attributes, OBJECT_DATA).get(COUNTER_PACKETS);
+  if (attributes.get(OBJECT_TYPE)?.readUInt32BE() !== COUNTER || packets?.length !== 8) return undefined;
+  const family = FAMILIES.get(payload[0] ?? 0);
+  if (family === undefined || table === undefined || name === undefined) return undefined;
+  return { family, table, name, packets: Number(packets.readBigUInt64BE()) };
+}

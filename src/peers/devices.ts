@@ -1,0 +1,86 @@
+import type { Mac } from '../model/mac.ts';
+import type { MacEntry } from '../model/peer.ts';
+import type { Vni } from '../model/vni.ts';
+import type { Clock } from '../service/clock.ts';
+
+/** What a cycle saw of one stretched network. */
+export type Sighting = {
+  readonly vni: Vni;
+  /** MACs that the bridge has learned from the plant's frames */
+  readonly seen: readonly Mac[];
+  /** what the peers say they have, by their records */
+  readonly remote: readonly MacEntry[];
+};
+
+/** A MAC here that is not published, and why. */
+export type Unclaimed = { readonly vni: Vni; readonly mac: Mac; readonly why: 'workload' | 'moves' | 'full' };
+
+/** In each VNI. A record holds 4096 MACs, the workloads' among them (`peers/record.ts`). */
+export const DEVICES_MAX = 2048;
+/** More moves of a MAC in that time are no moves: two have it (RFC 7432 section 15.1). */
+export const [MOVES_MAX, MOVES_MS] = [5, 180_000];
+
+/**
+ * Which MACs of devices behind its uplinks this gateway tells its peers, with EVPN's mobility sequence numbers. Only the
+ * set is told, not when a device spoke last: so a device that talks is published once, and withdrawn when the bridge
+ * has forgotten it.
+ */
+export class DeviceClaims {
+  readonly #clock: Clock;
+  #claims: ReadonlyMap<Vni, ReadonlyMap<Mac, MacEntry>> = new Map();
+  #unclaimed: readonly Unclaimed[] = [];
+  /** when each MAC came from a peer, monotonic milliseconds */
+  #moves: ReadonlyMap<string, readonly number[]> = new Map();
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+  }
+
+  get macs(): ReadonlyMap<Vni, readonly Mac[]> {
+    return new Map([...this.#claims].map(([vni, held]) => [vni, [...held.keys()]]));
+  }
+
+  /** Those that are here and not published. */
+  get unclaimed(): readonly Unclaimed[] {
+    return this.#unclaimed;
+  }
+
+  entries(vni: Vni): readonly MacEntry[] {
+    return [...(this.#claims.get(vni)?.values() ?? [])];
+  }
+
+  /** Takes what a cycle saw; what is in none of it is withdrawn. */
+  update(sightings: readonly Sighting[]): void {
+    const since = this.#clock.monotonic() - MOVES_MS;
+    const recent = [...this.#moves].map(([key, times]) => [key, times.filter((time) => time > since)] as const);
+    this.#moves = new Map(recent.filter(([, times]) => times.length > 0));
+    this.#unclaimed = [];
+    this.#claims = new Map(sightings.map((sighting) => [sighting.vni, this.#claim(sighting)]));
+  }
+
+  #claim({ vni, seen, remote }: Sighting): ReadonlyMap<Mac, MacEntry> {
+    const before = this.#claims.get(vni);
+    const elsewhere = new Map(remote.map((entry) => [entry.m, entry]));
+    const claims = new Map<Mac, MacEntry>();
+    // Those that are published already come first: who is full takes no further ones.
+    const isNew = (mac: Mac): number => (before?.has(mac) ? 0 : 1);
+    for (const mac of seen.toSorted((a, b) => isNew(a) - isNew(b) || (a < b ? -1 : 1))) {
+      const entry = before?.get(mac) ?? this.#arrived(vni, mac, elsewhere.get(mac), claims.size);
+      if (typeof entry === 'object') claims.set(mac, entry);
+      else this.#unclaimed = [...this.#unclaimed, { vni, mac, why: entry }];
+    }
+    return new Map([...claims].toSorted(([a], [b]) => (a < b ? -1 : 1)));
+  }
+
+  /** One that a peer has published has moved here: it takes the next sequence number (RFC 7432 section 15). */
+  #arrived(vni: Vni, m: Mac, elsewhere: MacEntry | undefined, count: number): MacEntry | Unclaimed['why'] {
+    if (count >= DEVICES_MAX) return 'full';
+    if (elsewhere === undefined) return { m, ip: [], q: 0, s: 0 };
+    if (elsewhere.s === 1) return 'workload';
+    const key = `${vni} ${m}`;
+    const moves = this.#moves.get(key) ?? [];
+    if (moves.length >= MOVES_MAX) return 'moves';
+    this.#moves = new Map([...this.#moves, [key, [...moves, this.#clock.monotonic()]]]);
+    return { m, ip: [], q: elsewhere.q + 1, s: 0 };
+  }
+}

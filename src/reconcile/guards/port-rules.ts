@@ -1,0 +1,99 @@
+import type { GuardSpec } from '../../drivers/guards.ts';
+import { GUARD_DIRECTIONS, GUARD_REASONS, type GuardProfile, type Guards } from '../../model/guards.ts';
+import { crossingOf, NEVER_FRAMES, NEVER_GROUPS } from './profiles.ts';
+import { accept, type Chain, drop, go, render, type Rule } from './chains.ts';
+
+/** The group bit of an address (IEEE 802.3 section 3.2.3). */
+const GROUP = '& 01:00:00:00:00:00 == 01:00:00:00:00:00';
+/** Neither of the two addresses is a group's: one look at the frame's first seven bytes. */
+const NO_GROUPS = '@ll,0,56 & 0x01000000000001 == 0';
+const DHCP_PORTS = [67, 68, 546, 547];
+
+/** Spanning tree, LACP, pause and the like (IEEE 802.1Q table 8-1); MVRP (table 10-1); Cisco's CDP, VTP and PVST+. */
+const LINK_LOCAL = [
+  'ether daddr & ff:ff:ff:ff:ff:f0 == 01:80:c2:00:00:00',
+  'ether daddr & ff:ff:ff:ff:ff:f0 == 01:80:c2:00:00:20',
+  'ether daddr { 01:00:0c:cc:cc:cc, 01:00:0c:cc:cc:cd }',
+];
+
+/** ARP, neighbour solicitation and advertisement. */
+const NEIGHBOURS = ['ether type 0x0806', 'icmpv6 type { 135, 136 }'];
+
+/**
+ * The body of the table that guards an overlay network's port, with a counter for each reason and direction. What comes
+ * in is decided on here, whoever sent it; what would go out is spared the way.
+ * @param outgoing whether the kernel has a hook there (Linux 5.16)
+ */
+export function portRules(spec: GuardSpec, outgoing: boolean): string {
+  const counters = GUARD_REASONS.flatMap((reason) => GUARD_DIRECTIONS.map((way) => `  counter ${reason}_${way} {}\n`));
+  const chains = [...services(spec), ...limits(spec.guards), groups(spec.guards.profiles), port(spec.guards.profiles)];
+  const ways = GUARD_DIRECTIONS.filter((way) => way === 'in' || outgoing);
+  return [...counters, ...ways.flatMap((way) => chains.map((chain) => render(chain, way, spec.device)))].join('');
+}
+
+/**
+ * Nearly all frames are unicast IP between stations, so these are told from the rest at once: each rule that a small
+ * packet passes was measured at some 30 ns. Of two tags the inner one is left, and nothing behind it would be seen.
+ */
+function port(profiles: readonly GuardProfile[]): Chain {
+  const { open, frames } = crossingOf(profiles);
+  return {
+    name: 'port',
+    rules: [
+      drop('@ll,48,48 0', 'group_source'),
+      go(`${NO_GROUPS} @ll,96,16 { 0x0800, 0x86dd }`, 'goto', 'unicast'),
+      drop(`ether saddr ${GROUP}`, 'group_source'),
+      drop('ether type { 8021q, 8021ad }', 'inner_vlan'),
+      go(`ether daddr ${GROUP}`, 'goto', 'groups'),
+      ...['ether type 0x0806', ...frames].map((match) => accept(match)),
+      drop(open ? NEVER_FRAMES : '', 'protocol'),
+    ],
+  };
+}
+
+/** A redirect or an advertisement in fragments is none to a host that knows RFC 6980, and gets past no other rule. */
+function services({ guards, port: own }: GuardSpec): readonly Chain[] {
+  const ports = guards.dhcp === 'block' ? [...DHCP_PORTS, own] : [own];
+  const ra = [drop('icmpv6 type { 134, 137 }', 'ra'), drop('ip6 saddr fe80::/10 exthdr frag exists', 'ra')];
+  return [
+    { name: 'ports', rules: [drop(`udp dport ${own}`, 'nested'), drop('', 'dhcp')] },
+    {
+      name: 'services',
+      rules: [go(`udp dport { ${ports.join(', ')} }`, 'goto', 'ports'), ...(guards.ra === 'block' ? ra : [])],
+    },
+    { name: 'unicast', rules: [accept('meta l4proto 6'), go('', 'goto', 'services')] },
+  ];
+}
+
+function groups(profiles: readonly GuardProfile[]): Chain {
+  const { open, frames, groups: passing } = crossingOf(profiles);
+  const others: readonly Rule[] = open
+    ? [...[NEVER_FRAMES, ...NEVER_GROUPS].map((match) => drop(match, 'protocol')), go('', 'goto', 'limited')]
+    : [drop('', 'protocol')];
+  return {
+    name: 'groups',
+    rules: [
+      ...LINK_LOCAL.map((match) => drop(match, 'link_local')),
+      go('', 'jump', 'services'),
+      ...NEIGHBOURS.map((match) => go(match, 'goto', 'neighbours')),
+      ...[...frames, ...passing].map((match) => go(match, 'goto', 'limited')),
+      ...others,
+    ],
+  };
+}
+
+/** No second brings more than the limit. A quarter of it is kept for who looks for a neighbour, whatever storms. */
+function limits({ bumPps }: Guards): readonly Chain[] {
+  const kept = Math.floor(bumPps / 4);
+  const own = kept === 0 ? [] : [accept(`limit rate ${bucket(kept)}`)];
+  return [
+    { name: 'limited', rules: [drop(`limit rate over ${bucket(bumPps - kept)}`, 'storm')] },
+    { name: 'neighbours', rules: [...own, go('', 'goto', 'limited')] },
+  ];
+}
+
+/** A tenth of the frames may come at once, and is left off the steady rate: a bucket gives both in its first second. */
+function bucket(frames: number): string {
+  const burst = Math.max(1, Math.floor(frames / 10));
+  return `${Math.max(1, frames - burst)}/second burst ${burst} packets`;
+}

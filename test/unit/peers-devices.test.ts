@@ -1,0 +1,73 @@
+import { describe, expect, test } from '@jest/globals';
+import type { MacEntry } from '../../src/model/peer.ts';
+import { DEVICES_MAX, DeviceClaims, MOVES_MAX, MOVES_MS } from '../../src/peers/devices.ts';
+import { mac, vni } from './support/values.ts';
+
+const VNI = vni(7);
+const [PLC, ROBOT] = [mac('02:00:00:00:00:0a'), mac('02:00:00:00:00:0b')];
+const entry = (m: MacEntry['m'], q: number, s: 0 | 1 = 0): MacEntry => ({ m, ip: [], q, s });
+
+function claims(): { devices: DeviceClaims; pass: (ms: number) => void } {
+  let now = 0;
+  const devices = new DeviceClaims({ now: () => now, monotonic: () => now });
+  return { devices, pass: (ms) => void (now += ms) };
+}
+
+describe('the devices that a gateway tells its peers', () => {
+  test('are those that it sees, in an order that does not change, and none that it no longer sees', () => {
+    const { devices } = claims();
+    devices.update([{ vni: VNI, seen: [ROBOT, PLC], remote: [] }]);
+    expect(devices.entries(VNI)).toEqual([entry(PLC, 0), entry(ROBOT, 0)]);
+    devices.update([{ vni: VNI, seen: [PLC, ROBOT], remote: [] }]);
+    expect(devices.entries(VNI)).toEqual([entry(PLC, 0), entry(ROBOT, 0)]);
+    devices.update([{ vni: VNI, seen: [ROBOT], remote: [] }]);
+    expect(devices.entries(VNI)).toEqual([entry(ROBOT, 0)]);
+    devices.update([]);
+    expect(devices.macs.size).toBe(0);
+  });
+
+  test('one that comes from a peer has a higher number than there, and keeps it while it stays', () => {
+    const { devices } = claims();
+    devices.update([{ vni: VNI, seen: [ROBOT], remote: [entry(ROBOT, 4)] }]);
+    expect(devices.entries(VNI)).toEqual([entry(ROBOT, 5)]);
+    // The peer's newer word is not answered with a higher one: the bridge is told first that the device has gone.
+    devices.update([{ vni: VNI, seen: [ROBOT], remote: [entry(ROBOT, 6)] }]);
+    expect(devices.entries(VNI)).toEqual([entry(ROBOT, 5)]);
+  });
+
+  test('a MAC that is a workload’s elsewhere is not claimed', () => {
+    const { devices } = claims();
+    devices.update([{ vni: VNI, seen: [PLC], remote: [entry(PLC, 0, 1)] }]);
+    expect(devices.entries(VNI)).toEqual([]);
+    expect(devices.unclaimed).toEqual([{ vni: VNI, mac: PLC, why: 'workload' }]);
+  });
+
+  test('one that goes to and fro is left alone for a while', () => {
+    const { devices, pass } = claims();
+    const move = (q: number): void => {
+      devices.update([{ vni: VNI, seen: [], remote: [entry(ROBOT, q)] }]);
+      devices.update([{ vni: VNI, seen: [ROBOT], remote: [entry(ROBOT, q)] }]);
+    };
+    for (let count = 0; count < MOVES_MAX; count += 1) move(count);
+    expect(devices.entries(VNI)).toEqual([entry(ROBOT, MOVES_MAX)]);
+    move(9);
+    expect(devices.entries(VNI)).toEqual([]);
+    expect(devices.unclaimed).toEqual([{ vni: VNI, mac: ROBOT, why: 'moves' }]);
+    pass(MOVES_MS);
+    move(9);
+    expect(devices.entries(VNI)).toEqual([entry(ROBOT, 10)]);
+  });
+
+  test('are so many at most, and those that are published stay', () => {
+    const { devices } = claims();
+    const many = Array.from({ length: DEVICES_MAX }, (_, n) => mac(`04:00:00:00:${hex(n >> 8)}:${hex(n & 255)}`));
+    devices.update([{ vni: VNI, seen: many, remote: [] }]);
+    devices.update([{ vni: VNI, seen: [PLC, ...many], remote: [] }]);
+    expect(devices.entries(VNI)).toHaveLength(DEVICES_MAX);
+    expect(devices.unclaimed).toEqual([{ vni: VNI, mac: PLC, why: 'full' }]);
+  });
+});
+
+function hex(byte: number): string {
+  return byte.toString(16).padStart(2, '0');
+}

@@ -1,0 +1,164 @@
+import { describe, expect, test } from '@jest/globals';
+import type { ObservedLink } from '../../src/host/links.ts';
+import type { DesiredState } from '../../src/model/network.ts';
+import type { RemotesByVni } from '../../src/model/peer.ts';
+import { type Json, overlay, workload } from './support/documents.ts';
+import { newHost } from './support/hosts.ts';
+import { type Kernel, link } from './support/kernel.ts';
+import { converge, desired, look } from './support/planning.ts';
+import { mac, vni } from './support/values.ts';
+
+const VLAN = 'lsv-eth1.110';
+const [BRIDGE, PLC, ROBOT] = ['lsb-net', '02:00:00:00:00:0a', '02:00:00:00:00:0b'];
+const STRETCH = { stretch: { uplink: 'lan2', vlan: 110 } };
+const UNTAGGED = { stretch: { uplink: 'lan2' } };
+
+function wish(rest: Json = {}): DesiredState {
+  const networks = { net: overlay(10_110, { subnet: '10.110.0.0/24', ...rest }) };
+  return desired(networks, { w: workload({ net: { address: '10.110.0.21', mac: '02:00:00:00:00:21' } }, 's1') });
+}
+
+const peer = (...macs: string[]): RemotesByVni => {
+  const entries = macs.map((text) => ({ m: mac(text), ip: [], q: 0, s: 0 as const }));
+  const remote = { gateway: 'gw-b', vtep: { ip: '192.0.2.2', port: 4789 }, macs: entries };
+  return new Map([[vni(10_110), [remote]]]);
+};
+
+const masterOf = (kernel: Kernel, name: string): string | undefined =>
+  kernel.links.find((one) => one.name === name)?.master;
+const entriesOf = (kernel: Kernel): readonly string[] =>
+  (kernel.observe().bridges.get(BRIDGE) ?? []).map(({ mac: address, port, origin }) => `${address} ${port} ${origin}`);
+
+describe.each([
+  ['kernel', 'lsx-net'],
+  ['user', 'lsu-net'],
+])('an overlay stretched to a VLAN, engine %s', (engine, port) => {
+  test('is a bridge of both, on which the workloads hang; its ports take what the VLAN takes', () => {
+    const kernel = newHost([link('eth9', 9)]);
+    const { intent } = converge(kernel, wish({ ...STRETCH, engine }));
+    expect([masterOf(kernel, port), masterOf(kernel, VLAN)]).toEqual([BRIDGE, BRIDGE]);
+    expect(intent.networks.get('net')).toMatchObject({ mtu: 1450, attachment: { parent: BRIDGE, mode: 'bridge' } });
+    // eth1 takes 9000.
+    const mtus = kernel.links.filter(({ name }) => [BRIDGE, port, VLAN].includes(name)).map(({ mtu }) => mtu);
+    expect(mtus).toEqual([9000, 9000, 9000]);
+    const told = intent.networks.get('net')?.datapath;
+    expect(told?.mtu).toBe(engine === 'user' ? 1450 : undefined);
+  });
+
+  test('switched on and off, workloads move, and no port is one while anything hangs on it', () => {
+    const kernel = newHost();
+    converge(kernel, wish({ engine }));
+    const on = look(kernel, wish({ ...STRETCH, engine }));
+    expect(on.steps).toContainEqual(expect.objectContaining({ kind: 'endpoint.move', from: port }));
+    converge(kernel, wish({ ...STRETCH, engine }));
+    expect(masterOf(kernel, port)).toBe(BRIDGE);
+    const off = look(kernel, wish({ engine })).steps.map(({ kind }) => kind);
+    expect(off.indexOf('link.adjust')).toBeLessThan(off.indexOf('endpoint.move'));
+    converge(kernel, wish({ engine }));
+    expect(kernel.links.map(({ name }) => name)).not.toContain(BRIDGE);
+    expect(masterOf(kernel, port)).toBeUndefined();
+  });
+
+  test('workloads’ and peers’ MACs are told to the bridge, and taken away with them', () => {
+    const kernel = newHost();
+    converge(kernel, wish({ ...STRETCH, engine }), peer(PLC));
+    expect(entriesOf(kernel)).toEqual([`02:00:00:00:00:21 ${BRIDGE} own`, `${PLC} ${port} told`]);
+    converge(kernel, wish({ ...STRETCH, engine }), peer());
+    expect(entriesOf(kernel)).toEqual([`02:00:00:00:00:21 ${BRIDGE} own`]);
+  });
+});
+
+test('a network that is stretched and given another engine at once keeps its workloads’ interfaces', () => {
+  const kernel = newHost();
+  converge(kernel, wish({ engine: 'kernel' }));
+  converge(kernel, wish({ ...STRETCH, engine: 'user' }));
+  expect(masterOf(kernel, 'lsu-net')).toBe(BRIDGE);
+  converge(kernel, wish({ engine: 'kernel' }));
+  expect(kernel.links.map(({ name }) => name)).not.toContain('lsu-net');
+});
+
+test('a device that has just come is not sent to the peer that had it; one that was published here is', () => {
+  const kernel = newHost();
+  const state = wish(STRETCH);
+  converge(kernel, state, peer(ROBOT));
+  kernel.bridges.learn(BRIDGE, ROBOT, VLAN);
+  expect(look(kernel, state, peer(ROBOT)).steps).toEqual([]);
+  kernel.devices = new Map([[vni(10_110), [mac(ROBOT)]]]);
+  converge(kernel, state, peer(ROBOT));
+  expect(entriesOf(kernel)).toContain(`${ROBOT} lsx-net told`);
+});
+
+test('another site’s workload stays where it is, whoever sends in its name here', () => {
+  const kernel = newHost();
+  const [remote] = peer(ROBOT).get(vni(10_110)) ?? [];
+  const sticky = { m: mac(ROBOT), ip: [], q: 0, s: 1 as const };
+  const peers: RemotesByVni = new Map([[vni(10_110), remote ? [{ ...remote, macs: [sticky] }] : []]]);
+  converge(kernel, wish(STRETCH), peers);
+  expect(kernel.observe().bridges.get(BRIDGE)).toContainEqual({
+    mac: ROBOT,
+    port: 'lsx-net',
+    origin: 'told',
+    sticky: true,
+  });
+  kernel.bridges.learn(BRIDGE, ROBOT, VLAN);
+  converge(kernel, wish(STRETCH), peers);
+  expect(entriesOf(kernel)).toContain(`${ROBOT} lsx-net told`);
+});
+
+test('too large for a group’s device: a stretch with multicast takes what the overlay takes', () => {
+  const kernel = newHost();
+  converge(kernel, wish({ ...STRETCH, bum: { multicast: '239.1.1.10' } }));
+  expect(kernel.links.find(({ name }) => name === 'lsx-net')?.mtu).toBe(1450);
+});
+
+test.each<[string, Partial<ObservedLink> | undefined, readonly ObservedLink[], string]>([
+  ['has an address', {}, [], "eth1 has this gateway's address 10.30.0.5/16"],
+  ['is another bridge’s port', { addresses: [], master: 'docker0' }, [], 'eth1 is a port of docker0'],
+  [
+    'has a child of the host’s',
+    { addresses: [] },
+    [link('plant0', 20, { kind: 'macvlan', parent: 3, data: { mode: 'bridge' } })],
+    'eth1 has plant0 on it',
+  ],
+  ['is gone', undefined, [], 'interface eth1 of uplink lan2 is gone'],
+])('an uplink that %s is not joined and said, and the overlay goes on without', (_, over, extra, words) => {
+  const kernel = newHost(extra);
+  if (over === undefined) kernel.links = kernel.links.filter(({ name }) => name !== 'eth1');
+  else kernel.tamper(undefined, 'eth1', over);
+  const { waiting } = converge(kernel, wish(UNTAGGED));
+  expect(waiting.get('network/net')?.message).toContain(words);
+  expect(masterOf(kernel, 'lsx-net')).toBe(BRIDGE);
+  expect(masterOf(kernel, 'eth1')).toBe(over?.master);
+});
+
+test('untagged frames: the uplink itself is the port, and is let go again', () => {
+  const kernel = newHost();
+  kernel.tamper(undefined, 'eth1', { addresses: [] });
+  converge(kernel, wish(UNTAGGED));
+  expect(masterOf(kernel, 'eth1')).toBe(BRIDGE);
+  converge(kernel, wish());
+  expect(masterOf(kernel, 'eth1')).toBeUndefined();
+});
+
+test('TCP is told what the overlay takes, both ways, and no tag goes into it', () => {
+  const rules = converge(newHost(), wish(STRETCH)).intent.nat.tables.bridge;
+  expect(rules).toContain('oifname "lsx-net" ether type { 8021q, 8021ad } drop');
+  for (const way of ['iifname', 'oifname']) {
+    for (const [type, most] of [
+      ['ip', 1410],
+      ['ip6', 1390],
+    ]) {
+      const clamp = `tcp option maxseg size > ${most} tcp option maxseg size set ${most}`;
+      expect(rules).toContain(`${way} "lsx-net" ether type ${type} tcp flags & syn == syn ${clamp}`);
+    }
+  }
+});
+
+test('beside Docker and a bridge network of ours, what a stretched bridge carries is let pass', () => {
+  const kernel = newHost();
+  kernel.dockers = { 4: { rules: [], bridges: new Set() }, 6: undefined };
+  expect(converge(kernel, wish(STRETCH)).intent.nat.docker[4]).toEqual(['-o lsb-+']);
+  const cell = desired({ net: overlay(7, STRETCH), cell: { driver: 'bridge', subnet: '172.30.0.0/24' } });
+  const { inet } = converge(kernel, cell).intent.nat.tables;
+  expect(inet).toContain('iifname . oifname { "docker0" . "docker0", "lsb-net" . "lsb-net" } accept');
+});
