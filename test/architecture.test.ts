@@ -56,6 +56,7 @@ const PLANNERS = [
   'intend',
   'effective',
   'difference',
+  'wifi-state',
   'nat/intent',
   'nat/translations',
   'nat/maps',

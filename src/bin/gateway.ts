@@ -154,6 +154,7 @@ export class Gateway {
       config: documents.status,
       view,
       remotes: this.#state.remotes(),
+      wifi: this.#watchers.wifi.statuses(),
       peers: directory.peers(),
       datapath: this.#host.datapath,
       guards: this.#host.guardDrops,

@@ -8,8 +8,10 @@ import { leaseKeys } from '../docker/records.ts';
 import { probeAddresses } from '../host/address-probe.ts';
 import { AddressWatch } from '../host/address-watch.ts';
 import { DhcpClients } from '../host/dhcp-clients.ts';
+import { wifiHost } from '../host/wifi/station.ts';
 import type { CycleView } from '../reconcile/cycle.ts';
 import { LeaseKeeper } from '../reconcile/lease-keeper.ts';
+import { WifiJoiner } from '../reconcile/wifi-joiner.ts';
 import type { ReconcileLoop } from '../reconcile/loop.ts';
 import { systemClock } from '../service/clock.ts';
 import { uplinkProblems } from '../status/uplinks.ts';
@@ -26,6 +28,7 @@ const DHCP_HOOK = fileURLToPath(new URL('../host/udhcpc-hook', import.meta.url))
  */
 export class Watchers {
   readonly leases: LeaseKeeper;
+  readonly wifi: WifiJoiner;
   readonly #state: GatewayState;
   readonly #wake: ReconcileLoop['wake'];
   readonly #addresses: AddressWatch;
@@ -39,6 +42,7 @@ export class Watchers {
     this.#state = state;
     this.#wake = wake;
     this.leases = new LeaseKeeper({ gateway, clients, clock: systemClock, onChange });
+    this.wifi = new WifiJoiner({ host: wifiHost(), clock: systemClock, onChange });
     this.#names = new GatewayNames(names.resolvConf, () => wake('host'));
     this.#addresses = new AddressWatch({ probe: probeAddresses, clock: systemClock, onChange });
   }
@@ -49,11 +53,13 @@ export class Watchers {
     devices.update(sightings(cycle, (vni) => directory.remotes(vni)));
     directory.setOwnMacs(ownMacs(cycle, devices));
     this.#addresses.update(wireInterfaces(cycle));
+    this.wifi.sync(cycle.document.uplinks);
     const found = [
       ...wireProblems(cycle, this.#addresses.conflicts()),
       ...duplicateProblems(cycle, directory),
       ...deviceProblems(cycle, devices.unclaimed),
       ...uplinkProblems(cycle),
+      ...this.wifi.problems(),
       ...this.leases.problems(cycle),
       ...this.#names.update(cycle, this.#state.remotes()),
     ];
@@ -72,6 +78,7 @@ export class Watchers {
 
   async stop(): Promise<void> {
     this.#addresses.stop();
+    this.wifi.stop();
     this.#reminder.stop();
     await this.#names.close();
     await this.leases.stop();

@@ -11,6 +11,9 @@ const COLOURS: Readonly<Record<string, Colour>> = {
   down: 'red',
   failed: 'red',
   'too many': 'yellow',
+  joining: 'yellow',
+  absent: 'yellow',
+  lost: 'red',
 };
 
 const state = { title: 'STATE', colour: (word: string): Colour | undefined => COLOURS[word.split(':')[0] ?? ''] };
@@ -41,14 +44,22 @@ export function networkTable(output: Output, networks: readonly NetworkStatus[])
 }
 
 export function uplinkTable(output: Output, uplinks: readonly UplinkStatus[]): void {
+  const wireless = uplinks.some((one) => one.wifi !== null);
   const rows = uplinks.map((one) => [
     one.name,
     one.interface,
     cell(one.macs),
     cell(one.mac_limit),
-    one.problem === null ? 'ok' : `too many: ${one.problem}`,
+    ...(wireless ? [wifiCell(one)] : []),
+    one.problem === null ? 'ok' : `${one.wifi?.problem === one.problem ? one.wifi.state : 'too many'}: ${one.problem}`,
   ]);
-  output.table([...titled('UPLINK', 'IFACE', 'MACS', 'LIMIT'), state], rows, 'no uplinks');
+  const titles = ['UPLINK', 'IFACE', 'MACS', 'LIMIT', ...(wireless ? ['WIFI'] : [])];
+  output.table([...titled(...titles), state], rows, 'no uplinks');
+}
+
+function wifiCell({ wifi }: UplinkStatus): string {
+  if (wifi === null) return '';
+  return wifi.signal_percent === null ? wifi.ssid : `${wifi.ssid} ${wifi.signal_percent} %`;
 }
 
 export function endpointTable(output: Output, endpoints: readonly EndpointStatus[]): void {

@@ -27,7 +27,13 @@ export function buildState(resolved: Resolved): DesiredState {
 }
 
 function buildUplink(name: string, raw: RawUplink): Uplink {
-  return { name, interface: raw.interface, ...(raw.macLimit !== undefined && { macLimit: raw.macLimit }) };
+  const { macLimit, ssid, pskFile } = raw;
+  return {
+    name,
+    interface: raw.interface,
+    ...(macLimit !== undefined && { macLimit }),
+    ...(ssid !== undefined && { wifi: { ssid, ...(pskFile !== undefined && { pskFile }) } }),
+  };
 }
 
 type Common = Pick<Network, 'name' | 'subnets' | 'range' | 'gateways' | 'mtu' | 'internal'>;

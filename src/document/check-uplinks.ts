@@ -32,6 +32,20 @@ export function sharedUplinkInterface({ document }: Resolved): Problem[] {
   );
 }
 
+/** IEEE 802.11 section 9.4.2.2 */
+const SSID_BYTES_MAX = 32;
+
+export function wifiNetwork({ document }: Resolved): Problem[] {
+  return Object.entries(document.spec.uplinks ?? {}).flatMap(([name, { ssid, pskFile }]) => {
+    const path = (field: string): string => pointer('spec', 'uplinks', name, field);
+    if (ssid === undefined)
+      return pskFile === undefined ? [] : [problem(path('pskFile'), 'schema', 'needs "ssid" beside it; add it')];
+    const bytes = Buffer.byteLength(ssid);
+    const reason = `has ${bytes} bytes as UTF-8, and an SSID at most ${SSID_BYTES_MAX}; correct it`;
+    return bytes <= SSID_BYTES_MAX ? [] : [problem(path('ssid'), 'schema', reason)];
+  });
+}
+
 export function missingUplink({ document, networks }: Resolved): Problem[] {
   const uplinks = new Set(Object.keys(document.spec.uplinks ?? {}));
   return [...networks.values()].flatMap((network) => {

@@ -8,6 +8,7 @@ import {
   passthruAlone,
   sharedUplinkInterface,
   stretchAlone,
+  wifiNetwork,
 } from './check-uplinks.ts';
 import { ipvlanChecks } from './check-ipvlan.ts';
 import { clashes } from './clashes.ts';
@@ -19,6 +20,7 @@ type Check = (resolved: Resolved, context: CheckContext) => Problem[];
 const CHECKS: readonly Check[] = [
   missingInterface,
   sharedUplinkInterface,
+  wifiNetwork,
   missingUplink,
   duplicateVni,
   engineConflict,

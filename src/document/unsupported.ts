@@ -10,8 +10,6 @@ type NotYet = readonly [place: string, value: string | undefined, what: string];
  * for a VLAN must not get an untagged network.
  */
 const NOT_YET: readonly NotYet[] = [
-  ['/spec/uplinks/*/ssid', undefined, 'joining WiFi networks; join it outside Linkspan and leave this off'],
-  ['/spec/uplinks/*/pskFile', undefined, 'joining WiFi networks; join it outside Linkspan and leave this off'],
   ['/spec/networks/*/guards/loop', 'on', 'loop detection on an overlay; leave this off'],
   ['/confirm', undefined, 'confirmed commit; leave this off'],
 ];

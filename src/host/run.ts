@@ -20,15 +20,25 @@ export class CommandError extends LinkspanError {
   }
 }
 
+export type RunOptions = {
+  /** `C.UTF-8` for a command that must write letters beyond ASCII */
+  readonly locale?: 'C' | 'C.UTF-8';
+  /** default: 10 s */
+  readonly timeoutMs?: number;
+};
+
 /**
  * Runs one host command by argument list (never a shell) and returns its standard output. The locale is fixed so that
- * messages can be matched. A command that neither ends nor fails in 10 s is killed.
+ * messages can be matched. A command that neither ends nor fails in time is killed.
  * @throws CommandError
  */
-export function run(argv: readonly string[], input = ''): Promise<string> {
+export function run(argv: readonly string[], input = '', options: RunOptions = {}): Promise<string> {
+  const { locale = 'C', timeoutMs = TIMEOUT_MS } = options;
   const [command = '', ...args] = argv;
   return new Promise((resolve, reject) => {
-    const child = spawn(command, args, { env: { ...process.env, LC_ALL: 'C' }, timeout: TIMEOUT_MS });
+    const child = spawn(command, args, { env: { ...process.env, LC_ALL: locale } });
+    // Node's own time limit goes on where the command could not be started.
+    const limit = setTimeout(() => child.kill(), timeoutMs);
     const out: Buffer[] = [];
     const err: Buffer[] = [];
     child.stdout.on('data', (chunk: Buffer) => out.push(chunk));
@@ -36,8 +46,12 @@ export function run(argv: readonly string[], input = ''): Promise<string> {
     // A command that ends before it has read its input (a bad batch line) breaks the pipe; its exit code tells why.
     child.stdin.on('error', () => {});
     child.stdin.end(input);
-    child.on('error', (cause) => reject(new CommandError(argv, null, cause.message, `install ${command}`)));
+    child.on('error', (cause) => {
+      clearTimeout(limit);
+      reject(new CommandError(argv, null, cause.message, `install ${command}`));
+    });
     child.on('close', (code) => {
+      clearTimeout(limit);
       const stderr = Buffer.concat(err).toString();
       if (code === 0) resolve(Buffer.concat(out).toString());
       else reject(new CommandError(argv, code, stderr, 'the next cycle tries again'));

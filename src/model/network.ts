@@ -9,7 +9,12 @@ export type Uplink = {
   readonly interface: string;
   /** how many MACs the switch port that it is plugged into allows; absent: nobody has said */
   readonly macLimit?: number;
+  /** the WiFi network that it is to join; absent: it is no WiFi interface, or joined by others */
+  readonly wifi?: WifiNetwork;
 };
+
+/** `pskFile` holds its key; absent: it is open. */
+export type WifiNetwork = { readonly ssid: string; readonly pskFile?: string };
 
 type Common = {
   readonly name: string;

@@ -39,6 +39,8 @@ export type ProblemCode =
   | 'path_mtu'
   | 'names_unavailable'
   | 'mac_limit'
+  | 'wifi_failed'
+  | 'wifi_lost'
   | 'pool_exhausted'
   | 'no_lease'
   | 'failed';

@@ -50,6 +50,17 @@ export type UplinkStatus = {
   readonly macs: number;
   /** as the document gives it */
   readonly mac_limit: number | null;
+  /** null: the document names no SSID for it */
+  readonly wifi: WifiStatus | null;
+  readonly problem: string | null;
+};
+
+/** `absent`: its interface is gone; `lost`: it was joined, and will be again. */
+export type WifiStatus = {
+  readonly ssid: string;
+  readonly state: 'absent' | 'joining' | 'joined' | 'failed' | 'lost';
+  /** of the access point, 0 to 100; null while not joined */
+  readonly signal_percent: number | null;
   readonly problem: string | null;
 };
 

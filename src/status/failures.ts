@@ -10,6 +10,8 @@ const TOLD = new Map<`${'endpoint' | 'uplink'} ${ProblemCode}`, Omit<Failure, 'm
   ['endpoint duplicate_mac', { type: 'duplicate_mac', level: 'warning' }],
   ['endpoint duplicate_address', { type: 'duplicate_address', level: 'warning' }],
   ['uplink mac_limit', { type: 'uplink.mac_limit', level: 'warning' }],
+  ['uplink wifi_failed', { type: 'uplink.wifi_failed', level: 'error' }],
+  ['uplink wifi_lost', { type: 'uplink.wifi_lost', level: 'warning' }],
 ]);
 
 /** What has begun since the look before: each trouble is told once, however long it lasts or often it is tried. */

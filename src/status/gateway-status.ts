@@ -1,7 +1,7 @@
 import type { DatapathStatus } from '../datapath/status.ts';
 import type { Network } from '../model/network.ts';
 import type { RemotesByVni } from '../model/peer.ts';
-import type { ConfigStatus, GatewayStatus, Health, PeerStatus } from '../model/status.ts';
+import type { ConfigStatus, GatewayStatus, Health, PeerStatus, WifiStatus } from '../model/status.ts';
 import type { CycleView } from '../reconcile/cycle.ts';
 import type { Bootstrap } from '../service/bootstrap.ts';
 import { datapathParts } from './datapath-summary.ts';
@@ -23,6 +23,8 @@ export type StatusParts = {
   readonly config: ConfigStatus;
   readonly view: CycleView | undefined;
   readonly remotes: RemotesByVni;
+  /** by interface */
+  readonly wifi: ReadonlyMap<string, WifiStatus>;
   readonly peers: readonly PeerStatus[];
   /** the latest answer of the datapath process, where there is one */
   readonly datapath: DatapathStatus | undefined;
@@ -44,7 +46,7 @@ export function gatewayStatus(parts: StatusParts): GatewayStatus {
     broker: { connected: parts.broker.connected, url: withoutCredentials(parts.broker.url) },
     config: parts.config,
     networks: view ? networkStatuses(view, remotes, guards) : [],
-    uplinks: view ? uplinkStatuses(view) : [],
+    uplinks: view ? uplinkStatuses(view, parts.wifi) : [],
     endpoints: view ? endpointStatuses(view) : [],
     peers: [...parts.peers, ...staticPeers(view?.desired.networks ?? [])],
     drops: withGuards(drops, guards),

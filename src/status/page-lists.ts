@@ -35,20 +35,35 @@ export function networks(list: readonly NetworkStatus[], limit: number): Html {
 /** Left out where no network stands on an interface. */
 export function uplinks(list: readonly UplinkStatus[], limit: number): Html {
   if (list.length === 0) return html``;
+  const wireless = list.some((one) => one.wifi !== null);
   return table({
     title: 'Uplinks',
-    columns: ['Uplink', 'Interface', 'MACs on the switch port', 'Limit', 'State'],
+    columns: ['Uplink', 'Interface', 'MACs on the switch port', 'Limit', ...(wireless ? ['WiFi'] : []), 'State'],
     rows: list.map((one) => [
       one.name,
       one.interface,
       one.macs,
       one.mac_limit,
-      one.problem === null ? toned('good', 'ok') : withTone('warn', 'too many', one.problem),
+      ...(wireless ? [wifiCell(one)] : []),
+      uplinkState(one),
     ]),
     limit,
     more: '/v1/status',
     empty: '',
   });
+}
+
+function wifiCell({ wifi }: UplinkStatus): Cell {
+  if (wifi === null) return null;
+  return wifi.signal_percent === null ? wifi.ssid : `${wifi.ssid}, ${wifi.signal_percent} %`;
+}
+
+const WIFI_TONES = { absent: 'warn', joining: 'warn', joined: 'good', failed: 'bad', lost: 'bad' } as const;
+
+function uplinkState({ wifi, problem }: UplinkStatus): Cell {
+  if (problem === null) return toned('good', 'ok');
+  if (wifi === null || wifi.problem !== problem) return withTone('warn', 'too many', problem);
+  return withTone(WIFI_TONES[wifi.state], wifi.state, problem);
 }
 
 const ENDPOINT_TONES = { attached: 'good', waiting: 'warn', failed: 'bad' } as const;

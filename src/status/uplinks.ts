@@ -1,17 +1,21 @@
 import type { ObservedLink } from '../host/links.ts';
 import { isSite, type Uplink } from '../model/network.ts';
 import type { Problem } from '../model/problem.ts';
-import type { UplinkStatus } from '../model/status.ts';
+import type { UplinkStatus, WifiStatus } from '../model/status.ts';
 import type { CycleView } from '../reconcile/cycle.ts';
 import type { Observation } from '../reconcile/observe.ts';
 
-/** Each interface that a network of the site stands on, and each uplink of the document. */
-export function uplinkStatuses(view: CycleView): readonly UplinkStatus[] {
+/** Each interface that a network of the site stands on, and each uplink of the document; `wifi` by interface. */
+export function uplinkStatuses(
+  view: CycleView,
+  wifi: ReadonlyMap<string, WifiStatus> = new Map(),
+): readonly UplinkStatus[] {
   return uplinksOf(view).map((uplink) => ({
     name: uplink.name,
     interface: uplink.interface,
     macs: macsBehind(uplink.interface, view.seen).size,
     mac_limit: uplink.macLimit ?? null,
+    wifi: wifi.get(uplink.interface) ?? null,
     problem: view.problems.get(objectOf(uplink))?.message ?? null,
   }));
 }

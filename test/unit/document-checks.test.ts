@@ -256,14 +256,35 @@ test('workloads may share an alias, also one that is another’s name; what DNS 
   expect(problemsOf(wrong)).toEqual(['schema /spec/workloads/a/networks/n/aliases/1']);
 });
 
+describe('a WiFi uplink', () => {
+  const wifi = (wish: Json): ReturnType<typeof parse> =>
+    parse({ v: 1, version: 1, spec: { uplinks: { air: { interface: 'eth0', ...wish } } } });
+
+  test.each<[Json, object | undefined]>([
+    [{}, undefined],
+    [{ ssid: 'odd:na me "é🏭' }, { ssid: 'odd:na me "é🏭' }],
+    [
+      { ssid: '-', pskFile: '/psk' },
+      { ssid: '-', pskFile: '/psk' },
+    ],
+  ])('%j', (wish, expected) => {
+    const parsed = wifi(wish);
+    expect(parsed.ok && parsed.document.state.uplinks[0]?.wifi).toEqual(expected);
+  });
+
+  test.each<[Json, string]>([
+    [{ ssid: '🏭'.repeat(9) }, 'schema /spec/uplinks/air/ssid'],
+    [{ ssid: 'x'.repeat(33) }, 'schema /spec/uplinks/air/ssid'],
+    [{ ssid: '' }, 'schema /spec/uplinks/air/ssid'],
+    [{ ssid: 'a\0b' }, 'schema /spec/uplinks/air/ssid'],
+    [{ pskFile: '/psk' }, 'schema /spec/uplinks/air/pskFile'],
+    [{ ssid: 'x', pskFile: 'psk' }, 'schema /spec/uplinks/air/pskFile'],
+  ])('%j is refused', (wish, problem) => expect(problemsOf(wifi(wish))).toEqual([problem]));
+});
+
 describe('what this version does not do yet is refused, never ignored', () => {
   test.each<[string, Json]>([
     ['/spec/networks/n/guards/loop', document({ n: overlay(1, { guards: { loop: 'on' } }) })],
-    ['/spec/uplinks/lan/ssid', { v: 1, version: 1, spec: { uplinks: { lan: { interface: 'eth0', ssid: 'x' } } } }],
-    [
-      '/spec/uplinks/lan/pskFile',
-      { v: 1, version: 1, spec: { uplinks: { lan: { interface: 'eth0', pskFile: '/x' } } } },
-    ],
     ['/confirm', { v: 1, version: 1, spec: {}, confirm: { timeout_s: 120 } }],
   ])('%s', (path, value) => {
     expect(problemsOf(parse(value))).toEqual([`unsupported ${path}`]);

@@ -155,7 +155,7 @@ describe('the gateway’s status', () => {
   const parts = (over: Partial<StatusParts> = {}): StatusParts => {
     const { version, epoch, broker, config } = HEALTHY;
     const common = { bootstrap, version, epoch, broker, config, uptimeMs: 61_999, cycleAgeMs: 1000, view: viewOf() };
-    return { ...common, remotes: REMOTES, peers: [PEER], datapath: undefined, guards: [], ...over };
+    return { ...common, remotes: REMOTES, wifi: new Map(), peers: [PEER], datapath: undefined, guards: [], ...over };
   };
   const healthOf = (over: Partial<StatusParts>): GatewayStatus['health'] => gatewayStatus(parts(over)).health;
 

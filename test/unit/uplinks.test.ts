@@ -43,7 +43,9 @@ describe('the MACs that a switch port sees', () => {
     const view = viewOf(kernel, state);
     // The fake gives every link that is made in the host one MAC: the shim's.
     expect(view.seen.links.filter(({ name }) => name.startsWith('lss-'))).toHaveLength(1);
-    expect(uplinkStatuses(view)).toEqual([{ name: 'lan', interface: 'eth0', macs: 5, mac_limit: null, problem: null }]);
+    expect(uplinkStatuses(view)).toEqual([
+      { name: 'lan', interface: 'eth0', macs: 5, mac_limit: null, wifi: null, problem: null },
+    ]);
   });
 
   test('are none but the parent’s where a workload takes it whole', () => {
@@ -120,7 +122,7 @@ describe('a limit', () => {
       'uplink lan: the switch port behind eth0 sees 4 MACs and allows 3; raise the port\'s limit and then "macLimit", or move workloads to a bridge or overlay network',
     );
     expect(uplinkStatuses(above)).toEqual([
-      { name: 'lan', interface: 'eth0', macs: 4, mac_limit: 3, problem: problem?.message },
+      { name: 'lan', interface: 'eth0', macs: 4, mac_limit: 3, wifi: null, problem: problem?.message },
     ]);
   });
 

@@ -49,10 +49,16 @@ fetch_keyring
 fetch_root guest/root bookworm linux-image-amd64 kmod busybox-static \
   bash dash coreutils findutils grep sed gawk procps util-linux libstdc++6 ca-certificates \
   iproute2 nftables iptables conntrack iputils-ping iputils-arping tcpdump ethtool bind9-dnsutils socat iperf3 \
-  mosquitto dnsmasq-base iw wireless-regdb wireguard-tools docker.io mount hostapd
+  mosquitto dnsmasq-base iw wireless-regdb wireguard-tools docker.io mount \
+  hostapd wpasupplicant network-manager dbus libc-bin
 # whom tcpdump becomes
 echo 'tcpdump:x:100:100::/nonexistent:/bin/false' >>"$guest/root/etc/passwd"
 echo 'tcpdump:x:100:' >>"$guest/root/etc/group"
+# whom the message bus becomes, and where NetworkManager's programs look for it
+echo 'messagebus:x:101:101::/nonexistent:/bin/false' >>"$guest/root/etc/passwd"
+echo 'messagebus:x:101:' >>"$guest/root/etc/group"
+rmdir "$guest/root/var/run"
+ln -s ../run "$guest/root/var/run"
 vmlinuz=$(ls "$guest"/root/boot/vmlinuz-*)
 unpack_kernel
 make_initrd "${vmlinuz##*/vmlinuz-}"
