@@ -256,10 +256,10 @@ test('workloads may share an alias, also one that is another’s name; what DNS 
   expect(problemsOf(wrong)).toEqual(['schema /spec/workloads/a/networks/n/aliases/1']);
 });
 
-describe('a WiFi uplink', () => {
-  const wifi = (wish: Json): ReturnType<typeof parse> =>
-    parse({ v: 1, version: 1, spec: { uplinks: { air: { interface: 'eth0', ...wish } } } });
+const wifi = (wish: Json): ReturnType<typeof parse> =>
+  parse({ v: 1, version: 1, spec: { uplinks: { air: { interface: 'eth0', ...wish } } } });
 
+describe('a WiFi uplink', () => {
   test.each<[Json, object | undefined]>([
     [{}, undefined],
     [{ ssid: 'odd:na me "é🏭' }, { ssid: 'odd:na me "é🏭' }],
