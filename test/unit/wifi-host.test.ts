@@ -123,7 +123,7 @@ const stateOf = (out: string, list = ''): ReturnType<ReturnType<typeof wifiHost>
   fakeNmcli({
     'device show wlan0': { out: `GENERAL.STATE:${out}\nGENERAL.CONNECTION:mine\n` },
     'wifi list': { out: list },
-    'connection show id mine': { out: `802-11-wireless.ssid:${ODD_TERSE}\n` },
+    'connection show id mine': { out: `802-11-wireless.ssid:${ODD}\n` },
   });
   return wifiHost(folder).look('wlan0');
 };

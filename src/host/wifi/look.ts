@@ -1,6 +1,6 @@
 import { CommandError } from '../run.ts';
 import { nmcli } from './nmcli.ts';
-import { terseRecords } from './terse.ts';
+import { terseRecords, terseValues } from './terse.ts';
 
 /** How NetworkManager sees an interface. */
 export type WifiLook =
@@ -22,7 +22,7 @@ export async function look(device: string): Promise<WifiLook> {
   const fields = ['--terse', '--fields', 'GENERAL.STATE,GENERAL.CONNECTION'];
   const answer = await nmcli([...fields, 'device', 'show', device]).catch(absent);
   if (answer === undefined) return { kind: 'absent' };
-  const [[, text = ''] = [], [, profile = ''] = []] = terseRecords(answer, 2);
+  const [text = '', profile = ''] = terseValues(answer);
   const state = Number.parseInt(text, 10);
   if (!(state >= STATE.disconnected))
     return { kind: 'unusable', why: /\((.*)\)/.exec(text)?.[1] ?? 'in no known state' };
@@ -48,7 +48,7 @@ async function current(device: string, profile: string): Promise<WifiLook | unde
 
 async function ssidOf(profile: string): Promise<string | undefined> {
   const answer = await nmcli(['--terse', '--fields', '802-11-wireless.ssid', 'connection', 'show', 'id', profile]);
-  return terseRecords(answer, 2)[0]?.[1];
+  return terseValues(answer)[0];
 }
 
 async function accessPoints(device: string): Promise<readonly (readonly string[])[]> {

@@ -15,3 +15,9 @@ function fieldsOf(line: string): readonly string[] {
   const last = line === '' || !line.endsWith(':') ? fields.slice(0, -1) : fields;
   return last.map((field) => field.replace(/:$/u, '').replaceAll(/\\(.)/gu, '$1'));
 }
+
+/** The values of `nmcli --terse … show`, one a line behind its field's name: there nothing is escaped. */
+export function terseValues(output: string): readonly string[] {
+  const lines = output.split('\n').filter((line) => line !== '');
+  return lines.map((line) => line.slice(line.indexOf(':') + 1));
+}
