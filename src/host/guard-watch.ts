@@ -1,6 +1,6 @@
 import { type GuardCounters, readGuardCounters } from './guard-tables.ts';
 
-const POLL_MS = 2000;
+const POLL_MS = 5000;
 
 export type GuardWatchOptions = {
   /** asked before each look: whether there is anything to guard */
@@ -8,7 +8,7 @@ export type GuardWatchOptions = {
   readonly onLook: (counters: GuardCounters) => void;
 };
 
-/** Looks at the guards' counters every two seconds. */
+/** Looks at the guards' counters every five seconds. */
 export class GuardWatch {
   readonly #options: GuardWatchOptions;
   #latest: GuardCounters = new Map();
