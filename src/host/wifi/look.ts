@@ -1,4 +1,6 @@
+import { libc } from '../libc.ts';
 import { CommandError } from '../run.ts';
+import { readWireless } from '../wireless.ts';
 import { nmcli } from './nmcli.ts';
 import { terseRecords, terseValues } from './terse.ts';
 
@@ -27,8 +29,17 @@ export async function look(device: string): Promise<WifiLook> {
   if (!(state >= STATE.disconnected))
     return { kind: 'unusable', why: /\((.*)\)/.exec(text)?.[1] ?? 'in no known state' };
   if (state < STATE.prepare || state >= STATE.deactivating) return { kind: 'idle' };
-  if (state < STATE.ipConfig) return { kind: 'joining' };
+  if (state < STATE.ipConfig || (await isAssociated(device)) === false) return { kind: 'joining' };
   return (await current(device, profile)) ?? { kind: 'joining' };
+}
+
+/**
+ * The kernel's own word, undefined where it has no such radio: while it waits for an address, NetworkManager was seen to
+ * hold on to an access point for 80 s after that had gone.
+ */
+async function isAssociated(device: string): Promise<boolean | undefined> {
+  const radio = (await readWireless()).get(libc().ifNameToIndex(device));
+  return radio && radio.ssid !== undefined;
 }
 
 /** Whether an access point of this SSID was heard in the last scan. @throws CommandError */
