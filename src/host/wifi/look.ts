@@ -1,6 +1,5 @@
-import { libc } from '../libc.ts';
+import { readFile } from 'node:fs/promises';
 import { CommandError } from '../run.ts';
-import { readWireless } from '../wireless.ts';
 import { nmcli } from './nmcli.ts';
 import { terseRecords, terseValues } from './terse.ts';
 
@@ -34,12 +33,12 @@ export async function look(device: string): Promise<WifiLook> {
 }
 
 /**
- * The kernel's own word, undefined where it has no such radio: while it waits for an address, NetworkManager was seen to
- * hold on to an access point for 80 s after that had gone.
+ * The kernel's own word, undefined where it has no such interface: while it waits for an address, NetworkManager was seen
+ * to hold on to an access point for 80 s after that had gone. A station has carrier from association on.
  */
 async function isAssociated(device: string): Promise<boolean | undefined> {
-  const radio = (await readWireless()).get(libc().ifNameToIndex(device));
-  return radio && radio.ssid !== undefined;
+  const carrier = await readFile(`/sys/class/net/${device}/carrier`, 'utf8').catch(() => undefined);
+  return carrier === undefined ? undefined : carrier.trim() === '1';
 }
 
 /** Whether an access point of this SSID was heard in the last scan. @throws CommandError */
