@@ -3,6 +3,8 @@ import type { ObservedLink } from './links.ts';
 
 /** Also the least time between two publications of devices that come and go. */
 const POLL_MS = 1000;
+/** While there is no bridge to look at: each timer costs an idle gateway. */
+const IDLE_MS = 5000;
 
 type Port = Pick<ObservedLink, 'index' | 'name'>;
 
@@ -34,9 +36,10 @@ export class BridgeWatch {
 
   async #look(): Promise<void> {
     // A port that is gone meanwhile has the loop's attention already.
-    const tables = await readEntries(this.#options.ports()).catch(() => undefined);
+    const ports = this.#options.ports();
+    const tables = await readEntries(ports).catch(() => undefined);
     if (this.#timer === undefined) return;
-    this.#timer = setTimeout(() => void this.#look(), POLL_MS).unref();
+    this.#timer = setTimeout(() => void this.#look(), ports.length > 0 ? POLL_MS : IDLE_MS).unref();
     const learned = [...(tables?.values() ?? [])].flat().filter(({ origin }) => origin === 'learned');
     const text = learned
       .map(({ mac, port }) => `${port} ${mac}`)
