@@ -9,7 +9,7 @@ import { LINUX, SystemCallError } from './libc.ts';
 import { ask } from './netlink.ts';
 
 /** What the kernel says of a wireless interface. */
-export type Wireless = Pick<WirelessMessage, 'ssid' | 'oneMac'>;
+export type Wireless = Pick<WirelessMessage, 'oneMac'>;
 
 /** The wireless interfaces of the own namespace, by index; none where the kernel has no driver for any. */
 export async function readWireless(): Promise<ReadonlyMap<number, Wireless>> {

@@ -1,10 +1,10 @@
 import { message, NETLINK, text } from './netlink.ts';
-import { type NetlinkMessage, numberIn, readAttributes, textIn } from './netlink-read.ts';
+import { type NetlinkMessage, numberIn, readAttributes } from './netlink-read.ts';
 
 /** Numbers of linux/genetlink.h and linux/nl80211.h. */
 const CONTROL = { TYPE: 0x10, GET_FAMILY: 3, ID: 1, NAME: 2 } as const;
 const GET_INTERFACE = 5;
-const ATTRIBUTE = { INDEX: 3, TYPE: 5, SSID: 52, FOUR_ADDRESS: 83 } as const;
+const ATTRIBUTE = { INDEX: 3, TYPE: 5, FOUR_ADDRESS: 83 } as const;
 const [STATION, P2P_CLIENT] = [2, 8];
 /** struct genlmsghdr */
 const HEADER = 4;
@@ -12,8 +12,6 @@ const HEADER = 4;
 /** A wireless interface of the namespace that was asked. */
 export type WirelessMessage = {
   readonly index: number;
-  /** of the network that it is joined to; its bytes as UTF-8 */
-  readonly ssid: string | undefined;
   /**
    * It is a station, whose access point takes frames from its one MAC (three addresses of a frame's four name the
    * station, the access point and the other end: IEEE 802.11, section 9.3.2); with four addresses it may stand for others.
@@ -42,7 +40,7 @@ export function readWirelessInterface({ type, payload }: NetlinkMessage, family:
   if (attributes === undefined || index === undefined) return undefined;
   const station = [STATION, P2P_CLIENT].includes(numberIn(attributes, ATTRIBUTE.TYPE) ?? 0);
   const fourAddress = numberIn(attributes, ATTRIBUTE.FOUR_ADDRESS) === 1;
-  return { index, ssid: textIn(attributes, ATTRIBUTE.SSID), oneMac: station && !fourAddress };
+  return { index, oneMac: station && !fourAddress };
 }
 
 function header(command: number): Buffer {

@@ -121,7 +121,7 @@ describe('a parent that carries', () => {
 const onWifi = (oneMac: boolean, beside?: string): Kernel => {
   const foreign = beside === undefined ? [] : [link('vm0', 20, { kind: beside, parent: 2, data: { mode: 'l2' } })];
   const kernel = newHost(foreign);
-  const wireless = { ssid: 'plant', oneMac };
+  const wireless = { oneMac };
   kernel.links = kernel.links.map((one) => (one.name === 'eth0' ? { ...one, wireless } : one));
   return kernel;
 };
