@@ -28,7 +28,8 @@ const ARROWS: Readonly<Record<string, readonly string[]>> = {
   // what workloads are called; and the resolvers that tell them
   names: [],
   resolver: ['names', 'host'],
-  reconcile: ['attach', 'drivers', 'datapath', 'host', 'ipam'],
+  // of packet, what rules compare frames with
+  reconcile: ['attach', 'drivers', 'datapath', 'host', 'ipam', 'packet'],
   attach: ['drivers', 'host', 'packet'],
   drivers: ['datapath', 'host', 'ipam'],
   // its sockets and TAPs are the ports that the datapath asks for; what a DHCP client tells is read by ipam
@@ -65,6 +66,7 @@ const PLANNERS = [
   'nat/docker-rules',
   'nat/plan-nat',
   'guards/chains',
+  'guards/loop-rules',
   'guards/plan-guards',
   'guards/port-rules',
   'guards/profiles',

@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import { Documents, type DocumentsOptions } from '../control/documents.ts';
 import { Epoch } from '../control/epoch.ts';
 import { remotesByVni } from '../control/local-state.ts';
@@ -22,6 +23,8 @@ export class GatewayState {
   readonly directory: PeerDirectory;
   readonly documents: Documents;
   readonly devices = new DeviceClaims(systemClock);
+  /** of loop probes: new with each start, so that nobody can have learned it long ago */
+  readonly probeKey = randomBytes(8);
   /** the last cycle's, with what all watchers found; undefined before the first */
   view: CycleView | undefined;
 

@@ -1,6 +1,7 @@
 import { fileURLToPath } from 'node:url';
 import { deviceProblems, sightings } from '../control/devices.ts';
-import { Reminder } from '../reconcile/reminder.ts';
+import { loopProblems, turned, watchedLoops } from '../control/loops.ts';
+import { announceAll, Reminder } from '../reconcile/reminder.ts';
 import { duplicateProblems, ownMacs } from '../control/local-state.ts';
 import { onWifi } from '../control/on-wifi.ts';
 import { wireInterfaces, wireProblems } from '../control/wire-conflicts.ts';
@@ -8,6 +9,7 @@ import { leaseKeys } from '../docker/records.ts';
 import { probeAddresses } from '../host/address-probe.ts';
 import { AddressWatch } from '../host/address-watch.ts';
 import { DhcpClients } from '../host/dhcp-clients.ts';
+import { LoopWatch } from '../host/loop-watch.ts';
 import { wifiHost } from '../host/wifi/station.ts';
 import type { CycleView } from '../reconcile/cycle.ts';
 import { LeaseKeeper } from '../reconcile/lease-keeper.ts';
@@ -23,7 +25,7 @@ const DHCP_HOOK = fileURLToPath(new URL('../host/udhcpc-hook', import.meta.url))
 
 /**
  * Those who know what no look at the kernel shows: what the plant's DHCP server gave, who else on the wire or in the
- * fleet has a workload's address, which workloads have no names. They are told of every cycle, and wake the loop when
+ * fleet has a workload's address, whether a network comes back to itself, which workloads have no names. They are told of every cycle, and wake the loop when
  * they have news.
  */
 export class Watchers {
@@ -33,6 +35,7 @@ export class Watchers {
   readonly #wake: ReconcileLoop['wake'];
   readonly #addresses: AddressWatch;
   readonly #names: GatewayNames;
+  readonly #loops: LoopWatch;
   readonly #reminder = new Reminder();
 
   constructor(state: GatewayState, wake: ReconcileLoop['wake']) {
@@ -44,6 +47,7 @@ export class Watchers {
     this.leases = new LeaseKeeper({ gateway, clients, clock: systemClock, onChange });
     this.wifi = new WifiJoiner({ host: wifiHost(), clock: systemClock, onChange });
     this.#names = new GatewayNames(names.resolvConf, () => wake('host'));
+    this.#loops = new LoopWatch(() => wake('host'));
     this.#addresses = new AddressWatch({ probe: probeAddresses, clock: systemClock, onChange });
   }
 
@@ -54,10 +58,12 @@ export class Watchers {
     directory.setOwnMacs(ownMacs(cycle, devices));
     this.#addresses.update(wireInterfaces(cycle));
     this.wifi.sync(cycle.document.uplinks);
+    this.#loops.sync(watchedLoops(cycle));
     const found = [
       ...wireProblems(cycle, this.#addresses.conflicts()),
       ...duplicateProblems(cycle, directory),
       ...deviceProblems(cycle, devices.unclaimed),
+      ...loopProblems(cycle, (table) => this.#loops.others(table)),
       ...uplinkProblems(cycle),
       ...this.wifi.problems(),
       ...this.leases.problems(cycle),
@@ -65,6 +71,7 @@ export class Watchers {
     ];
     const view = { ...cycle, problems: new Map([...found, ...cycle.problems]) };
     this.#reminder.update(onWifi(view));
+    announceAll(turned(this.#state.view, view));
     this.leases.sync(view, leaseKeys(store.docker));
     return view;
   }
@@ -79,6 +86,7 @@ export class Watchers {
   async stop(): Promise<void> {
     this.#addresses.stop();
     this.wifi.stop();
+    this.#loops.stop();
     this.#reminder.stop();
     await this.#names.close();
     await this.leases.stop();

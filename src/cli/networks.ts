@@ -53,10 +53,10 @@ function printNetwork(output: Output, network: NetworkStatus, endpoints: readonl
 /** What may cross between its sites, and a line for each reason for which frames did not. */
 function guardLines(guards: NetworkStatus['guards']): readonly (readonly [string, string])[] {
   if (guards === null) return [];
-  const { profile, dhcp, ra, bum_pps, dropped_in, dropped_out } = guards;
+  const { profile, dhcp, ra, bum_pps, loop, dropped_in, dropped_out } = guards;
   return [
     ['profile', profile.join(', ')],
-    ['guards', `dhcp ${dhcp}, ra ${ra}, bum ${bum_pps}/s`],
+    ['guards', `dhcp ${dhcp}, ra ${ra}, bum ${bum_pps}/s, loop ${loop}`],
     ...Object.entries(dropped_in).map(([reason, count]) => ['dropped', `${reason} from other sites ${count}`] as const),
     ...Object.entries(dropped_out).map(
       ([reason, count]) => ['dropped', `${reason} towards other sites ${count}`] as const,

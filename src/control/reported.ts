@@ -11,6 +11,6 @@ export function encodeReported(config: ConfigStatus, epoch: number, networks: re
 
 function withoutCounts({ guards, ...rest }: Omit<NetworkStatus, 'name'>): object {
   if (guards === null) return rest;
-  const { profile, dhcp, ra, bum_pps } = guards;
-  return { ...rest, guards: { profile, dhcp, ra, bum_pps } };
+  const { profile, dhcp, ra, bum_pps, loop } = guards;
+  return { ...rest, guards: { profile, dhcp, ra, bum_pps, loop } };
 }

@@ -5,6 +5,7 @@ import {
   framesFor,
   isGroup,
   isLinkLocal,
+  isLoopProbe,
   isNobody,
   isTagged,
   macHigh,
@@ -95,7 +96,7 @@ export class Egress {
     if (!network.tagged && isTagged(bytes, frame)) return this.#drop('inner_vlan', at, length);
     const peer = isGroup(bytes, frame) ? -1 : lookUp(network, macHigh(bytes, frame), macLow(bytes, frame));
     if (peer >= 0) this.#encapsulate(network, at, length, peer);
-    else if (network.storm.admits()) this.#flood(network, at, length);
+    else if (network.storm.admits() || isLoopProbe(bytes, frame)) this.#flood(network, at, length);
     else this.#drop('storm', at, length);
   }
 

@@ -1,3 +1,5 @@
+import { PROBE_MAGIC } from '../packet/loop-probe.ts';
+
 /** What both directions ask of an Ethernet header, in place. */
 
 export const ETHERNET_HEADER = 14;
@@ -17,6 +19,12 @@ export function isNobody(bytes: Uint8Array, mac: number): boolean {
 /** 01:80:c2:00:00:00 to :0f, which end at the next bridge: spanning tree, pause, LACP (IEEE 802.1Q table 8-1). */
 export function isLinkLocal(bytes: Uint8Array, mac: number): boolean {
   return bytes[mac] === 0x01 && macHigh(bytes, mac) === 0x0180 && macLow(bytes, mac) >>> 4 === 0xc_20_00_00;
+}
+
+/** A gateway's loop probe: a group's frame with its EtherType and magic number (`packet/loop-probe.ts`). */
+export function isLoopProbe(bytes: Uint8Array, ethernet: number): boolean {
+  const isLocal = bytes[ethernet + 12] === 0x88 && bytes[ethernet + 13] === 0xb5;
+  return isLocal && isGroup(bytes, ethernet) && macLow(bytes, ethernet + 12) === PROBE_MAGIC;
 }
 
 /** Carries an 802.1Q or 802.1ad tag. */

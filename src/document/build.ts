@@ -92,11 +92,12 @@ function buildOverlay(common: Common, raw: RawOverlay, { document }: Resolved): 
   };
 }
 
-function buildGuards({ dhcp, ra, bumPps, profile }: RawGuards): Guards {
+function buildGuards({ dhcp, ra, loop, bumPps, profile }: RawGuards): Guards {
   const { profiles } = DEFAULT_GUARDS;
   return {
     dhcp: dhcp ?? DEFAULT_GUARDS.dhcp,
     ra: ra ?? DEFAULT_GUARDS.ra,
+    loop: loop ?? DEFAULT_GUARDS.loop,
     bumPps: bumPps ?? DEFAULT_GUARDS.bumPps,
     profiles: profile === undefined ? profiles : [profile].flat(),
   };

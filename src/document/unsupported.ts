@@ -2,28 +2,23 @@ import type { Problem } from '../model/problem.ts';
 import { pointer, spoken } from './pointer.ts';
 import type { RawDocument } from './raw.ts';
 
-/** A place in the document (`*` stands for any name), the value there that is refused (undefined: any), what it asks. */
-type NotYet = readonly [place: string, value: string | undefined, what: string];
+/** A place in the document (`*` stands for any name), and what it asks. */
+type NotYet = readonly [place: string, what: string];
 
 /**
  * What the format names and this version does not do. A document that asks for it is refused: an operator who asked
  * for a VLAN must not get an untagged network.
  */
-const NOT_YET: readonly NotYet[] = [
-  ['/spec/networks/*/guards/loop', 'on', 'loop detection on an overlay; leave this off'],
-  ['/confirm', undefined, 'confirmed commit; leave this off'],
-];
+const NOT_YET: readonly NotYet[] = [['/confirm', 'confirmed commit; leave this off']];
 
 /** One problem for each thing in the document that this version does not do yet. */
 export function findUnsupported(document: RawDocument): Problem[] {
-  return NOT_YET.flatMap(([place, value, what]) =>
-    find(document, place.slice(1).split('/'))
-      .filter((found) => value === undefined || found.value === value)
-      .map(({ path }) => ({
-        path,
-        code: 'unsupported' as const,
-        message: `${spoken(path)}: this version does not support ${what}`,
-      })),
+  return NOT_YET.flatMap(([place, what]) =>
+    find(document, place.slice(1).split('/')).map(({ path }) => ({
+      path,
+      code: 'unsupported' as const,
+      message: `${spoken(path)}: this version does not support ${what}`,
+    })),
   );
 }
 

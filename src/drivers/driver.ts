@@ -119,6 +119,8 @@ export type HostView = {
   readonly engines: EngineHost;
   /** MACs of devices behind the uplinks that this gateway has published, by VNI */
   readonly devices?: ReadonlyMap<Vni, readonly Mac[]>;
+  /** by which this gateway knows its own loop probes, 8 bytes */
+  readonly probeKey?: Buffer | undefined;
 };
 
 /**

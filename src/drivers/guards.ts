@@ -1,4 +1,4 @@
-import { DEFAULT_GUARDS, type Guards } from '../model/guards.ts';
+import { DEFAULT_GUARDS, type Guards, type LoopProber } from '../model/guards.ts';
 import type { OverlayNetwork } from '../model/network.ts';
 import type { HostView } from './driver.ts';
 import { reachablePeers } from './overlay-peers.ts';
@@ -14,7 +14,12 @@ export type GuardSpec = {
   readonly port: number;
   /** from where the kernel may take the network's VXLAN; undefined where the datapath looks at that itself */
   readonly sources: VxlanSources | undefined;
+  /** of a network that is stretched, and shall look for loops */
+  readonly loop?: LoopSpec;
 };
+
+/** A loop would go in by one of a stretched network's two ports, and out by the other. */
+export type LoopSpec = { readonly plant: string; readonly overlay: string; readonly prober: LoopProber };
 
 export type VxlanSources = { readonly vni: number; readonly addresses: readonly string[] };
 

@@ -1,9 +1,11 @@
 import type { ObservedLink } from '../host/links.ts';
+import { DEFAULT_GUARDS } from '../model/guards.ts';
 import { deriveMac, type Mac } from '../model/mac.ts';
 import type { OverlayNetwork, Stretch } from '../model/network.ts';
 import type { Remote } from '../model/peer.ts';
 import type { Problem } from '../model/problem.ts';
 import { type HostView, type LinkSpec, type NetworkSpec, type StretchSpec, waitingFor } from './driver.ts';
+import type { GuardSpec } from './guards.ts';
 import { linkName, networkAlias, SWITCH } from './naming.ts';
 import type { EngineSpec } from './overlay-kernel.ts';
 import { reachablePeers } from './overlay-peers.ts';
@@ -42,22 +44,34 @@ export function stretch(
   const bridge = linkName('lsb', network.name);
   const { wire, problem } = plantOf(network, bridge, host);
   const mtu = portMtu(spec, wire);
+  const overlay = spec.links[0]?.name ?? '';
   return {
     ...spec,
     links: [...withMtu(spec.links, mtu), ...(wire?.links ?? []), theBridge(network, bridge, mtu, host)],
     mtu: Math.min(spec.mtu, mtu),
+    ...(spec.guards && { guards: { ...spec.guards, ...loopOf(network, wire, overlay, host) } }),
     attachment: { ...spec.attachment, type: 'macvlan', mode: 'bridge', parent: bridge },
     stretch: {
       bridge,
       plant: wire?.name,
       problem,
-      overlay: spec.links[0]?.name ?? '',
+      overlay,
       mtu: spec.mtu,
       workloads,
       remote: remoteMacs(network, remotes, workloads, host),
       claimed: new Set(host.devices?.get(network.vni)),
     },
   };
+}
+
+function loopOf(
+  { vni, guards = DEFAULT_GUARDS }: Stretched,
+  wire: Wire | undefined,
+  overlay: string,
+  { gateway, probeKey }: HostView,
+): Pick<GuardSpec, 'loop'> {
+  if (wire === undefined || guards.loop === 'off' || probeKey === undefined) return {};
+  return { loop: { plant: wire.name, overlay, prober: { vni, gateway, key: probeKey } } };
 }
 
 function plantOf(network: Stretched, bridge: string, host: HostView): Plant {

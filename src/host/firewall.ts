@@ -7,7 +7,7 @@ export type FirewallFamily = 'inet' | 'bridge';
 
 const TABLE = 'linkspan';
 
-/** What of a listing changes by itself: a handle with each load, a counter with each packet. */
+/** What of a listing changes by itself: a handle with each load, a counter with each packet, an element with its time. */
 const PASSING = new Set(['handle', 'packets', 'bytes']);
 
 /** What the kernel holds of one of our tables. */
@@ -22,7 +22,8 @@ export type ObservedTable = {
 export type ObservedFirewall = Readonly<Partial<Record<FirewallFamily, ObservedTable>>>;
 
 type Value = string | number | { readonly concat: readonly (string | number)[] };
-type RawSet = { name: string; elem?: readonly (Value | readonly [Value, Value])[] };
+type Timed = { readonly elem: { readonly expires: number } };
+type RawSet = { name: string; elem?: readonly (Value | Timed | readonly [Value, Value])[] };
 type RawObject = { chain?: { name: string; handle?: number }; set?: RawSet; map?: RawSet; metainfo?: unknown };
 
 /** Our tables as they stand; without one that is not there (or without nft). */
@@ -39,7 +40,7 @@ export async function readTable(family: FirewallFamily | 'netdev', name = TABLE)
   });
   if (text === undefined) return undefined;
   const objects = (JSON.parse(text) as { nftables: RawObject[] }).nftables.filter((object) => !object.metainfo);
-  const plain = JSON.stringify(objects, (key, value: unknown) => (PASSING.has(key) ? undefined : value));
+  const plain = JSON.stringify(objects, (key, value: unknown) => (isPassing(key, value) ? undefined : value));
   return {
     fingerprint: createHash('sha256').update(plain).digest('hex'),
     chains: objects.flatMap((object) => (object.chain ? [object.chain.name] : [])),
@@ -47,9 +48,20 @@ export async function readTable(family: FirewallFamily | 'netdev', name = TABLE)
   };
 }
 
+function isPassing(key: string, value: unknown): boolean {
+  return PASSING.has(key) || (key === 'elem' && Array.isArray(value) && value.some((one) => isTimed(one)));
+}
+
+/** Put there by a packet, and gone by itself. */
+function isTimed(element: unknown): element is Timed {
+  const { elem } = (typeof element === 'object' ? (element ?? {}) : {}) as Partial<Timed>;
+  return elem?.expires !== undefined;
+}
+
 function elementsOf(set: RawSet | undefined): readonly (readonly [string, ReadonlyMap<string, string>])[] {
   if (set === undefined) return [];
-  const pairs = (set.elem ?? []).map((element): readonly [string, string] =>
+  const lasting = (set.elem ?? []).filter((element) => !isTimed(element));
+  const pairs = lasting.map((element): readonly [string, string] =>
     Array.isArray(element)
       ? [joined(element[0] as Value), joined(element[1] as Value)]
       : [joined(element as Value), ''],

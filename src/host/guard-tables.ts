@@ -1,6 +1,14 @@
+import { CUT_SET } from '../model/guards.ts';
 import type { NetlinkMessage } from '../packet/netlink-read.ts';
 import type { NftTable } from '../packet/nft-objects.ts';
-import { counterDump, readCounter, readTable as readTableName, tableDump } from '../packet/nft-objects.ts';
+import {
+  counterDump,
+  elementDump,
+  readCounter,
+  readElementAge,
+  readTable as readTableName,
+  tableDump,
+} from '../packet/nft-objects.ts';
 import { readTable } from './firewall.ts';
 import { LINUX, SystemCallError } from './libc.ts';
 import { ask } from './netlink.ts';
@@ -17,6 +25,8 @@ export type ObservedGuards = {
   readonly hooks: GuardHooks;
   /** fingerprints of the tables that stand */
   readonly tables: ReadonlyMap<GuardKey, string>;
+  /** those of them that have cut a loop at present */
+  readonly cut: ReadonlySet<GuardKey>;
 };
 
 /** Packets of each table's counters, by their names. */
@@ -25,7 +35,8 @@ export type GuardCounters = ReadonlyMap<GuardKey, ReadonlyMap<string, number>>;
 /** @param wanted whether there is anything to guard, which is when the kernel is asked for its hooks */
 export async function readGuards(wanted: boolean): Promise<ObservedGuards> {
   const [hooks, tables] = await Promise.all([wanted ? guardHooks() : ('none' as const), readTables()]);
-  return { hooks, tables };
+  const cuts = await readCuts([...tables.keys()].filter((key) => key.includes('/')));
+  return { hooks, tables, cut: new Set(cuts.keys()) };
 }
 
 /** Which tables there are costs a question to the kernel, what is in them a child process for each. */
@@ -51,6 +62,23 @@ export async function readGuardCounters(): Promise<GuardCounters | undefined> {
     if (key !== undefined) counters.set(key, (counters.get(key) ?? new Map<string, number>()).set(name, packets));
   }
   return counters;
+}
+
+/** Those of these tables that have cut a loop, and how many milliseconds ago it was seen last. */
+export async function readCuts(keys: readonly GuardKey[]): Promise<ReadonlyMap<GuardKey, number>> {
+  const cuts = await Promise.all(
+    keys.map(async (key) => {
+      const answer = (await netfilter(elementDump(partsOf(key), CUT_SET))) ?? [];
+      return answer.flatMap((one) => readElementAge(one) ?? []).map((age) => [key, age] as const);
+    }),
+  );
+  return new Map(cuts.flat());
+}
+
+/** @throws CommandError where the table is gone */
+export async function endCut(key: GuardKey): Promise<void> {
+  const { family, name } = partsOf(key);
+  await run(['nft', 'flush', 'set', family, name, CUT_SET]);
 }
 
 async function netfilter(question: Buffer): Promise<readonly NetlinkMessage[] | undefined> {

@@ -1,10 +1,12 @@
 import { ETHERTYPE_ARP, ETHERTYPE_IPV6 } from '../packet/ethernet.ts';
+import { ETHERTYPE_LOCAL } from '../packet/loop-probe.ts';
 import { libc, LINUX, SystemCallError } from './libc.ts';
 import { within } from './namespace.ts';
 import { linkAddress } from './packet-socket.ts';
 
 const SOL_SOCKET = 1;
 const SO_ATTACH_FILTER = 26;
+const ETH_P_ALL = 0x0003;
 /** No message of ARP or neighbour discovery that is believed is longer. */
 const FRAME_MAX = 2048;
 /** Frames in one turn at most: the service has other work, whatever is sent to a workload. */
@@ -14,8 +16,17 @@ const TURN_MAX = 64;
 type Line = readonly [code: number, jt: number, jf: number, k: number];
 
 const LOAD_BYTE = 0x30;
+const LOAD_HALF = 0x28;
 const JUMP_EQUAL = 0x15;
 const RETURN = 0x06;
+
+/** Of all frames, those of one EtherType: a bridge takes a port's frames before who asks for a type alone. */
+const PROBES: readonly Line[] = [
+  [LOAD_HALF, 0, 0, 12],
+  [JUMP_EQUAL, 0, 1, ETHERTYPE_LOCAL],
+  [RETURN, 0, 0, FRAME_MAX],
+  [RETURN, 0, 0, 0],
+];
 
 /** Of IPv6, ICMPv6's neighbour advertisements alone: a busy workload's packets stay in the kernel. */
 const ADVERTISEMENTS: readonly Line[] = [
@@ -27,7 +38,7 @@ const ADVERTISEMENTS: readonly Line[] = [
   [RETURN, 0, 0, 0],
 ];
 
-/** What an interface of another namespace receives of ARP (`arp`) or of neighbour advertisements (`neighbour`). */
+/** What an interface receives of ARP (`arp`), of neighbour advertisements (`neighbour`), or of loop probes (`probe`). */
 export type PacketListener = {
   /** best effort, as everything on a wire */
   send(frame: Buffer): void;
@@ -39,18 +50,27 @@ export type PacketListener = {
   close(): void;
 };
 
+const WANTED = {
+  arp: { protocol: ETHERTYPE_ARP, filter: undefined },
+  neighbour: { protocol: ETHERTYPE_IPV6, filter: ADVERTISEMENTS },
+  probe: { protocol: ETH_P_ALL, filter: PROBES },
+} as const;
+
 /**
+ * @param namespace its path; undefined for the own one
  * @param index the interface's, in that namespace
  * @throws SystemCallError where the namespace or the interface is gone
  */
-export function listenPackets(namespace: string, index: number, kind: 'arp' | 'neighbour'): PacketListener {
+export function listenPackets(namespace: string | undefined, index: number, kind: keyof typeof WANTED): PacketListener {
   const { AF_PACKET, SOCK_RAW, SOCK_CLOEXEC, SOCK_NONBLOCK } = LINUX;
   // Protocol 0 at first, so that nothing comes in before the filter and the bind.
   const type = SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK;
-  const socket = within(namespace, (calls) => calls.socket(AF_PACKET, type, 0));
+  const open = (): number => libc().socket(AF_PACKET, type, 0);
+  const socket = namespace === undefined ? open() : within(namespace, open);
+  const { protocol, filter } = WANTED[kind];
   try {
-    if (kind === 'neighbour') attachFilter(socket, ADVERTISEMENTS);
-    libc().bind(socket, bindAddress(index, kind === 'arp' ? ETHERTYPE_ARP : ETHERTYPE_IPV6));
+    if (filter !== undefined) attachFilter(socket, filter);
+    libc().bind(socket, bindAddress(index, protocol));
   } catch (error) {
     libc().closeLater(socket);
     throw error;

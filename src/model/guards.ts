@@ -10,11 +10,13 @@ export type Guards = {
   readonly ra: 'block' | 'allow';
   /** broadcast, unknown unicast and multicast frames a second, each way */
   readonly bumPps: number;
+  /** whether a second way between the sites' VLANs is looked for, and cut */
+  readonly loop: 'on' | 'off';
   /** what any of them lets cross, crosses */
   readonly profiles: readonly GuardProfile[];
 };
 
-export const DEFAULT_GUARDS: Guards = { dhcp: 'block', ra: 'block', bumPps: 200, profiles: ['default'] };
+export const DEFAULT_GUARDS: Guards = { dhcp: 'block', ra: 'block', loop: 'on', bumPps: 200, profiles: ['default'] };
 
 /** Why a guard drops a frame; those that the user engine's datapath has too bear its names. */
 export const GUARD_REASONS = [
@@ -42,3 +44,14 @@ export type GuardReason = (typeof GUARD_REASONS)[number];
 export const GUARD_DIRECTIONS = ['in', 'out'] as const;
 
 export type GuardDirection = (typeof GUARD_DIRECTIONS)[number];
+
+/** Who asks whether a stretched network comes back to itself. */
+export type LoopProber = {
+  readonly vni: number;
+  readonly gateway: string;
+  /** 8 bytes that only this gateway and its VLAN know: who forges its probes elsewhere cuts nothing */
+  readonly key: Buffer;
+};
+
+/** The set of nftables in which an element stands for as long as a loop is cut. */
+export const CUT_SET = 'cut';

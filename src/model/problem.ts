@@ -39,6 +39,7 @@ export type ProblemCode =
   | 'path_mtu'
   | 'names_unavailable'
   | 'mac_limit'
+  | 'loop'
   | 'wifi_failed'
   | 'wifi_lost'
   | 'pool_exhausted'

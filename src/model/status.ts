@@ -36,6 +36,8 @@ export type GuardStatus = {
   readonly dhcp: 'block' | 'allow';
   readonly ra: 'block' | 'allow';
   readonly bum_pps: number;
+  /** `cut`: a second way between its sites was found, and this gateway has cut itself off from its VLAN */
+  readonly loop: 'on' | 'off' | 'cut';
   /** from other sites */
   readonly dropped_in: Readonly<Record<string, number>>;
   /** towards other sites */

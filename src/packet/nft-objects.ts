@@ -1,13 +1,16 @@
-import { message, NETLINK, number } from './netlink.ts';
+import { message, NETLINK, number, text } from './netlink.ts';
 import { type NetlinkMessage, nestedIn, readAttributes, textIn } from './netlink-read.ts';
 import { GENERAL_HEADER, SUBSYSTEM } from './nftables.ts';
 
 // linux/netfilter/nf_tables.h
-const [NEW_TABLE, GET_TABLE, NEW_OBJECT, GET_OBJECT] = [0, 1, 18, 19];
+const [NEW_TABLE, GET_TABLE, NEW_ELEMENTS, GET_ELEMENTS, NEW_OBJECT, GET_OBJECT] = [0, 1, 12, 13, 18, 19];
 const COUNTER = 1;
 const [OBJECT_TABLE, OBJECT_NAME, OBJECT_TYPE, OBJECT_DATA] = [1, 2, 3, 4];
 const TABLE_NAME = 1;
 const COUNTER_PACKETS = 2;
+const [ELEMENTS_TABLE, ELEMENTS_SET, ELEMENTS_LIST] = [1, 2, 3];
+const LIST_ELEMENT = 1;
+const [ELEMENT_TIMEOUT, ELEMENT_EXPIRATION] = [4, 5];
 const FAMILIES: ReadonlyMap<number, string> = new Map([
   [1, 'inet'],
   [2, 'ip'],
@@ -49,6 +52,25 @@ export function counterDump(): Buffer {
     Buffer.alloc(GENERAL_HEADER),
     number(OBJECT_TYPE, COUNTER),
   );
+}
+
+/** Of one set; an error of the kernel's where there is no such table, or set in it. */
+export function elementDump({ family, name }: NftTable, set: string): Buffer {
+  const [code = 0] = [...FAMILIES].find(([, known]) => known === family) ?? [];
+  const header = Buffer.alloc(GENERAL_HEADER);
+  header.writeUInt8(code);
+  const asked = [text(ELEMENTS_TABLE, name), text(ELEMENTS_SET, set)];
+  return message((SUBSYSTEM << 8) | GET_ELEMENTS, NETLINK.DUMP, 0, header, ...asked);
+}
+
+/** How long ago, in milliseconds, the first element of a set began its time anew; undefined of any other message. */
+export function readElementAge({ type, payload }: NetlinkMessage): number | undefined {
+  if (type !== ((SUBSYSTEM << 8) | NEW_ELEMENTS)) return undefined;
+  const list = nestedIn(readAttributes(payload, GENERAL_HEADER), ELEMENTS_LIST);
+  const element = nestedIn(list, LIST_ELEMENT);
+  const [timeout, left] = [element.get(ELEMENT_TIMEOUT), element.get(ELEMENT_EXPIRATION)];
+  if (timeout?.length !== 8 || left?.length !== 8) return undefined;
+  return Number(timeout.readBigUInt64BE() - left.readBigUInt64BE());
 }
 
 /** Undefined of any other message, and of an object that is no counter. */

@@ -34,6 +34,8 @@ export type CycleInput = {
   readonly remotes: RemotesByVni;
   /** MACs of devices behind the uplinks that this gateway has published, by VNI */
   readonly devices: ReadonlyMap<Vni, readonly Mac[]>;
+  /** by which this gateway knows its own loop probes, 8 bytes */
+  readonly probeKey: Buffer | undefined;
   /** namespaces that may hold interfaces of ours beside the desired ones */
   readonly otherSandboxes: Iterable<string>;
 };
@@ -132,13 +134,15 @@ function portsOf(endpoints: readonly Endpoint[]): ReadonlySet<string> {
   return new Set(ports.map(({ protocol, hostPort }) => `${protocol} ${hostPort}`));
 }
 
-function factsOf({ gateway, underlay, datapath, brokerPort, devices }: CycleInput, seen: Observation): HostFacts {
+function factsOf(input: CycleInput, seen: Observation): HostFacts {
+  const { gateway, underlay, datapath, brokerPort, devices, probeKey } = input;
   const engines = {
     vxlan: seen.vxlan,
     preferred: datapath.engine,
     datapath: { socket: datapath.socket, running: seen.datapath !== undefined },
   };
-  return { gateway, links: seen.links, underlay: seen.underlay, port: underlay.port, brokerPort, engines, devices };
+  const { links, underlay: way } = seen;
+  return { gateway, links, underlay: way, port: underlay.port, brokerPort, engines, devices, probeKey };
 }
 
 /** Addresses in use at other sites. */

@@ -6,6 +6,7 @@ import type { Problem } from '../model/problem.ts';
 import type { Intent } from './intend.ts';
 import type { Observation } from './observe.ts';
 import { difference } from './difference.ts';
+import { loopTable } from './guards/plan-guards.ts';
 import type { Step } from './plan.ts';
 import { belongsToWaiting } from './plan-links.ts';
 
@@ -99,9 +100,20 @@ function tables(intent: Intent, seen: Observation, gone: ReadonlySet<string>): r
     const entries = gone.has(bridge) ? [] : (seen.bridges.get(bridge) ?? []);
     const standing = entries.filter(({ port }) => !gone.has(port));
     const have = standing.filter((entry) => isWritten(entry, spec, seen));
-    const { add, remove } = difference(rowsOf(spec, standing, seen, gone), have, rowKey);
+    const { add, remove: written } = difference(rowsOf(spec, standing, seen, gone), have, rowKey);
+    const remove = [...written, ...unreachable(spec, standing, seen)];
     return add.length + remove.length === 0 ? [] : [{ kind: 'bridge.sync', object, bridge, add, remove }];
   });
+}
+
+/** What was learned from a plant from which this gateway is cut off: those devices are reached by the other sites. */
+function unreachable(
+  { plant, overlay }: StretchSpec,
+  standing: readonly BridgeEntry[],
+  { guards }: Observation,
+): readonly BridgeEntry[] {
+  if (plant === undefined || !guards.cut.has(loopTable({ plant, overlay }))) return [];
+  return standing.filter(({ port, origin }) => port === plant && origin === 'learned');
 }
 
 /** Not those that a bridge's ports, and the bridge itself, have by nature. */

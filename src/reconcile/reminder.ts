@@ -1,12 +1,17 @@
 import type { EndpointSpec } from '../drivers/driver.ts';
 import { sandboxPath } from '../model/network.ts';
-import { announceOnce } from '../attach/announce.ts';
+import { announce, announceOnce } from '../attach/announce.ts';
 
 /** Below what neighbours and access points remember without a word: Linux asks anew after 30 s on average, others later. */
 const INTERVAL_MS = 25_000;
 
 /** An endpoint whose interface stands, under that name. */
 export type Reminded = { readonly spec: EndpointSpec; readonly name: string };
+
+/** Says where these are, to switches that have them behind another port. */
+export function announceAll(moved: readonly Reminded[]): void {
+  for (const { spec, name } of moved) announce(sandboxPath(spec.endpoint.sandbox), spec, name);
+}
 
 /**
  * Says again and again where workloads are that share the MAC of a WiFi station. An access point that answers ARP for

@@ -1,6 +1,6 @@
 import type { EventSink } from '../model/status.ts';
 import type { Clock } from '../service/clock.ts';
-import { beganMessage, quietMessage } from './guard-words.ts';
+import { beganMessage, quietMessage, type ToldDrop } from './guard-words.ts';
 import type { GuardDrop } from './guards.ts';
 
 /** Without a drop for so long, a guard is quiet: many protocols speak every few minutes, and a storm does not pause. */
@@ -26,11 +26,11 @@ export class GuardEpisodes {
     const before = this.#seen;
     this.#seen = new Map(drops.map((drop) => [keyOf(drop), drop.frames]));
     if (before === undefined) return;
-    for (const drop of drops) this.#look(drop, before.get(keyOf(drop)) ?? 0);
+    for (const drop of drops.filter(isTold)) this.#look(drop, before.get(keyOf(drop)) ?? 0);
     for (const key of this.#episodes.keys()) if (!this.#seen.has(key)) this.#episodes.delete(key);
   }
 
-  #look(drop: GuardDrop, before: number): void {
+  #look(drop: ToldDrop, before: number): void {
     const key = keyOf(drop);
     const now = this.#clock.monotonic();
     const episode = this.#episodes.get(key);
@@ -44,6 +44,10 @@ export class GuardEpisodes {
       this.#event('guard.quiet', 'info', quietMessage(drop, episode.frames));
     }
   }
+}
+
+function isTold(drop: GuardDrop): drop is ToldDrop {
+  return drop.reason !== 'loop';
 }
 
 function keyOf({ network, reason, way }: GuardDrop): string {

@@ -1,7 +1,10 @@
 import type { GuardDrop } from './guards.ts';
 
+/** What guards tell of; a loop has events of its own. */
+export type ToldDrop = GuardDrop & { readonly reason: Exclude<GuardDrop['reason'], 'loop'> };
+
 /** What a guard drops, and what to do where it should not. */
-const WORDS: Readonly<Record<GuardDrop['reason'], readonly [what: string, remedy: string]>> = {
+const WORDS: Readonly<Record<ToldDrop['reason'], readonly [what: string, remedy: string]>> = {
   dhcp: ['DHCP', 'each site keeps its own server; to let one serve the others, set guards.dhcp to allow at all sites'],
   ra: ['IPv6 router advertisements', 'each site keeps its own routers; else set guards.ra to allow at all sites'],
   nested: ['VXLAN inside the network', 'a cable joins the network to the underlay, or a workload sends it; find it'],
@@ -16,19 +19,19 @@ const WORDS: Readonly<Record<GuardDrop['reason'], readonly [what: string, remedy
   ],
 };
 
-export function beganMessage(drop: GuardDrop, frames: number): string {
+export function beganMessage(drop: ToldDrop, frames: number): string {
   const [what, remedy] = WORDS[drop.reason];
   return `${subject(drop)}: guard ${drop.reason} drops ${what} ${wayOf(drop)} (${frames} frames so far); ${remedy}`;
 }
 
-export function quietMessage(drop: GuardDrop, frames: number): string {
+export function quietMessage(drop: ToldDrop, frames: number): string {
   return `${subject(drop)}: guard ${drop.reason} has nothing more to drop ${wayOf(drop)}; it was ${frames} frames`;
 }
 
-function subject({ network }: GuardDrop): string {
+function subject({ network }: ToldDrop): string {
   return network === '' ? 'overlay networks' : `network ${network}`;
 }
 
-function wayOf({ way }: GuardDrop): string {
+function wayOf({ way }: ToldDrop): string {
   return way === 'in' ? 'from other sites' : 'towards other sites';
 }

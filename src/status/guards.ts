@@ -1,14 +1,15 @@
+import type { GuardSpec } from '../drivers/guards.ts';
 import type { GuardCounters } from '../host/guard-tables.ts';
 import { GUARD_DIRECTIONS, GUARD_REASONS, type GuardDirection, type GuardReason } from '../model/guards.ts';
 import type { GuardStatus } from '../model/status.ts';
 import type { CycleView } from '../reconcile/cycle.ts';
-import { portTable, SOURCES } from '../reconcile/guards/plan-guards.ts';
+import { loopTable, portTable, SOURCES } from '../reconcile/guards/plan-guards.ts';
 
 /** How many frames a guard has dropped. */
 export type GuardDrop = {
   /** empty: VXLAN from an unknown source, which the host drops for all networks alike */
   readonly network: string;
-  readonly reason: GuardReason | 'unknown_source';
+  readonly reason: GuardReason | 'loop' | 'unknown_source';
   readonly way: GuardDirection;
   readonly frames: number;
 };
@@ -18,8 +19,11 @@ export function guardDrops(view: CycleView | undefined, counters: GuardCounters)
   const ports = [...(view?.intent.networks ?? [])].flatMap(([network, { guards }]) => {
     const held = guards && counters.get(portTable(guards.device));
     if (held === undefined) return [];
+    const loop = guards?.loop && counters.get(loopTable(guards.loop));
+    const all = new Map([...held, ...(loop ?? [])]);
+    const reasons = [...GUARD_REASONS, ...(loop ? ['loop' as const] : [])];
     return GUARD_DIRECTIONS.flatMap((way) =>
-      GUARD_REASONS.map((reason) => ({ network, reason, way, frames: held.get(`${reason}_${way}`) ?? 0 })),
+      reasons.map((reason) => ({ network, reason, way, frames: all.get(`${reason}_${way}`) ?? 0 })),
     );
   });
   const strangers = counters.get(SOURCES)?.get('unknown_source');
@@ -35,7 +39,19 @@ export function guardStatus(view: CycleView, network: string, drops: readonly Gu
   const own = drops.filter((drop) => drop.network === network && drop.frames > 0);
   const counts = (way: GuardDirection): GuardStatus['dropped_in'] =>
     Object.fromEntries(own.filter((drop) => drop.way === way).map(({ reason, frames }) => [reason, frames]));
-  return { profile, dhcp, ra, bum_pps, dropped_in: counts('in'), dropped_out: counts('out') };
+  return {
+    profile,
+    dhcp,
+    ra,
+    bum_pps,
+    loop: loopState(view, spec),
+    dropped_in: counts('in'),
+    dropped_out: counts('out'),
+  };
+}
+
+function loopState({ seen }: CycleView, { guards, loop }: GuardSpec): GuardStatus['loop'] {
+  return loop !== undefined && seen.guards.cut.has(loopTable(loop)) ? 'cut' : guards.loop;
 }
 
 /** By reason, those that happened: the datapath's own and the guards'. */

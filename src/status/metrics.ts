@@ -71,6 +71,13 @@ function objectMetrics(status: GatewayStatus): readonly Metric[] {
       '1 while a wanted endpoint is attached.',
       endpoints.map((one) => [{ workload: one.workload, network: one.network }, one.state === 'attached' ? 1 : 0]),
     ),
+    gauge(
+      'loop_cut',
+      '1 while a network is cut off from its VLAN, since a second way leads from there to another site.',
+      networks.flatMap(({ name: network, guards }) =>
+        guards === null || guards.loop === 'off' ? [] : [[{ network }, guards.loop === 'cut' ? 1 : 0]],
+      ),
+    ),
     counter(
       'guard_drops_total',
       'Frames kept from crossing between the sites of a network, by guard and direction.',
@@ -88,7 +95,7 @@ function guardSamples(network: string, guards: GuardStatus | null): readonly Sam
   if (guards === null) return [];
   const ways = Object.entries({ in: guards.dropped_in, out: guards.dropped_out });
   return ways.flatMap(([direction, drops]) =>
-    GUARD_REASONS.map((guard): Sample => [{ network, guard, direction }, drops[guard] ?? 0]),
+    [...GUARD_REASONS, 'loop' as const].map((guard): Sample => [{ network, guard, direction }, drops[guard] ?? 0]),
   );
 }
 

@@ -118,7 +118,7 @@ export function guards(list: readonly NetworkStatus[], limit: number): Html {
           [
             name,
             own.profile.join(', '),
-            [`DHCP ${own.dhcp}`, `RA ${own.ra}`].join(', '),
+            [`DHCP ${own.dhcp}`, `RA ${own.ra}`, `loop ${own.loop}`].join(', '),
             `${own.bum_pps}/s`,
             lines(counted(own.dropped_in)),
             lines(counted(own.dropped_out)),
@@ -128,7 +128,7 @@ export function guards(list: readonly NetworkStatus[], limit: number): Html {
   if (rows.length === 0) return html``;
   return table({
     title: 'Guards between sites',
-    columns: ['Network', 'Profile', 'Servers', 'Broadcast limit', 'Dropped from other sites', 'Dropped towards them'],
+    columns: ['Network', 'Profile', 'Guards', 'Broadcast limit', 'Dropped from other sites', 'Dropped towards them'],
     rows,
     limit,
     more: '/v1/networks',

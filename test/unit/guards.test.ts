@@ -28,7 +28,7 @@ function chain(rules: string, name: string): readonly string[] {
 
 /** What becomes of broadcast and multicast that none of the rules for all profiles names. */
 const groups = (...profiles: Guards['profiles']): readonly string[] =>
-  chain(portRules(spec({ profiles }), true), 'groups_in').slice(6);
+  chain(portRules(spec({ profiles }), true), 'groups_in').slice(7);
 
 describe('the rules of a port', () => {
   test('from other sites, by default', () => {
@@ -53,7 +53,8 @@ describe('the rules of a port', () => {
       'udp dport 4789 counter name nested_in drop',
       'counter name dhcp_in drop',
     ]);
-    expect(chain(rules, 'groups_in').slice(3, 6)).toEqual([
+    expect(chain(rules, 'groups_in').slice(3, 7)).toEqual([
+      'ether type 0x88b5 @ll,112,32 0x4c534c50 goto probes_in',
       'jump services_in',
       'ether type 0x0806 goto neighbours_in',
       'icmpv6 type { 135, 136 } goto neighbours_in',
@@ -203,6 +204,7 @@ test('a document’s guards are completed by the defaults; one profile is a list
   expect(guardsOf({ dhcp: 'allow', loop: 'off', profile: 'mdns' })).toEqual({
     ...DEFAULT_GUARDS,
     dhcp: 'allow',
+    loop: 'off',
     profiles: ['mdns'],
   });
   expect(guardsOf({ profile: ['mdns', 'strict'], bumPps: 7 })).toMatchObject({

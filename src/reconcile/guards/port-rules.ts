@@ -1,6 +1,7 @@
 import type { GuardSpec } from '../../drivers/guards.ts';
 import { GUARD_DIRECTIONS, GUARD_REASONS, type GuardProfile, type Guards } from '../../model/guards.ts';
 import { crossingOf, NEVER_FRAMES, NEVER_GROUPS } from './profiles.ts';
+import { PROBES } from './loop-rules.ts';
 import { accept, type Chain, drop, go, render, type Rule } from './chains.ts';
 
 /** The group bit of an address (IEEE 802.3 section 3.2.3). */
@@ -15,6 +16,9 @@ const LINK_LOCAL = [
   'ether daddr & ff:ff:ff:ff:ff:f0 == 01:80:c2:00:00:20',
   'ether daddr { 01:00:0c:cc:cc:cc, 01:00:0c:cc:cc:cd }',
 ];
+
+/** Of loop probes: a site that is in a loop sends four a second, and they must be back whatever storms. */
+const PROBES_LIMIT = 'limit rate over 100/second burst 20 packets';
 
 /** ARP, neighbour solicitation and advertisement. */
 const NEIGHBOURS = ['ether type 0x0806', 'icmpv6 type { 135, 136 }'];
@@ -74,6 +78,7 @@ function groups(profiles: readonly GuardProfile[]): Chain {
     name: 'groups',
     rules: [
       ...LINK_LOCAL.map((match) => drop(match, 'link_local')),
+      go(PROBES, 'goto', 'probes'),
       go('', 'jump', 'services'),
       ...NEIGHBOURS.map((match) => go(match, 'goto', 'neighbours')),
       ...[...frames, ...passing].map((match) => go(match, 'goto', 'limited')),
@@ -87,6 +92,7 @@ function limits({ bumPps }: Guards): readonly Chain[] {
   const kept = Math.floor(bumPps / 4);
   const own = kept === 0 ? [] : [accept(`limit rate ${bucket(kept)}`)];
   return [
+    { name: 'probes', rules: [drop(PROBES_LIMIT, 'storm')] },
     { name: 'limited', rules: [drop(`limit rate over ${bucket(bumPps - kept)}`, 'storm')] },
     { name: 'neighbours', rules: [...own, go('', 'goto', 'limited')] },
   ];

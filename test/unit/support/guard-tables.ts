@@ -6,9 +6,10 @@ import type { FirewallMemory, Step } from '../../../src/reconcile/plan.ts';
 export class GuardTables {
   hooks: GuardHooks = 'both';
   tables: ReadonlyMap<GuardKey, string> = new Map();
+  cut: ReadonlySet<GuardKey> = new Set();
 
   observe(): ObservedGuards {
-    return { hooks: this.hooks, tables: this.tables };
+    return { hooks: this.hooks, tables: this.tables, cut: this.cut };
   }
 
   /** What is remembered of it; a table for a device that is not there is refused. */

@@ -9,6 +9,7 @@ import type { Kernel } from './kernel.ts';
 export const PORT = 4789;
 export const SOCKET = '/run/linkspan/datapath.sock';
 const PASSES = 4;
+const PROBE_KEY = Buffer.from('0102030405060708', 'hex');
 
 /** What a document of these networks and workloads asks for, with an address for every endpoint that names none. */
 export function desired(networks: Json, workloads: Json = {}): DesiredState {
@@ -20,7 +21,7 @@ export function intentOf(kernel: Kernel, state: DesiredState, remotes: RemotesBy
   const { links, underlay, vxlan } = seen;
   const engines = { vxlan, preferred: kernel.preferred, datapath: { socket: SOCKET, running: kernel.datapathRuns } };
   const { devices } = kernel;
-  return intend(state, remotes, { gateway, links, underlay, port: PORT, engines, devices }, seen);
+  return intend(state, remotes, { gateway, links, underlay, port: PORT, engines, devices, probeKey: PROBE_KEY }, seen);
 }
 
 /** One look at the kernel, as a cycle takes it. */

@@ -17,6 +17,7 @@ export const LINE1: NetworkStatus = {
     dhcp: 'block',
     ra: 'block',
     bum_pps: 200,
+    loop: 'on',
     dropped_in: { dhcp: 3 },
     dropped_out: {},
   },
