@@ -1,5 +1,5 @@
 import type { Mac } from '../model/mac.ts';
-import type { MacEntry } from '../model/peer.ts';
+import { type MacEntry, SEQUENCE_MAX } from '../model/peer.ts';
 import type { Vni } from '../model/vni.ts';
 import type { Clock } from '../service/clock.ts';
 
@@ -15,8 +15,8 @@ export type Sighting = {
 /** A MAC here that is not published, and why. */
 export type Unclaimed = { readonly vni: Vni; readonly mac: Mac; readonly why: 'workload' | 'moves' | 'full' };
 
-/** In each VNI. A record holds 4096 MACs, the workloads' among them (`peers/record.ts`). */
-export const DEVICES_MAX = 2048;
+/** In each VNI: three quarters of the largest record (`peers/parse.ts`), the rest of which is for workloads. */
+export const DEVICES_MAX = 1024;
 /** More moves of a MAC in that time are no moves: two have it (RFC 7432 section 15.1). */
 export const [MOVES_MAX, MOVES_MS] = [5, 180_000];
 
@@ -28,9 +28,9 @@ export const [MOVES_MAX, MOVES_MS] = [5, 180_000];
 export class DeviceClaims {
   readonly #clock: Clock;
   #claims: ReadonlyMap<Vni, ReadonlyMap<Mac, MacEntry>> = new Map();
-  #unclaimed: readonly Unclaimed[] = [];
+  #unclaimed: Unclaimed[] = [];
   /** when each MAC came from a peer, monotonic milliseconds */
-  #moves: ReadonlyMap<string, readonly number[]> = new Map();
+  #moves = new Map<string, readonly number[]>();
 
   constructor(clock: Clock) {
     this.#clock = clock;
@@ -67,12 +67,15 @@ export class DeviceClaims {
     for (const mac of seen.toSorted((a, b) => isNew(a) - isNew(b) || (a < b ? -1 : 1))) {
       const entry = before?.get(mac) ?? this.#arrived(vni, mac, elsewhere.get(mac), claims.size);
       if (typeof entry === 'object') claims.set(mac, entry);
-      else this.#unclaimed = [...this.#unclaimed, { vni, mac, why: entry }];
+      else this.#unclaimed.push({ vni, mac, why: entry });
     }
     return new Map([...claims].toSorted(([a], [b]) => (a < b ? -1 : 1)));
   }
 
-  /** One that a peer has published has moved here: it takes the next sequence number (RFC 7432 section 15). */
+  /**
+   * One that a peer has published has moved here: it takes the next sequence number (RFC 7432 section 15). Of a peer that
+   * has taken the highest the claim is as good as ours, since a record with a higher one would be refused by all.
+   */
   #arrived(vni: Vni, m: Mac, elsewhere: MacEntry | undefined, count: number): MacEntry | Unclaimed['why'] {
     if (count >= DEVICES_MAX) return 'full';
     if (elsewhere === undefined) return { m, ip: [], q: 0, s: 0 };
@@ -80,7 +83,7 @@ export class DeviceClaims {
     const key = `${vni} ${m}`;
     const moves = this.#moves.get(key) ?? [];
     if (moves.length >= MOVES_MAX) return 'moves';
-    this.#moves = new Map([...this.#moves, [key, [...moves, this.#clock.monotonic()]]]);
-    return { m, ip: [], q: elsewhere.q + 1, s: 0 };
+    this.#moves.set(key, [...moves, this.#clock.monotonic()]);
+    return { m, ip: [], q: Math.min(SEQUENCE_MAX, elsewhere.q + 1), s: 0 };
   }
 }

@@ -5,6 +5,7 @@ import type { ObservedLink, PortFlags } from '../host/links.ts';
 import type { Role } from '../host/shield.ts';
 import type { Intent } from './intend.ts';
 import type { Observation } from './observe.ts';
+import { lacksLimit, LEARNED_MAX, switchWords } from './plain-switch.ts';
 import type { Step } from './plan.ts';
 
 /** What may be changed on a living link without a lost frame. */
@@ -21,6 +22,11 @@ export type Adjustment = {
   readonly port?: PortFlags;
   /** words of `ip link set … type vxlan` */
   readonly vxlan?: readonly string[];
+  /** words of `ip link set … type bridge`, and how many MACs it may learn */
+  readonly bridge?: readonly string[];
+  readonly learned?: number;
+  /** of a bridge's port */
+  readonly learns?: boolean;
   readonly addAddresses: readonly string[];
   readonly removeAddresses: readonly string[];
   readonly addDefaults?: readonly string[];
@@ -128,6 +134,7 @@ function drift(want: LinkSpec, have: ObservedLink, unshielded: boolean): Adjustm
     ...(want.kind.type !== 'bridge' || have.mac === want.kind.mac ? {} : { mac: want.kind.mac }),
     ...(have.up ? {} : { up: true as const }),
     ...(vxlan.length === 0 ? {} : { vxlan }),
+    ...(want.kind.type === 'bridge' && want.kind.carrier === true ? switchDrift(have.data) : {}),
     ...(want.kind.type !== 'vxlan' || have.gro === want.kind.gro ? {} : { gro: want.kind.gro }),
     ...(unshielded ? { shield: roleOf(want.kind.type, want.alias) } : {}),
     addAddresses: want.addresses.filter((address) => !have.addresses.includes(address)),
@@ -142,6 +149,12 @@ function vxlanDrift(kind: Vxlan, have: ObservedLink): readonly string[] {
   const learning = have.data.learning === true;
   if (local === kind.local && learning === kind.learning) return [];
   return ['id', String(kind.vni), 'local', kind.local, kind.learning ? 'learning' : 'nolearning'];
+}
+
+/** Also of a bridge that was another kind of network's before. */
+function switchDrift(data: ObservedLink['data']): Pick<Adjustment, 'bridge' | 'learned'> {
+  const bridge = switchWords(data);
+  return { ...(bridge.length > 0 && { bridge }), ...(lacksLimit(data) && { learned: LEARNED_MAX }) };
 }
 
 export function hasChanges(changes: Adjustment): boolean {

@@ -1,6 +1,8 @@
 import { describe, expect, test } from '@jest/globals';
-import type { MacEntry } from '../../src/model/peer.ts';
+import { type MacEntry, SEQUENCE_MAX } from '../../src/model/peer.ts';
 import { DEVICES_MAX, DeviceClaims, MOVES_MAX, MOVES_MS } from '../../src/peers/devices.ts';
+import { Publisher } from '../../src/peers/publisher.ts';
+import { systemClock } from '../../src/service/clock.ts';
 import { mac, vni } from './support/values.ts';
 
 const VNI = vni(7);
@@ -56,6 +58,27 @@ describe('the devices that a gateway tells its peers', () => {
     pass(MOVES_MS);
     move(9);
     expect(devices.entries(VNI)).toEqual([entry(ROBOT, 10)]);
+  });
+
+  test('one that a peer has given the highest number has that here too: no record may bear a higher one', () => {
+    const { devices } = claims();
+    devices.update([{ vni: VNI, seen: [ROBOT], remote: [entry(ROBOT, SEQUENCE_MAX)] }]);
+    expect(devices.entries(VNI)).toEqual([entry(ROBOT, SEQUENCE_MAX)]);
+  });
+
+  test('of any number, fit into one record, and take no time', () => {
+    const { devices } = claims();
+    const many = Array.from({ length: 50_000 }, (_, n) => mac(`04:00:00:00:${hex(n >> 8)}:${hex(n & 255)}`));
+    const started = performance.now();
+    devices.update([{ vni: VNI, seen: many, remote: [] }]);
+    expect(performance.now() - started).toBeLessThan(2000);
+    expect(devices.unclaimed).toHaveLength(50_000 - DEVICES_MAX);
+    const truncated: unknown[] = [];
+    const onTruncated = (...told: unknown[]): void => void truncated.push(told);
+    const publisher = new Publisher({ fleet: 'plant', gateway: 'gw-a', epoch: 1, clock: systemClock, onTruncated });
+    const local = { vni: VNI, mtu: 1450, bum: 'replicate', macs: devices.entries(VNI) };
+    publisher.update({ vteps: [{ ip: '192.0.2.1', port: 4789 }], networks: [local] });
+    expect(truncated).toEqual([]);
   });
 
   test('are so many at most, and those that are published stay', () => {
