@@ -2,6 +2,7 @@ import type { Mac } from '../model/mac.ts';
 import { type MacEntry, SEQUENCE_MAX } from '../model/peer.ts';
 import type { Vni } from '../model/vni.ts';
 import type { Clock } from '../service/clock.ts';
+import { Pace } from './pace.ts';
 
 /** What a cycle saw of one stretched network. */
 export type Sighting = {
@@ -27,6 +28,7 @@ export const [MOVES_MAX, MOVES_MS] = [5, 180_000];
  */
 export class DeviceClaims {
   readonly #clock: Clock;
+  readonly #pace: Pace;
   #claims: ReadonlyMap<Vni, ReadonlyMap<Mac, MacEntry>> = new Map();
   #unclaimed: Unclaimed[] = [];
   /** when each MAC came from a peer, monotonic milliseconds */
@@ -34,6 +36,7 @@ export class DeviceClaims {
 
   constructor(clock: Clock) {
     this.#clock = clock;
+    this.#pace = new Pace(clock);
   }
 
   get macs(): ReadonlyMap<Vni, readonly Mac[]> {
@@ -49,8 +52,14 @@ export class DeviceClaims {
     return [...(this.#claims.get(vni)?.values() ?? [])];
   }
 
-  /** Takes what a cycle saw; what is in none of it is withdrawn. */
+  /**
+   * Takes what a cycle saw; what is in none of it is withdrawn. Where devices come and go without an end, a later cycle's
+   * is taken instead; networks always come and go at once.
+   */
   update(sightings: readonly Sighting[]): void {
+    const [before, now] = [[...this.#claims.keys()], sightings.map(({ vni }) => vni)];
+    const paced = this.#pace.admits(JSON.stringify(sightings.map(({ vni, seen }) => [vni, seen.toSorted()])));
+    if (!paced && before.join() === now.join()) return;
     const since = this.#clock.monotonic() - MOVES_MS;
     const recent = [...this.#moves].map(([key, times]) => [key, times.filter((time) => time > since)] as const);
     this.#moves = new Map(recent.filter(([, times]) => times.length > 0));

@@ -81,6 +81,28 @@ describe('the devices that a gateway tells its peers', () => {
     expect(truncated).toEqual([]);
   });
 
+  test('that come and go without an end are published more and more rarely, and networks at once', () => {
+    const { devices, pass } = claims();
+    const sets = new Set<string>();
+    for (let second = 0; second < 600; second += 1) {
+      devices.update([
+        { vni: VNI, seen: [PLC, mac(`04:00:00:00:${hex(second >> 8)}:${hex(second & 255)}`)], remote: [] },
+      ]);
+      sets.add(JSON.stringify(devices.entries(VNI)));
+      pass(1000);
+    }
+    expect(sets.size).toBeGreaterThan(60);
+    expect(sets.size).toBeLessThanOrEqual(120);
+    const last = { vni: VNI, seen: [ROBOT], remote: [] };
+    devices.update([last, { ...last, vni: vni(8) }]);
+    expect(devices.entries(vni(8))).toEqual([entry(ROBOT, 0)]);
+    devices.update([]);
+    expect(devices.macs.size).toBe(0);
+    pass(10_000);
+    devices.update([last]);
+    expect(devices.entries(VNI)).toEqual([entry(ROBOT, 0)]);
+  });
+
   test('are so many at most, and those that are published stay', () => {
     const { devices } = claims();
     const many = Array.from({ length: DEVICES_MAX }, (_, n) => mac(`04:00:00:00:${hex(n >> 8)}:${hex(n & 255)}`));
