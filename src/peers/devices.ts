@@ -63,8 +63,19 @@ export class DeviceClaims {
     const since = this.#clock.monotonic() - MOVES_MS;
     const recent = [...this.#moves].map(([key, times]) => [key, times.filter((time) => time > since)] as const);
     this.#moves = new Map(recent.filter(([, times]) => times.length > 0));
+    const displaced = sightings.flatMap((sighting) => this.#displaced(sighting));
     this.#unclaimed = [];
     this.#claims = new Map(sightings.map((sighting) => [sighting.vni, this.#claim(sighting)]));
+    this.#unclaimed.push(...displaced);
+  }
+
+  /** Devices whose MAC a workload elsewhere has come to have: their frames are learned no more, though they may go on. */
+  #displaced({ vni, seen, remote }: Sighting): readonly Unclaimed[] {
+    const here = new Set(seen);
+    const known = new Set(this.#claims.get(vni)?.keys());
+    for (const one of this.#unclaimed) if (one.vni === vni && one.why === 'workload') known.add(one.mac);
+    const taken = remote.filter(({ m, s }) => s === 1 && known.has(m) && !here.has(m));
+    return taken.map(({ m: mac }) => ({ vni, mac, why: 'workload' }));
   }
 
   #claim({ vni, seen, remote }: Sighting): ReadonlyMap<Mac, MacEntry> {

@@ -88,6 +88,23 @@ test('a peer that says it has the MAC of the bridge or of a port of it holds not
   await fleet.operator.forge('vni/10110/gw/forged', { ...record, seq: 2, macs: [] });
 });
 
+test('a workload elsewhere that takes a known device’s MAC is told of, until it has another', async () => {
+  await next(stretched());
+  const plc = await macOf(sites.a.plc, 'eth0');
+  await until('the PLC', () => inside.reaches(PLC));
+  await until('it to be published', async () => (await a.cli('fdb', '--json')).stdout.includes(plc));
+  const vtep = [{ ip: '198.51.100.9', port: 4789 }];
+  const record = { vni: 10_110, gw: 'twin', mtu: 1450, bum: 'replicate', vtep };
+  await fleet.operator.forge('vni/10110/gw/twin', { ...record, macs: [{ m: plc, ip: [], q: 1, s: 1 }] });
+  await until('it to take the PLC’s place', async () => (await table()).includes(`${plc} dev ${PORT} sticky`));
+  await until('that to be said', async () => (await problem())?.includes(`${plc}, which is a workload's`));
+  await sites.a.plc.reaches(THERE);
+  expect((await a.status()).networks[0]?.problem).toContain(plc);
+  await fleet.operator.forge('vni/10110/gw/twin', { ...record, seq: 2, macs: [] });
+  await until('no problem', async () => (await problem()) === null);
+  expect(await inside.reaches(PLC, 3)).toBe(true);
+});
+
 async function settings(): Promise<unknown> {
   const [bridge] = await host().ipJson<Link[]>('-d', 'link', 'show', 'dev', BRIDGE);
   const { stp_state, mcast_snooping, group_fwd_mask, ageing_time } = bridge?.linkinfo?.info_data ?? {};

@@ -44,6 +44,23 @@ describe('the devices that a gateway tells its peers', () => {
     expect(devices.unclaimed).toEqual([{ vni: VNI, mac: PLC, why: 'workload' }]);
   });
 
+  test('one whose MAC a workload elsewhere has come to have is told of as long as that has it', () => {
+    const { devices } = claims();
+    const look = (remote: readonly MacEntry[], ...seen: MacEntry['m'][]): void =>
+      devices.update([{ vni: VNI, seen, remote }]);
+    look([], PLC, ROBOT);
+    // Whatever it sends now, the bridge does not learn it.
+    for (let count = 0; count < 2; count += 1) {
+      look([entry(PLC, 0, 1)], ROBOT);
+      expect(devices.entries(VNI)).toEqual([entry(ROBOT, 0)]);
+      expect(devices.unclaimed).toEqual([{ vni: VNI, mac: PLC, why: 'workload' }]);
+    }
+    look([], ROBOT);
+    expect(devices.unclaimed).toEqual([]);
+    look([entry(PLC, 0, 1)], ROBOT);
+    expect(devices.unclaimed).toEqual([]);
+  });
+
   test('one that goes to and fro is left alone for a while', () => {
     const { devices, pass } = claims();
     const move = (q: number): void => {
