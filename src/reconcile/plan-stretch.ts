@@ -1,4 +1,5 @@
 import type { StretchSpec } from '../drivers/driver.ts';
+import { wireUnder } from '../drivers/attachment.ts';
 import { isSwitch } from '../drivers/naming.ts';
 import { plantObject } from '../drivers/stretch.ts';
 import type { BridgeEntry, BridgeRow } from '../host/bridge-fdb.ts';
@@ -38,10 +39,23 @@ export function planStretch(intent: Intent, seen: Observation, gone: ReadonlySet
 }
 
 /** By object: networks that stand, but are not joined to the plant. */
-export function stretchProblems(intent: Intent): ReadonlyMap<string, Problem> {
+export function stretchProblems(intent: Intent, seen: Observation): ReadonlyMap<string, Problem> {
   return new Map(
-    stretches(intent).flatMap(([object, { problem }]) => (problem === undefined ? [] : [[object, problem] as const])),
+    stretches(intent).flatMap(([object, { problem, plant }]) => {
+      const why =
+        problem ?? (plant !== undefined && hasChildren(plant, seen) ? held(object, plant, intent) : undefined);
+      return why === undefined ? [] : [[object, why] as const];
+    }),
   );
+}
+
+/** By workloads that stay there: a document with both is refused, but Docker and `attach` make networks beside it. */
+function held(object: string, plant: string, { endpoints }: Intent): Problem | undefined {
+  const one = endpoints.find(({ attachment }) => wireUnder(attachment) === plant)?.endpoint;
+  if (one === undefined) return undefined;
+  const name = object.replace('network/', '');
+  const message = `network ${name}: ${plant} has workload ${one.workload} of network ${one.network} on it and can be no port of a bridge; move that to ${name}, or stretch another VLAN`;
+  return { path: `/spec/networks/${name}`, code: 'parent_busy', message };
 }
 
 function stretches(intent: Intent): readonly (readonly [object: string, spec: StretchSpec])[] {

@@ -3,7 +3,7 @@ import type { ObservedLink } from '../../src/host/links.ts';
 import type { DesiredState } from '../../src/model/network.ts';
 import { LEARNED_MAX } from '../../src/reconcile/plain-switch.ts';
 import type { RemotesByVni } from '../../src/model/peer.ts';
-import { type Json, overlay, workload } from './support/documents.ts';
+import { type Json, macvlan, overlay, workload } from './support/documents.ts';
 import { newHost } from './support/hosts.ts';
 import { type Kernel, link } from './support/kernel.ts';
 import { converge, desired, look } from './support/planning.ts';
@@ -84,6 +84,25 @@ test('a peer that says it has the MAC of the bridge or a port of it is not belie
   const own = kernel.links.find(({ name }) => name === BRIDGE)?.mac ?? '';
   converge(kernel, wish(STRETCH), peer(PLC, own));
   expect(entriesOf(kernel)).toEqual([`02:00:00:00:00:21 ${BRIDGE} own`, `${PLC} lsx-net told`]);
+});
+
+test('where a macvlan network that no document names has workloads on the VLAN, that is said until they are gone', () => {
+  const kernel = newHost();
+  const before = desired(
+    { plant: macvlan({ uplink: 'lan2', vlan: 110, subnet: '10.110.0.0/24', shim: false }) },
+    { d: workload({ plant: { address: '10.110.0.99' } }, 's2') },
+  );
+  converge(kernel, before);
+  const line = wish(STRETCH);
+  const both = { ...line, networks: [...line.networks, ...before.networks] };
+  const { waiting } = converge(kernel, { ...both, endpoints: [...line.endpoints, ...before.endpoints] });
+  expect(waiting.get('network/net')).toMatchObject({
+    code: 'parent_busy',
+    message: expect.stringContaining(`${VLAN} has workload d of network plant on it`),
+  });
+  expect(masterOf(kernel, VLAN)).toBeUndefined();
+  expect(converge(kernel, { ...both, endpoints: line.endpoints }).waiting.size).toBe(0);
+  expect(masterOf(kernel, VLAN)).toBe(BRIDGE);
 });
 
 test('what somebody changes of the bridge is mended, and so is a bridge that was another network’s', () => {
