@@ -1,6 +1,6 @@
 import type { LinkSpec } from '../drivers/driver.ts';
 import { roleOf } from '../drivers/role.ts';
-import { splitAlias } from '../drivers/naming.ts';
+import { isSwitch, splitAlias } from '../drivers/naming.ts';
 import type { ObservedLink, PortFlags } from '../host/links.ts';
 import type { Role } from '../host/shield.ts';
 import type { Intent } from './intend.ts';
@@ -90,6 +90,8 @@ function incompatible(want: LinkSpec, have: ObservedLink, links: readonly Observ
   const { kind } = want;
   if (kindOf(have) !== kind.type) return `is a ${kindOf(have)} and shall be a ${kind.type}`;
   if (kind.type === 'tap') return have.data.vnet_hdr === true ? undefined : 'passes no unsegmented packets (vnet_hdr)';
+  // What the host takes of it differs (`shield`), and no longer does once it was switched off.
+  if (kind.type === 'bridge' && isSwitch(have.alias) !== (kind.carrier === true)) return 'is another kind of bridge';
   if (kind.type === 'vxlan') return otherVxlan(kind, have.data) ?? otherDevice(kind, have.data, links);
   if ('parent' in kind) {
     const parent = links.find((link) => link.name === kind.parent);
@@ -151,7 +153,7 @@ function vxlanDrift(kind: Vxlan, have: ObservedLink): readonly string[] {
   return ['id', String(kind.vni), 'local', kind.local, kind.learning ? 'learning' : 'nolearning'];
 }
 
-/** Also of a bridge that was another kind of network's before. */
+/** Somebody has changed it. */
 function switchDrift(data: ObservedLink['data']): Pick<Adjustment, 'bridge' | 'learned'> {
   const bridge = switchWords(data);
   return { ...(bridge.length > 0 && { bridge }), ...(lacksLimit(data) && { learned: LEARNED_MAX }) };

@@ -134,6 +134,15 @@ test('a bridge network that becomes a stretched one is a plain switch', async ()
   expect(await settings()).toEqual(PLAIN);
 });
 
+test('a stretched network that becomes a bridge network has that one’s IPv6', async () => {
+  await next(stretched());
+  const line = { driver: 'bridge', subnet: '172.30.0.0/24', subnet6: 'fd00:30::/64' };
+  const w = workload(inside, { line: { address: '172.30.0.31', address6: 'fd00:30::31' } });
+  await next({ networks: { line }, workloads: { w } });
+  expect(await inside.reaches('fd00:30::1', 3)).toBe(true);
+  expect((await a.status()).networks[0]?.problem).toBe(null);
+});
+
 test('a device that sends with a hundred thousand MACs leaves the gateway its memory and its pace', async () => {
   await next(stretched());
   const station = await macOf(inside, 'eth0');
