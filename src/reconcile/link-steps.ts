@@ -13,6 +13,12 @@ import { limitLearned } from '../host/rtnetlink.ts';
 import { LEARNED_MAX, switchWords } from './plain-switch.ts';
 import type { Adjustment } from './plan-links.ts';
 
+/**
+ * Entries of a vxlan device's table, those from the records among them: behind a foreign VTEP somebody may forge MACs, each
+ * of which stays five minutes. What finds no room is flooded. Only a new device takes a limit.
+ */
+const FDB_MAX = 65_536;
+
 /** Alias and addresses come before `up`: an interface that is up is complete. A half-made link leaves with the error. */
 export async function createLink(link: LinkSpec): Promise<void> {
   const { name, mtu, kind } = link;
@@ -80,7 +86,7 @@ function kindWords(kind: Exclude<LinkKind, { type: 'tap' }>): string {
   if (kind.type === 'vlan') return `vlan id ${kind.id}`;
   const multicast = kind.multicast === undefined ? '' : ` group ${kind.multicast.group} dev ${kind.multicast.device}`;
   const learning = kind.learning ? 'learning' : 'nolearning';
-  return `vxlan id ${kind.vni} local ${kind.local} dstport ${kind.port} ${learning}${multicast}`;
+  return `vxlan id ${kind.vni} local ${kind.local} dstport ${kind.port} ${learning} maxaddress ${FDB_MAX}${multicast}`;
 }
 
 function masterWords(master: string | null): string {
