@@ -25,6 +25,11 @@ export function isStretched(network: OverlayNetwork): network is Stretched {
   return network.stretch !== undefined;
 }
 
+/** The object of its way to the plant: what the kernel refuses there must not hold up the network's other steps. */
+export function plantObject(network: string): string {
+  return `${network}/plant`;
+}
+
 /** The plant's side, ready to be a port, or why it cannot be one. */
 type Plant = { readonly wire: Wire; readonly problem?: never } | { readonly wire?: never; readonly problem: Problem };
 
@@ -83,7 +88,8 @@ function plantOf(network: Stretched, bridge: string, host: HostView): Plant {
   }
   const wire = wireOf({ name: network.name, ...(vlan !== undefined && { vlan }) }, seen, host);
   const why = wire.oneMac ? ONE_MAC : wire.seen && taken(wire.seen, wire.addresses, bridge, host);
-  if (why === undefined) return { wire };
+  const object = plantObject(`network/${network.name}`);
+  if (why === undefined) return { wire: { ...wire, links: wire.links.map((link) => ({ ...link, object })) } };
   return { problem: waitingFor(network, `network ${network.name}: ${wire.name} ${why}`, 'parent_busy') };
 }
 

@@ -37,6 +37,8 @@ export type ObservedLink = {
   readonly master: string | undefined;
   /** of a bridge's port */
   readonly port?: PortFlags | undefined;
+  /** of a bridge's port: whether the bridge learns who is behind it */
+  readonly learns?: boolean | undefined;
   readonly data: LinkData;
   /** of a wireless interface; read only where networks stand on uplinks */
   readonly wireless?: Wireless | undefined;

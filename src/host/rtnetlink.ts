@@ -1,5 +1,11 @@
 import { getSystemErrorMessage } from 'node:util';
-import { aliasRequest, childRequest, type ChildRequest, deleteRequest } from '../packet/rtnetlink/requests.ts';
+import {
+  aliasRequest,
+  childRequest,
+  type ChildRequest,
+  deleteRequest,
+  learnedRequest,
+} from '../packet/rtnetlink/requests.ts';
 import { LinkspanError } from '../service/errors.ts';
 import { kindMissing } from './kernel-kind.ts';
 import { libc, SystemCallError } from './libc.ts';
@@ -30,6 +36,12 @@ export async function makeChild(link: ChildLink): Promise<void> {
 export async function setAlias(name: string, alias: string): Promise<void> {
   const errno = await outcome(aliasRequest(name, alias));
   if (errno !== 0) throw refused(`the alias of interface ${name}`, errno);
+}
+
+/** Has a bridge of the own namespace learn so many MACs at most, where the kernel can. @throws LinkspanError `link_refused` */
+export async function limitLearned(name: string, most: number): Promise<void> {
+  const errno = await outcome(learnedRequest(name, most));
+  if (errno !== 0) throw refused(`the limit of bridge ${name}`, errno);
 }
 
 /** Deletes an interface of the own namespace; gone already is what was wanted. @throws LinkspanError `link_refused` */

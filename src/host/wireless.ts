@@ -11,7 +11,13 @@ import { ask } from './netlink.ts';
 /** What the kernel says of a wireless interface. */
 export type Wireless = Pick<WirelessMessage, 'oneMac'>;
 
-/** The wireless interfaces of the own namespace, by index; none where the kernel has no driver for any. */
+const [ENOENT, EPROTONOSUPPORT] = [2, 93];
+const NO_DRIVER = new Set([ENOENT, EPROTONOSUPPORT]);
+
+/**
+ * The wireless interfaces of the own namespace, by index; none where the kernel has no driver for any.
+ * @throws SystemCallError where they could not be read: workloads on WiFi would be moved as if it were a wire
+ */
 export async function readWireless(): Promise<ReadonlyMap<number, Wireless>> {
   try {
     const [found = []] = await ask([familyQuestion()], { protocol: LINUX.NETLINK_GENERIC });
@@ -21,7 +27,7 @@ export async function readWireless(): Promise<ReadonlyMap<number, Wireless>> {
     const interfaces = answer.flatMap((message) => readWirelessInterface(message, family) ?? []);
     return new Map(interfaces.map(({ index, ...wireless }) => [index, wireless]));
   } catch (error) {
-    if (error instanceof SystemCallError) return new Map();
+    if (error instanceof SystemCallError && NO_DRIVER.has(error.errno)) return new Map();
     throw error;
   }
 }

@@ -4,6 +4,9 @@ import type { Vni } from './vni.ts';
 /** A tunnel endpoint: where VXLAN packets for a gateway go. */
 export type Vtep = { readonly ip: string; readonly port: number };
 
+/** The highest mobility sequence number: 32 bits (RFC 7432 section 7.7). */
+export const SEQUENCE_MAX = 2 ** 32 - 1;
+
 /** One entry of a gateway's MAC and IP table: EVPN's route type 2 (RFC 7432 section 7.2). */
 export type MacEntry = {
   readonly m: Mac;

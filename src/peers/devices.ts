@@ -1,7 +1,8 @@
 import type { Mac } from '../model/mac.ts';
-import type { MacEntry } from '../model/peer.ts';
+import { type MacEntry, SEQUENCE_MAX } from '../model/peer.ts';
 import type { Vni } from '../model/vni.ts';
 import type { Clock } from '../service/clock.ts';
+import { Pace } from './pace.ts';
 
 /** What a cycle saw of one stretched network. */
 export type Sighting = {
@@ -15,8 +16,8 @@ export type Sighting = {
 /** A MAC here that is not published, and why. */
 export type Unclaimed = { readonly vni: Vni; readonly mac: Mac; readonly why: 'workload' | 'moves' | 'full' };
 
-/** In each VNI. A record holds 4096 MACs, the workloads' among them (`peers/record.ts`). */
-export const DEVICES_MAX = 2048;
+/** In each VNI: three quarters of the largest record (`peers/parse.ts`), the rest of which is for workloads. */
+export const DEVICES_MAX = 1024;
 /** More moves of a MAC in that time are no moves: two have it (RFC 7432 section 15.1). */
 export const [MOVES_MAX, MOVES_MS] = [5, 180_000];
 
@@ -27,13 +28,15 @@ export const [MOVES_MAX, MOVES_MS] = [5, 180_000];
  */
 export class DeviceClaims {
   readonly #clock: Clock;
+  readonly #pace: Pace;
   #claims: ReadonlyMap<Vni, ReadonlyMap<Mac, MacEntry>> = new Map();
-  #unclaimed: readonly Unclaimed[] = [];
+  #unclaimed: Unclaimed[] = [];
   /** when each MAC came from a peer, monotonic milliseconds */
-  #moves: ReadonlyMap<string, readonly number[]> = new Map();
+  #moves = new Map<string, readonly number[]>();
 
   constructor(clock: Clock) {
     this.#clock = clock;
+    this.#pace = new Pace(clock);
   }
 
   get macs(): ReadonlyMap<Vni, readonly Mac[]> {
@@ -49,13 +52,30 @@ export class DeviceClaims {
     return [...(this.#claims.get(vni)?.values() ?? [])];
   }
 
-  /** Takes what a cycle saw; what is in none of it is withdrawn. */
+  /**
+   * Takes what a cycle saw; what is in none of it is withdrawn. Where devices come and go without an end, a later cycle's
+   * is taken instead; networks always come and go at once.
+   */
   update(sightings: readonly Sighting[]): void {
+    const [before, now] = [[...this.#claims.keys()], sightings.map(({ vni }) => vni)];
+    const paced = this.#pace.admits(JSON.stringify(sightings.map(({ vni, seen }) => [vni, seen.toSorted()])));
+    if (!paced && before.join() === now.join()) return;
     const since = this.#clock.monotonic() - MOVES_MS;
     const recent = [...this.#moves].map(([key, times]) => [key, times.filter((time) => time > since)] as const);
     this.#moves = new Map(recent.filter(([, times]) => times.length > 0));
+    const displaced = sightings.flatMap((sighting) => this.#displaced(sighting));
     this.#unclaimed = [];
     this.#claims = new Map(sightings.map((sighting) => [sighting.vni, this.#claim(sighting)]));
+    this.#unclaimed.push(...displaced);
+  }
+
+  /** Devices whose MAC a workload elsewhere has come to have: their frames are learned no more, though they may go on. */
+  #displaced({ vni, seen, remote }: Sighting): readonly Unclaimed[] {
+    const here = new Set(seen);
+    const known = new Set(this.#claims.get(vni)?.keys());
+    for (const one of this.#unclaimed) if (one.vni === vni && one.why === 'workload') known.add(one.mac);
+    const taken = remote.filter(({ m, s }) => s === 1 && known.has(m) && !here.has(m));
+    return taken.map(({ m: mac }) => ({ vni, mac, why: 'workload' }));
   }
 
   #claim({ vni, seen, remote }: Sighting): ReadonlyMap<Mac, MacEntry> {
@@ -67,12 +87,15 @@ export class DeviceClaims {
     for (const mac of seen.toSorted((a, b) => isNew(a) - isNew(b) || (a < b ? -1 : 1))) {
       const entry = before?.get(mac) ?? this.#arrived(vni, mac, elsewhere.get(mac), claims.size);
       if (typeof entry === 'object') claims.set(mac, entry);
-      else this.#unclaimed = [...this.#unclaimed, { vni, mac, why: entry }];
+      else this.#unclaimed.push({ vni, mac, why: entry });
     }
     return new Map([...claims].toSorted(([a], [b]) => (a < b ? -1 : 1)));
   }
 
-  /** One that a peer has published has moved here: it takes the next sequence number (RFC 7432 section 15). */
+  /**
+   * One that a peer has published has moved here: it takes the next sequence number (RFC 7432 section 15). Of a peer that
+   * has taken the highest the claim is as good as ours, since a record with a higher one would be refused by all.
+   */
   #arrived(vni: Vni, m: Mac, elsewhere: MacEntry | undefined, count: number): MacEntry | Unclaimed['why'] {
     if (count >= DEVICES_MAX) return 'full';
     if (elsewhere === undefined) return { m, ip: [], q: 0, s: 0 };
@@ -80,7 +103,7 @@ export class DeviceClaims {
     const key = `${vni} ${m}`;
     const moves = this.#moves.get(key) ?? [];
     if (moves.length >= MOVES_MAX) return 'moves';
-    this.#moves = new Map([...this.#moves, [key, [...moves, this.#clock.monotonic()]]]);
-    return { m, ip: [], q: elsewhere.q + 1, s: 0 };
+    this.#moves.set(key, [...moves, this.#clock.monotonic()]);
+    return { m, ip: [], q: Math.min(SEQUENCE_MAX, elsewhere.q + 1), s: 0 };
   }
 }

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { dnsName } from '../model/dns-name.ts';
 import { parseMac, type Mac } from '../model/mac.ts';
-import type { MacEntry, PeerRecord } from '../model/peer.ts';
+import { type MacEntry, type PeerRecord, SEQUENCE_MAX } from '../model/peer.ts';
 import { isVni, type Vni } from '../model/vni.ts';
 import { EPOCH_MAX } from './order.ts';
 import { asFields, asIp, asList, asNumber, asText, refuse, type Fields } from '../model/fields.ts';
@@ -18,7 +18,6 @@ const MAX_CAPS = 32;
 const MAX_PAGES = 64;
 /** IPv4's least MTU (RFC 791) up to the largest length field. */
 const [MIN_MTU, MAX_MTU] = [68, 65_535];
-const MAX_U32 = 2 ** 32 - 1;
 const WORD = /^[a-z0-9:._-]{1,64}$/;
 
 /** Reads a record from bytes that anybody may have written; unknown fields are ignored. */
@@ -64,7 +63,7 @@ function readMac(fields: Fields): MacEntry {
   return {
     m: m ?? refuse('macs.m', 'a unicast Ethernet address'),
     ip: asList('macs.ip', fields['ip'] ?? [], MAX_IPS_PER_MAC).map((ip) => asIp('macs.ip', ip)),
-    q: asNumber('macs.q', fields['q'] ?? 0, 0, MAX_U32),
+    q: asNumber('macs.q', fields['q'] ?? 0, 0, SEQUENCE_MAX),
     s,
     ...(fields['n'] !== undefined && { n: asList('macs.n', fields['n'], MAX_NAMES_PER_MAC).map(readName) }),
   };

@@ -9,13 +9,15 @@ import { setPort } from '../host/links.ts';
 import { CommandError, ipBatch } from '../host/run.ts';
 import { shield } from '../host/shield.ts';
 import { closeTap, keepTap, openTap } from '../host/tap.ts';
+import { limitLearned } from '../host/rtnetlink.ts';
+import { LEARNED_MAX, switchWords } from './plain-switch.ts';
 import type { Adjustment } from './plan-links.ts';
 
 /**
- * No spanning tree of its own, and STP's, LACP's and pause frames end at it; multicast goes to all, since who listens is
- * known only where some router of the network asks for it, and discovery must work where none does.
+ * Entries of a vxlan device's table, those from the records among them: behind a foreign VTEP somebody may forge MACs, each
+ * of which stays five minutes. What finds no room is flooded. Only a new device takes a limit.
  */
-const PLAIN_SWITCH = 'stp_state 0 group_fwd_mask 0 mcast_snooping 0';
+const FDB_MAX = 65_536;
 
 /** Alias and addresses come before `up`: an interface that is up is complete. A half-made link leaves with the error. */
 export async function createLink(link: LinkSpec): Promise<void> {
@@ -31,6 +33,7 @@ export async function createLink(link: LinkSpec): Promise<void> {
   try {
     // Before it is up: at no moment does the host take what it shall not.
     shield(name, roleOf(kind.type, link.alias));
+    if (kind.type === 'bridge' && kind.carrier === true) await limitLearned(name, LEARNED_MAX);
     await ipBatch([
       `link set dev ${name} alias "${link.alias}"`,
       ...link.addresses.map((address) => addAddress(address, name)),
@@ -78,12 +81,12 @@ function unlessGone(error: unknown): void {
 }
 
 function kindWords(kind: Exclude<LinkKind, { type: 'tap' }>): string {
-  if (kind.type === 'bridge') return kind.carrier === true ? `bridge ${PLAIN_SWITCH}` : 'bridge';
+  if (kind.type === 'bridge') return kind.carrier === true ? `bridge ${switchWords().join(' ')}` : 'bridge';
   if (kind.type === 'macvlan' || kind.type === 'ipvlan') return `${kind.type} mode ${kind.mode}`;
   if (kind.type === 'vlan') return `vlan id ${kind.id}`;
   const multicast = kind.multicast === undefined ? '' : ` group ${kind.multicast.group} dev ${kind.multicast.device}`;
   const learning = kind.learning ? 'learning' : 'nolearning';
-  return `vxlan id ${kind.vni} local ${kind.local} dstport ${kind.port} ${learning}${multicast}`;
+  return `vxlan id ${kind.vni} local ${kind.local} dstport ${kind.port} ${learning} maxaddress ${FDB_MAX}${multicast}`;
 }
 
 function masterWords(master: string | null): string {
@@ -98,12 +101,15 @@ function addAddress(address: string, name: string): string {
 export async function adjustLink(name: string, changes: Adjustment, sandbox: string | undefined): Promise<void> {
   if (changes.gro !== undefined) setGro(name, changes.gro);
   if (changes.shield !== undefined) shield(name, changes.shield);
+  if (changes.learned !== undefined) await limitLearned(name, changes.learned);
   const set = `link set dev ${name}`;
   const lines = [
     ...(changes.vxlan === undefined ? [] : [`${set} type vxlan ${changes.vxlan.join(' ')}`]),
+    ...(changes.bridge === undefined ? [] : [`${set} type bridge ${changes.bridge.join(' ')}`]),
     ...(changes.mtu === undefined ? [] : [`${set} mtu ${changes.mtu}`]),
     ...(changes.mac === undefined ? [] : [`${set} address ${changes.mac}`]),
     ...(changes.master === undefined ? [] : [`${set} ${masterWords(changes.master)}`]),
+    ...(changes.learns === undefined ? [] : [`${set} type bridge_slave learning ${changes.learns ? 'on' : 'off'}`]),
     ...(changes.port === undefined ? [] : [setPort(name, changes.port)]),
     ...changes.addAddresses.map((address) => addAddress(address, name)),
     ...changes.removeAddresses.map((address) => `address del ${address} dev ${name}`),

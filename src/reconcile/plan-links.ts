@@ -1,10 +1,11 @@
 import type { LinkSpec } from '../drivers/driver.ts';
 import { roleOf } from '../drivers/role.ts';
-import { splitAlias } from '../drivers/naming.ts';
+import { isSwitch, splitAlias } from '../drivers/naming.ts';
 import type { ObservedLink, PortFlags } from '../host/links.ts';
 import type { Role } from '../host/shield.ts';
 import type { Intent } from './intend.ts';
 import type { Observation } from './observe.ts';
+import { lacksLimit, LEARNED_MAX, switchWords } from './plain-switch.ts';
 import type { Step } from './plan.ts';
 
 /** What may be changed on a living link without a lost frame. */
@@ -21,6 +22,11 @@ export type Adjustment = {
   readonly port?: PortFlags;
   /** words of `ip link set … type vxlan` */
   readonly vxlan?: readonly string[];
+  /** words of `ip link set … type bridge`, and how many MACs it may learn */
+  readonly bridge?: readonly string[];
+  readonly learned?: number;
+  /** of a bridge's port */
+  readonly learns?: boolean;
   readonly addAddresses: readonly string[];
   readonly removeAddresses: readonly string[];
   readonly addDefaults?: readonly string[];
@@ -84,6 +90,8 @@ function incompatible(want: LinkSpec, have: ObservedLink, links: readonly Observ
   const { kind } = want;
   if (kindOf(have) !== kind.type) return `is a ${kindOf(have)} and shall be a ${kind.type}`;
   if (kind.type === 'tap') return have.data.vnet_hdr === true ? undefined : 'passes no unsegmented packets (vnet_hdr)';
+  // What the host takes of it differs (`shield`), and no longer does once it was switched off.
+  if (kind.type === 'bridge' && isSwitch(have.alias) !== (kind.carrier === true)) return 'is another kind of bridge';
   if (kind.type === 'vxlan') return otherVxlan(kind, have.data) ?? otherDevice(kind, have.data, links);
   if ('parent' in kind) {
     const parent = links.find((link) => link.name === kind.parent);
@@ -128,6 +136,7 @@ function drift(want: LinkSpec, have: ObservedLink, unshielded: boolean): Adjustm
     ...(want.kind.type !== 'bridge' || have.mac === want.kind.mac ? {} : { mac: want.kind.mac }),
     ...(have.up ? {} : { up: true as const }),
     ...(vxlan.length === 0 ? {} : { vxlan }),
+    ...(want.kind.type === 'bridge' && want.kind.carrier === true ? switchDrift(have.data) : {}),
     ...(want.kind.type !== 'vxlan' || have.gro === want.kind.gro ? {} : { gro: want.kind.gro }),
     ...(unshielded ? { shield: roleOf(want.kind.type, want.alias) } : {}),
     addAddresses: want.addresses.filter((address) => !have.addresses.includes(address)),
@@ -142,6 +151,12 @@ function vxlanDrift(kind: Vxlan, have: ObservedLink): readonly string[] {
   const learning = have.data.learning === true;
   if (local === kind.local && learning === kind.learning) return [];
   return ['id', String(kind.vni), 'local', kind.local, kind.learning ? 'learning' : 'nolearning'];
+}
+
+/** Somebody has changed it. */
+function switchDrift(data: ObservedLink['data']): Pick<Adjustment, 'bridge' | 'learned'> {
+  const bridge = switchWords(data);
+  return { ...(bridge.length > 0 && { bridge }), ...(lacksLimit(data) && { learned: LEARNED_MAX }) };
 }
 
 export function hasChanges(changes: Adjustment): boolean {

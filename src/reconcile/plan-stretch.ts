@@ -1,5 +1,7 @@
 import type { StretchSpec } from '../drivers/driver.ts';
+import { wireUnder } from '../drivers/attachment.ts';
 import { isSwitch } from '../drivers/naming.ts';
+import { plantObject } from '../drivers/stretch.ts';
 import type { BridgeEntry, BridgeRow } from '../host/bridge-fdb.ts';
 import type { ObservedLink } from '../host/links.ts';
 import type { Problem } from '../model/problem.ts';
@@ -7,6 +9,7 @@ import type { Intent } from './intend.ts';
 import type { Observation } from './observe.ts';
 import { difference } from './difference.ts';
 import { loopTable } from './guards/plan-guards.ts';
+import { LEARNED_MAX } from './plain-switch.ts';
 import type { Step } from './plan.ts';
 import { belongsToWaiting } from './plan-links.ts';
 
@@ -32,15 +35,28 @@ export function planStretch(intent: Intent, seen: Observation, gone: ReadonlySet
   const ports = portsOf(intent);
   return {
     leave: leave(ports, intent, seen, gone),
-    join: [...join(ports, seen, gone), ...tables(intent, seen, gone)],
+    join: [...join(ports, seen, gone), ...learning(ports, intent, seen), ...tables(intent, seen, gone)],
   };
 }
 
 /** By object: networks that stand, but are not joined to the plant. */
-export function stretchProblems(intent: Intent): ReadonlyMap<string, Problem> {
+export function stretchProblems(intent: Intent, seen: Observation): ReadonlyMap<string, Problem> {
   return new Map(
-    stretches(intent).flatMap(([object, { problem }]) => (problem === undefined ? [] : [[object, problem] as const])),
+    stretches(intent).flatMap(([object, { problem, plant }]) => {
+      const why =
+        problem ?? (plant !== undefined && hasChildren(plant, seen) ? held(object, plant, intent) : undefined);
+      return why === undefined ? [] : [[object, why] as const];
+    }),
   );
+}
+
+/** By workloads that stay there: a document with both is refused, but Docker and `attach` make networks beside it. */
+function held(object: string, plant: string, { endpoints }: Intent): Problem | undefined {
+  const one = endpoints.find(({ attachment }) => wireUnder(attachment) === plant)?.endpoint;
+  if (one === undefined) return undefined;
+  const name = object.replace('network/', '');
+  const message = `network ${name}: ${plant} has workload ${one.workload} of network ${one.network} on it and can be no port of a bridge; move that to ${name}, or stretch another VLAN`;
+  return { path: `/spec/networks/${name}`, code: 'parent_busy', message };
 }
 
 function stretches(intent: Intent): readonly (readonly [object: string, spec: StretchSpec])[] {
@@ -50,9 +66,10 @@ function stretches(intent: Intent): readonly (readonly [object: string, spec: St
 }
 
 function portsOf(intent: Intent): readonly Port[] {
-  return stretches(intent).flatMap(([object, { bridge, plant, overlay }]) =>
-    [...(plant === undefined ? [] : [plant]), overlay].map((name) => ({ object, name, bridge })),
-  );
+  return stretches(intent).flatMap(([object, { bridge, plant, overlay }]) => {
+    const inner = { object, name: overlay, bridge };
+    return plant === undefined ? [inner] : [inner, { object: plantObject(object), name: plant, bridge }];
+  });
 }
 
 function leave(ports: readonly Port[], intent: Intent, seen: Observation, gone: ReadonlySet<string>): readonly Step[] {
@@ -90,6 +107,33 @@ function hasChildren(name: string, seen: Observation): boolean {
 function adjust(object: string, name: string, master: string | null): Step {
   const changes = { master, ...(master !== null && { up: true as const }), addAddresses: [], removeAddresses: [] };
   return { kind: 'link.adjust', object, sandbox: undefined, name, changes };
+}
+
+/**
+ * Before Linux 6.7 a bridge has no limit of its own: then its ports learn no more once it is above it, until it has
+ * forgotten half of that. Its ports learn otherwise, whoever has told them not to.
+ */
+function learning(ports: readonly Port[], intent: Intent, seen: Observation): readonly Step[] {
+  return stretches(intent).flatMap(([, { bridge }]) => {
+    const learns = mayLearn(bridge, seen);
+    if (learns === undefined) return [];
+    const differs = seen.links.filter((link) => link.master === bridge && link.learns === !learns);
+    const names = new Set(differs.map(({ name }) => name));
+    return ports
+      .filter((port) => port.bridge === bridge && names.has(port.name))
+      .map(({ object, name }): Step => {
+        const changes = { learns, addAddresses: [], removeAddresses: [] };
+        return { kind: 'link.adjust', object, sandbox: undefined, name, changes };
+      });
+  });
+}
+
+/** Undefined: as they do now. */
+function mayLearn(bridge: string, { links, bridges }: Observation): boolean | undefined {
+  if (links.find(({ name }) => name === bridge)?.data.fdb_max_learned !== undefined) return true;
+  const count = (bridges.get(bridge) ?? []).filter(({ origin }) => origin === 'learned').length;
+  if (count > LEARNED_MAX) return false;
+  return count <= LEARNED_MAX / 2 ? true : undefined;
 }
 
 const rowKey = ({ mac, port, sticky }: BridgeRow): string => `${mac} ${port} ${sticky}`;
@@ -140,7 +184,11 @@ function rowsOf(
     !sticky && here.has(mac) && !claimed.has(mac);
   // The kernel takes an entry for a port only, which the overlay is now unless it has children.
   const joined = isPort(overlay, bridge, seen, gone) || !hasChildren(overlay, seen);
-  const told = joined ? remote.filter((one) => !moved(one)) : [];
+  // Whoever says that it has the MAC of a port here: the kernel keeps that entry with the port.
+  const ours = new Set(
+    seen.links.flatMap(({ name, master, mac }) => (name === bridge || master === bridge ? [mac] : [])),
+  );
+  const told = joined ? remote.filter((one) => !moved(one) && !ours.has(one.mac)) : [];
   return [
     ...workloads.map((mac) => ({ mac, port: bridge, sticky: false })),
     ...told.map(({ mac, sticky }) => ({ mac, port: overlay, sticky })),

@@ -129,7 +129,7 @@ export function plan(intent: Intent, seen: Observation, gateway: string, memory:
     steps,
     waiting: new Map([
       ...guards.waiting,
-      ...stretchProblems(intent),
+      ...stretchProblems(intent, seen),
       ...intent.waiting,
       ...endpoints.waiting,
       ...port.cutOff,

@@ -1,5 +1,6 @@
 import type { NetworkSpec } from '../drivers/driver.ts';
 import { splitAlias } from '../drivers/naming.ts';
+import { plantObject } from '../drivers/stretch.ts';
 import { FLOOD, type FdbRow } from '../host/fdb.ts';
 import type { ObservedLink } from '../host/links.ts';
 import { formatIpPrefix } from '../model/ip.ts';
@@ -42,7 +43,8 @@ export function networkStatuses(
 
 function problemOf({ problems }: CycleView, network: string): string | null {
   const object = `network/${network}`;
-  return (problems.get(object) ?? problems.get(guardsObject(object)))?.message ?? null;
+  const told = [object, plantObject(object), guardsObject(object)].map((one) => problems.get(one));
+  return told.find((one) => one !== undefined)?.message ?? null;
 }
 
 /** As it stands in the host; nulls while it does not. */

@@ -6,8 +6,9 @@ import type { Namespace } from '../lab/namespace.ts';
 import { until } from '../lab/wait.ts';
 import { Capture } from './support/capture.ts';
 import { macOf } from './support/frames.ts';
-import { discoveries, frame, harmful, udp, vxlanPackets } from './support/guard-frames.ts';
+import { discoveries, frame, harmful, plain, SENDER, udp, vxlanPackets } from './support/guard-frames.ts';
 import { type GuardEnd, GuardLab, MAC } from './support/guard-lab.ts';
+import { sendAs } from './support/mislabelled.ts';
 import { arrivals, busiestSecond, roundTrip, startStorm } from './support/storm.ts';
 
 const REASONS = ['dhcp', 'inner_vlan', 'link_local', 'nested', 'protocol', 'ra'];
@@ -59,16 +60,33 @@ describe.each(['kernel', 'user'])('engine %s, towards a VTEP that guards nothing
 
   test('the counters are in metrics, page, command line and events', async () => {
     const { body } = await lab.a.gateway.get('/metrics');
-    expect(body).toMatch(/^linkspan_guard_drops_total\{network="line",guard="dhcp",direction="in"\} 4$/m);
-    expect(body).toMatch(/^linkspan_drops_total\{reason="dhcp"\} 4$/m);
-    expect((await lab.a.gateway.get('/')).body).toMatch(/Guards between sites.*dhcp 4/s);
-    expect((await lab.a.gateway.cli('network', 'show', 'line')).stdout).toContain('dhcp from other sites 4');
+    expect(body).toMatch(/^linkspan_guard_drops_total\{network="line",guard="dhcp",direction="in"\} 5$/m);
+    expect(body).toMatch(/^linkspan_drops_total\{reason="dhcp"\} 5$/m);
+    expect((await lab.a.gateway.get('/')).body).toMatch(/Guards between sites.*dhcp 5/s);
+    expect((await lab.a.gateway.cli('network', 'show', 'line')).stdout).toContain('dhcp from other sites 5');
     const { stdout } = await lab.a.gateway.cli('events');
     expect(stdout).toMatch(
-      /warning guard\.dropping: network line: guard dhcp drops DHCP from other sites \(4 frames so far\); each site keeps its own server/,
+      /warning guard\.dropping: network line: guard dhcp drops DHCP from other sites \(5 frames so far\); each site keeps its own server/,
     );
     expect(stdout.match(/guard dhcp drops/g)).toHaveLength(1);
   });
+
+  test.each([0x88b5, 0x0806, 0x0800, 0x86dd])(
+    'nothing that harms leaves a workload that sends raw frames and calls them %i',
+    async (etherType) => {
+      const source = '020000000077';
+      const bytes = (sent: Buffer): Buffer => sent.fill(source, 6, 12, 'hex');
+      const kinds = Object.values(harmful(SENDER)).filter(([reason]) => reason !== 'group_source');
+      const capture = await Capture.start(lab.lab, foreign, 'foreign', '-Q', 'in', 'ether', 'src', '02:00:00:00:00:77');
+      const frames = kinds.map(([, sent]) => bytes(sent));
+      sendAs(etherType, lab.a.workload, 'eth0', frames);
+      sendAs(0x0800, lab.a.workload, 'eth0', [bytes(plain(SENDER))]);
+      await until('the last frame', () => capture.text().includes('.7: UDP'));
+      expect((await capture.stop()).match(/^.* 02:00:00:00:00:77 > .*$/gm)).toEqual([
+        expect.stringContaining('.7: UDP'),
+      ]);
+    },
+  );
 
   test.each([
     ['strict', []],

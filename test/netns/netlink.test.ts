@@ -33,7 +33,7 @@ beforeAll(async () => {
   await host.batch([
     `link add vx4 ${OURS} type vxlan id 5 dstport 4789 local 10.0.0.1 nolearning`,
     `link add vx6 ${OURS} type vxlan id 6 dstport 4790 local fd00::1`,
-    'link add br0 type bridge',
+    'link add br0 type bridge stp_state 1 group_fwd_mask 8 mcast_snooping 0 ageing_time 20000',
     'link add port0 type veth peer name wire0',
     `link add away mtu 1400 type veth peer name eth0 netns ${other.name}`,
     'link add mv0 link wire0 type macvlan mode vepa',
@@ -42,7 +42,7 @@ beforeAll(async () => {
     'tuntap add tun0 mode tun',
     'link set vx4 alias "linkspan:gw-é:network/o"',
     'link set port0 master br0',
-    'link set port0 type bridge_slave isolated on hairpin on',
+    'link set port0 type bridge_slave isolated on hairpin on learning off',
     'address add 10.0.0.1/24 dev wire0',
     'address add 10.0.0.9 peer 10.0.0.8/32 dev wire0',
     'address add fd00::1/64 dev wire0 nodad',
@@ -64,7 +64,7 @@ describe('what the kernel says of links', () => {
   test('is what ip shows, of every kind', async () => {
     const told = await host.ipJson<Told[]>('-d', 'address', 'show');
     const links = await readLinks(host.path);
-    expect(links.map(({ parent: _p, parentElsewhere: _e, port: _o, data: _d, ...link }) => link)).toEqual(
+    expect(links.map(({ parent: _p, parentElsewhere: _e, port: _o, learns: _l, data: _d, ...link }) => link)).toEqual(
       told.map((raw) => ({
         index: raw.ifindex,
         name: raw.ifname,
@@ -92,7 +92,10 @@ describe('what the kernel says of links', () => {
     expect(named(links, 'tap0')?.data).toEqual({ type: 'tap', vnet_hdr: true });
     expect(named(links, 'tun0')?.data).toEqual({ type: 'tun', vnet_hdr: false });
     expect(named(links, 'port0')?.port).toEqual({ isolated: true, hairpin: true });
-    expect(named(links, 'wire0')?.port).toBeUndefined();
+    expect(named(links, 'port0')?.learns).toBe(false);
+    expect(named(links, 'wire0')).toMatchObject({ port: undefined, learns: undefined });
+    const told = { stp_state: 1, group_fwd_mask: 8, mcast_snooping: 0, ageing_time: 20_000, vlan_filtering: 0 };
+    expect(named(links, 'br0')?.data).toMatchObject(told);
     expect(named(links, 'away')).toMatchObject({ parentElsewhere: true, parent: expect.any(Number) });
     expect(named(links, 'wire0')).not.toHaveProperty('parentElsewhere');
   });

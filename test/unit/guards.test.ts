@@ -36,18 +36,22 @@ describe('the rules of a port', () => {
     expect(chain(rules, 'port_in')).toEqual([
       'type filter hook ingress device "lsx-line" priority filter; policy accept;',
       '@ll,48,48 0 counter name group_source_in drop',
-      '@ll,0,56 & 0x01000000000001 == 0 @ll,96,16 { 0x0800, 0x86dd } goto unicast_in',
+      '@ll,0,56 & 0x01000000000001 == 0 @ll,96,16 . meta protocol { 0x0800 . ip, 0x86dd . ip6 } goto unicast_in',
       'ether saddr & 01:00:00:00:00:00 == 01:00:00:00:00:00 counter name group_source_in drop',
       'ether type { 8021q, 8021ad } counter name inner_vlan_in drop',
+      '@ll,96,16 { 0x0800, 0x86dd } @ll,96,16 . meta protocol != { 0x0800 . ip, 0x86dd . ip6 } counter name protocol_in drop',
+      'meta protocol { ip, ip6 } @ll,96,16 != { 0x0800, 0x86dd } counter name protocol_in drop',
+      '@ll,96,16 < 1536 @ll,112,24 0xaaaa03 @ll,136,24 { 0x000000, 0x0000f8 } counter name protocol_in drop',
       'ether daddr & 01:00:00:00:00:00 == 01:00:00:00:00:00 goto groups_in',
       'ether type 0x0806 accept',
-      'ether type { 0x8892, 0x88a4, 0x88b8, 0x88ba, 0x88f7, 0x80e1, 0x8808, 0x8809, 0x88cc, 0x88e3, 0x88fb } counter name protocol_in drop',
+      'ether type { 0x8892, 0x88a4, 0x88b8, 0x88ba, 0x88f7, 0x80e1, 0x8808, 0x8809, 0x88cc, 0x88e3, 0x88fb, 0x9100, 0x9200 } counter name protocol_in drop',
     ]);
     expect(chain(rules, 'unicast_in')).toEqual(['meta l4proto 6 accept', 'goto services_in']);
     expect(chain(rules, 'services_in')).toEqual([
       'udp dport { 67, 68, 546, 547, 4789 } goto ports_in',
       'icmpv6 type { 134, 137 } counter name ra_in drop',
       'ip6 saddr fe80::/10 exthdr frag exists counter name ra_in drop',
+      'frag nexthdr { 0, 43, 44, 60 } counter name dhcp_in drop',
     ]);
     expect(chain(rules, 'ports_in')).toEqual([
       'udp dport 4789 counter name nested_in drop',
@@ -93,7 +97,10 @@ describe('the rules of a port', () => {
     expect(dhcp).toContain('name ra_in drop');
     const ra = portRules(spec({ ra: 'allow' }), true);
     expect(ra).not.toContain('name ra_out drop');
-    expect(chain(ra, 'services_out')).toEqual(['udp dport { 67, 68, 546, 547, 4789 } goto ports_out']);
+    expect(chain(ra, 'services_out')).toEqual([
+      'udp dport { 67, 68, 546, 547, 4789 } goto ports_out',
+      'frag nexthdr { 0, 43, 44, 60 } counter name dhcp_out drop',
+    ]);
   });
 
   test('of a profile end with what it does not name; of several, with what none names', () => {

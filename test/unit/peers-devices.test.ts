@@ -1,6 +1,8 @@
 import { describe, expect, test } from '@jest/globals';
-import type { MacEntry } from '../../src/model/peer.ts';
+import { type MacEntry, SEQUENCE_MAX } from '../../src/model/peer.ts';
 import { DEVICES_MAX, DeviceClaims, MOVES_MAX, MOVES_MS } from '../../src/peers/devices.ts';
+import { Publisher } from '../../src/peers/publisher.ts';
+import { systemClock } from '../../src/service/clock.ts';
 import { mac, vni } from './support/values.ts';
 
 const VNI = vni(7);
@@ -42,6 +44,23 @@ describe('the devices that a gateway tells its peers', () => {
     expect(devices.unclaimed).toEqual([{ vni: VNI, mac: PLC, why: 'workload' }]);
   });
 
+  test('one whose MAC a workload elsewhere has come to have is told of as long as that has it', () => {
+    const { devices } = claims();
+    const look = (remote: readonly MacEntry[], ...seen: MacEntry['m'][]): void =>
+      devices.update([{ vni: VNI, seen, remote }]);
+    look([], PLC, ROBOT);
+    // Whatever it sends now, the bridge does not learn it.
+    for (let count = 0; count < 2; count += 1) {
+      look([entry(PLC, 0, 1)], ROBOT);
+      expect(devices.entries(VNI)).toEqual([entry(ROBOT, 0)]);
+      expect(devices.unclaimed).toEqual([{ vni: VNI, mac: PLC, why: 'workload' }]);
+    }
+    look([], ROBOT);
+    expect(devices.unclaimed).toEqual([]);
+    look([entry(PLC, 0, 1)], ROBOT);
+    expect(devices.unclaimed).toEqual([]);
+  });
+
   test('one that goes to and fro is left alone for a while', () => {
     const { devices, pass } = claims();
     const move = (q: number): void => {
@@ -56,6 +75,49 @@ describe('the devices that a gateway tells its peers', () => {
     pass(MOVES_MS);
     move(9);
     expect(devices.entries(VNI)).toEqual([entry(ROBOT, 10)]);
+  });
+
+  test('one that a peer has given the highest number has that here too: no record may bear a higher one', () => {
+    const { devices } = claims();
+    devices.update([{ vni: VNI, seen: [ROBOT], remote: [entry(ROBOT, SEQUENCE_MAX)] }]);
+    expect(devices.entries(VNI)).toEqual([entry(ROBOT, SEQUENCE_MAX)]);
+  });
+
+  test('of any number, fit into one record, and take no time', () => {
+    const { devices } = claims();
+    const many = Array.from({ length: 50_000 }, (_, n) => mac(`04:00:00:00:${hex(n >> 8)}:${hex(n & 255)}`));
+    const started = performance.now();
+    devices.update([{ vni: VNI, seen: many, remote: [] }]);
+    expect(performance.now() - started).toBeLessThan(2000);
+    expect(devices.unclaimed).toHaveLength(50_000 - DEVICES_MAX);
+    const truncated: unknown[] = [];
+    const onTruncated = (...told: unknown[]): void => void truncated.push(told);
+    const publisher = new Publisher({ fleet: 'plant', gateway: 'gw-a', epoch: 1, clock: systemClock, onTruncated });
+    const local = { vni: VNI, mtu: 1450, bum: 'replicate', macs: devices.entries(VNI) };
+    publisher.update({ vteps: [{ ip: '192.0.2.1', port: 4789 }], networks: [local] });
+    expect(truncated).toEqual([]);
+  });
+
+  test('that come and go without an end are published more and more rarely, and networks at once', () => {
+    const { devices, pass } = claims();
+    const sets = new Set<string>();
+    for (let second = 0; second < 600; second += 1) {
+      devices.update([
+        { vni: VNI, seen: [PLC, mac(`04:00:00:00:${hex(second >> 8)}:${hex(second & 255)}`)], remote: [] },
+      ]);
+      sets.add(JSON.stringify(devices.entries(VNI)));
+      pass(1000);
+    }
+    expect(sets.size).toBeGreaterThan(60);
+    expect(sets.size).toBeLessThanOrEqual(120);
+    const last = { vni: VNI, seen: [ROBOT], remote: [] };
+    devices.update([last, { ...last, vni: vni(8) }]);
+    expect(devices.entries(vni(8))).toEqual([entry(ROBOT, 0)]);
+    devices.update([]);
+    expect(devices.macs.size).toBe(0);
+    pass(10_000);
+    devices.update([last]);
+    expect(devices.entries(VNI)).toEqual([entry(ROBOT, 0)]);
   });
 
   test('are so many at most, and those that are published stay', () => {

@@ -1,8 +1,9 @@
 import { describe, expect, test } from '@jest/globals';
 import type { ObservedLink } from '../../src/host/links.ts';
 import type { DesiredState } from '../../src/model/network.ts';
+import { LEARNED_MAX } from '../../src/reconcile/plain-switch.ts';
 import type { RemotesByVni } from '../../src/model/peer.ts';
-import { type Json, overlay, workload } from './support/documents.ts';
+import { type Json, macvlan, overlay, workload } from './support/documents.ts';
 import { newHost } from './support/hosts.ts';
 import { type Kernel, link } from './support/kernel.ts';
 import { converge, desired, look } from './support/planning.ts';
@@ -24,6 +25,7 @@ const peer = (...macs: string[]): RemotesByVni => {
   return new Map([[vni(10_110), [remote]]]);
 };
 
+const hex = (byte: number): string => byte.toString(16).padStart(2, '0');
 const masterOf = (kernel: Kernel, name: string): string | undefined =>
   kernel.links.find((one) => one.name === name)?.master;
 const entriesOf = (kernel: Kernel): readonly string[] =>
@@ -66,6 +68,77 @@ describe.each([
     converge(kernel, wish({ ...STRETCH, engine }), peer());
     expect(entriesOf(kernel)).toEqual([`02:00:00:00:00:21 ${BRIDGE} own`]);
   });
+});
+
+test('the way to the plant is an object of its own: what is refused there holds up nothing else', () => {
+  const steps = look(newHost(), wish(STRETCH)).steps.filter(({ object }) => object === 'network/net/plant');
+  expect(steps).toMatchObject([
+    { kind: 'link.create', link: { name: VLAN } },
+    { kind: 'link.adjust', name: VLAN },
+  ]);
+});
+
+test('a peer that says it has the MAC of the bridge or a port of it is not believed', () => {
+  const kernel = newHost();
+  converge(kernel, wish(STRETCH));
+  const own = kernel.links.find(({ name }) => name === BRIDGE)?.mac ?? '';
+  converge(kernel, wish(STRETCH), peer(PLC, own));
+  expect(entriesOf(kernel)).toEqual([`02:00:00:00:00:21 ${BRIDGE} own`, `${PLC} lsx-net told`]);
+});
+
+test('where a macvlan network that no document names has workloads on the VLAN, that is said until they are gone', () => {
+  const kernel = newHost();
+  const before = desired(
+    { plant: macvlan({ uplink: 'lan2', vlan: 110, subnet: '10.110.0.0/24', shim: false }) },
+    { d: workload({ plant: { address: '10.110.0.99' } }, 's2') },
+  );
+  converge(kernel, before);
+  const line = wish(STRETCH);
+  const both = { ...line, networks: [...line.networks, ...before.networks] };
+  const { waiting } = converge(kernel, { ...both, endpoints: [...line.endpoints, ...before.endpoints] });
+  expect(waiting.get('network/net')).toMatchObject({
+    code: 'parent_busy',
+    message: expect.stringContaining(`${VLAN} has workload d of network plant on it`),
+  });
+  expect(masterOf(kernel, VLAN)).toBeUndefined();
+  expect(converge(kernel, { ...both, endpoints: line.endpoints }).waiting.has('network/net')).toBe(false);
+  expect(masterOf(kernel, VLAN)).toBe(BRIDGE);
+});
+
+test('what somebody changes of the bridge is mended, and so is a bridge that was another network’s', () => {
+  const kernel = newHost();
+  const plain = { stp_state: 0, group_fwd_mask: 0, mcast_snooping: 0, vlan_filtering: 0, ageing_time: 30_000 };
+  converge(kernel, desired({ net: { driver: 'bridge', subnet: '172.30.0.0/24' } }));
+  converge(kernel, wish(STRETCH));
+  const dataOf = (): unknown => kernel.links.find(({ name }) => name === BRIDGE)?.data;
+  expect(dataOf()).toEqual({ mcast_snooping: 0 });
+  const [stp_state, limit] = [1, { fdb_max_learned: 0 }];
+  kernel.tamper(undefined, BRIDGE, { data: { ...plain, stp_state, vlan_filtering: 1, ...limit } });
+  converge(kernel, wish(STRETCH));
+  expect(dataOf()).toEqual({ ...plain, fdb_max_learned: LEARNED_MAX });
+});
+
+test('a bridge that has no limit of its own learns no more above it, and again once it has forgotten half', () => {
+  const kernel = newHost();
+  const learns = (): unknown => kernel.links.filter(({ master }) => master === BRIDGE).map((one) => one.learns);
+  const fill = (count: number): void => {
+    kernel.bridges.forget(BRIDGE);
+    for (let n = 0; n < count; n += 1) kernel.bridges.learn(BRIDGE, `06:00:00:00:${hex(n >> 8)}:${hex(n & 255)}`, VLAN);
+    converge(kernel, wish(STRETCH));
+  };
+  converge(kernel, wish(STRETCH));
+  for (const [count, outcome] of [
+    [LEARNED_MAX, true],
+    [LEARNED_MAX + 1, false],
+    [LEARNED_MAX / 2 + 1, false],
+    [LEARNED_MAX / 2, true],
+  ] as const) {
+    fill(count);
+    expect([count, learns()]).toEqual([count, [outcome, outcome]]);
+  }
+  kernel.tamper(undefined, BRIDGE, { data: { fdb_max_learned: LEARNED_MAX } });
+  fill(LEARNED_MAX + 1);
+  expect(learns()).toEqual([true, true]);
 });
 
 test('a network that is stretched and given another engine at once keeps its workloads’ interfaces', () => {

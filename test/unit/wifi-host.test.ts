@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process';
 import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -85,6 +86,19 @@ describe('the key', () => {
     expect(await failure(readKey(keyFile(KEY, 0o644)))).toMatchObject({ remedy: `chmod 600 ${join(folder, 'psk')}` });
     expect((await failure(readKey(join(folder, 'none')))).remedy).toContain('mode 600');
   });
+
+  test.each(['fifo', 'folder'])(
+    'is not waited for in a %s',
+    async (kind) => {
+      const path = join(folder, kind);
+      execFileSync(kind === 'fifo' ? 'mkfifo' : 'mkdir', [path]);
+      expect(await failure(readKey(path))).toMatchObject({
+        code: 'wifi_key',
+        message: expect.stringContaining('it is no file'),
+      });
+    },
+    5000,
+  );
 
   test('is another one once its file has changed', async () => {
     const file = keyFile('12345678');
@@ -180,6 +194,13 @@ describe('joining', () => {
     await wifiHost(folder).join('wlan0', { ssid: '-open' });
     expect(calls()).toContain('device|wifi|connect|-open|password|undefined|ifname|wlan0|');
     expect(readFileSync(join(folder, 'linkspan-wlan0.nmconnection'), 'utf8')).not.toContain('psk');
+  });
+
+  test('an open network whose SSID looks like an access point’s address is joined by its profile', async () => {
+    fakeNmcli({ 'rescan no': { out: ' :02\\:00\\:00\\:00\\:00\\:77:70\n' } });
+    await wifiHost(folder).join('wlan0', { ssid: '02:00:00:00:00:77' });
+    expect(calls()).toContain('connection|up|id|linkspan-wlan0|ifname|wlan0|');
+    expect(calls()).not.toContain('wifi|connect');
   });
 
   test('what is not heard is not tried', async () => {

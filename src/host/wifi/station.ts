@@ -15,6 +15,7 @@ const PROFILES = '/run/NetworkManager/system-connections';
 const WAIT_S = '10';
 /** nmcli(1), exit status: it has waited long enough, and NetworkManager goes on. */
 const TIMED_OUT = 3;
+const BSSID = /^[0-9a-f]{1,2}([:-][0-9a-f]{1,2}){5}$/i;
 const NO_SECRETS = 'Secrets were required';
 
 export type WifiHost = {
@@ -55,9 +56,10 @@ async function joinNetwork(device: string, { ssid, pskFile }: WifiNetwork, profi
   await withNodeWifi(device, (wifi) => wifi.scan()).catch(() => undefined);
   if (!(await isHeard(device, ssid).catch(unreachable))) throw unheard(device, ssid);
   await loadProfile(profiles, device, keyfile({ interface: device, ssid, ...(key !== undefined && { key }) }));
-  // node-wifi would hand the key to nmcli as an argument, and nmcli would write even a wrong one into our profile.
+  // node-wifi would hand the key to nmcli as an argument, and nmcli would write even a wrong one into our profile. And what
+  // looks like an access point's address nmcli takes for one, whatever its SSID is.
   const outcome =
-    key === undefined
+    key === undefined && !BSSID.test(ssid)
       ? withNodeWifi(device, (wifi) => wifi.connect({ ssid }))
       : nmcli(['--wait', WAIT_S, 'connection', 'up', 'id', profileName(device), 'ifname', device]);
   await outcome.catch((error: unknown) => judge(error, device, key));

@@ -19,6 +19,15 @@ export type LinkData = {
   /** tun: tun or tap */
   readonly type?: string;
   readonly vnet_hdr?: boolean;
+  /** bridge; those of them that the kernel has */
+  readonly stp_state?: number;
+  readonly group_fwd_mask?: number;
+  readonly mcast_snooping?: number;
+  readonly vlan_filtering?: number;
+  /** in hundredths of a second */
+  readonly ageing_time?: number;
+  /** since Linux 6.7; 0: no limit */
+  readonly fdb_max_learned?: number;
 };
 
 type Reader = (attributes: Attributes) => LinkData;
@@ -40,6 +49,14 @@ const IPVLAN_MODES = new Map([
 ]);
 const VXLAN = { ID: 1, GROUP: 2, LINK: 3, LOCAL: 4, LEARNING: 7, PORT: 15, GROUP6: 16, LOCAL6: 17 } as const;
 const VLAN = { ID: 1, PROTOCOL: 5 } as const;
+export const BRIDGE = {
+  AGEING_TIME: 4,
+  STP_STATE: 5,
+  VLAN_FILTERING: 7,
+  GROUP_FWD_MASK: 9,
+  MCAST_SNOOPING: 23,
+  FDB_MAX_LEARNED: 49,
+} as const;
 const TUN = { TYPE: 3, VNET_HDR: 5 } as const;
 const TUN_TYPES = new Map([
   [1, 'tun'],
@@ -54,6 +71,14 @@ const READERS: Readonly<Record<string, Reader>> = {
     ...named('protocol', bigEndianIn(attributes, VLAN.PROTOCOL)),
   }),
   vxlan,
+  bridge: (attributes) => ({
+    ...named('stp_state', numberIn(attributes, BRIDGE.STP_STATE)),
+    ...named('group_fwd_mask', numberIn(attributes, BRIDGE.GROUP_FWD_MASK)),
+    ...named('mcast_snooping', numberIn(attributes, BRIDGE.MCAST_SNOOPING)),
+    ...named('vlan_filtering', numberIn(attributes, BRIDGE.VLAN_FILTERING)),
+    ...named('ageing_time', numberIn(attributes, BRIDGE.AGEING_TIME)),
+    ...named('fdb_max_learned', numberIn(attributes, BRIDGE.FDB_MAX_LEARNED)),
+  }),
   tun: (attributes) => ({
     ...named('type', TUN_TYPES.get(numberIn(attributes, TUN.TYPE) ?? 0)),
     vnet_hdr: numberIn(attributes, TUN.VNET_HDR) === 1,

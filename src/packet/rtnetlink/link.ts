@@ -7,7 +7,7 @@ import { IFLA, IFLA_INFO, INTERFACE_INFO, RTM } from './numbers.ts';
 /** Bits of ifi_flags (linux/if.h). */
 const IFF_UP = 0x1;
 /** Attributes of a bridge's port (linux/if_link.h). */
-const BRIDGE_PORT = { HAIRPIN: 4, ISOLATED: 33 } as const;
+const BRIDGE_PORT = { HAIRPIN: 4, LEARNING: 8, ISOLATED: 33 } as const;
 /** Statistics are most of a link's message, and nobody asks for them. */
 const SKIP_STATISTICS = 8;
 
@@ -29,6 +29,8 @@ export type LinkMessage = {
   readonly master: number | undefined;
   /** of a bridge's port */
   readonly port: { readonly isolated: boolean; readonly hairpin: boolean } | undefined;
+  /** of a bridge's port: whether the bridge learns who is behind it */
+  readonly learns: boolean | undefined;
 };
 
 /** The request for every link of a namespace. */
@@ -56,13 +58,14 @@ export function readLink({ type, payload }: NetlinkMessage): LinkMessage | undef
     parent: numberIn(attributes, IFLA.LINK) || undefined,
     parentElsewhere: attributes.has(IFLA.LINK_NETNSID),
     master: numberIn(attributes, IFLA.MASTER),
-    port: portOf(info),
+    ...portOf(info),
   };
 }
 
-function portOf(info: Attributes): LinkMessage['port'] {
-  if (textIn(info, IFLA_INFO.SLAVE_KIND) !== 'bridge') return undefined;
+function portOf(info: Attributes): Pick<LinkMessage, 'port' | 'learns'> {
+  if (textIn(info, IFLA_INFO.SLAVE_KIND) !== 'bridge') return { port: undefined, learns: undefined };
   const data = nestedIn(info, IFLA_INFO.SLAVE_DATA);
   const isOn = (type: number): boolean => numberIn(data, type) === 1;
-  return { isolated: isOn(BRIDGE_PORT.ISOLATED), hairpin: isOn(BRIDGE_PORT.HAIRPIN) };
+  const port = { isolated: isOn(BRIDGE_PORT.ISOLATED), hairpin: isOn(BRIDGE_PORT.HAIRPIN) };
+  return { port, learns: isOn(BRIDGE_PORT.LEARNING) };
 }

@@ -1,6 +1,7 @@
 import { type Mac, macBytes } from '../../model/mac.ts';
 import type { IpvlanMode, MacvlanMode } from '../../model/network.ts';
 import { attribute, message, NETLINK, text, u16, u32 } from '../netlink.ts';
+import { BRIDGE } from './link-data.ts';
 import { IFLA, IFLA_INFO, INTERFACE_INFO, RTM } from './numbers.ts';
 
 /** IFLA_MACVLAN_MODE and IFLA_IPVLAN_MODE of linux/if_link.h, with their values */
@@ -47,6 +48,13 @@ function dataOf(kind: ChildKind): Buffer {
 /** The request that gives an interface its alias, at most 255 bytes. The kernel takes none at an interface's making. */
 export function aliasRequest(name: string, alias: string): Buffer {
   return request(RTM.NEWLINK, 0, text(IFLA.IFNAME, name), attribute(IFLA.IFALIAS, Buffer.from(alias)));
+}
+
+/** The request that has a bridge learn so many MACs at most. Kernels before Linux 6.7 take it, and do nothing. */
+export function learnedRequest(name: string, most: number): Buffer {
+  const data = attribute(IFLA_INFO.DATA, u32(BRIDGE.FDB_MAX_LEARNED, most));
+  const info = attribute(IFLA.LINKINFO, Buffer.concat([text(IFLA_INFO.KIND, 'bridge'), data]));
+  return request(RTM.NEWLINK, 0, text(IFLA.IFNAME, name), info);
 }
 
 /** The request that deletes an interface. */

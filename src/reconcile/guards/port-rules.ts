@@ -8,6 +8,17 @@ import { accept, type Chain, drop, go, render, type Rule } from './chains.ts';
 const GROUP = '& 01:00:00:00:00:00 == 01:00:00:00:00:00';
 /** Neither of the two addresses is a group's: one look at the frame's first seven bytes. */
 const NO_GROUPS = '@ll,0,56 & 0x01000000000001 == 0';
+/**
+ * IP by its EtherType, and by the kernel's own idea of the frame: of others it looks into no header, and a program that
+ * sends raw frames (packet(7)) tells it what it likes.
+ */
+const IP = '@ll,96,16 . meta protocol { 0x0800 . ip, 0x86dd . ip6 }';
+const MISLABELLED = [
+  '@ll,96,16 { 0x0800, 0x86dd } @ll,96,16 . meta protocol != { 0x0800 . ip, 0x86dd . ip6 }',
+  'meta protocol { ip, ip6 } @ll,96,16 != { 0x0800, 0x86dd }',
+];
+/** An EtherType in LLC and SNAP (RFC 1042, and IEEE 802.1H): some hosts take IP in it, and no rule here sees behind it. */
+const SNAP = '@ll,96,16 < 1536 @ll,112,24 0xaaaa03 @ll,136,24 { 0x000000, 0x0000f8 }';
 const DHCP_PORTS = [67, 68, 546, 547];
 
 /** Spanning tree, LACP, pause and the like (IEEE 802.1Q table 8-1); MVRP (table 10-1); Cisco's CDP, VTP and PVST+. */
@@ -45,9 +56,10 @@ function port(profiles: readonly GuardProfile[]): Chain {
     name: 'port',
     rules: [
       drop('@ll,48,48 0', 'group_source'),
-      go(`${NO_GROUPS} @ll,96,16 { 0x0800, 0x86dd }`, 'goto', 'unicast'),
+      go(`${NO_GROUPS} ${IP}`, 'goto', 'unicast'),
       drop(`ether saddr ${GROUP}`, 'group_source'),
       drop('ether type { 8021q, 8021ad }', 'inner_vlan'),
+      ...[...MISLABELLED, SNAP].map((match) => drop(match, 'protocol')),
       go(`ether daddr ${GROUP}`, 'goto', 'groups'),
       ...['ether type 0x0806', ...frames].map((match) => accept(match)),
       drop(open ? NEVER_FRAMES : '', 'protocol'),
@@ -55,7 +67,10 @@ function port(profiles: readonly GuardProfile[]): Chain {
   };
 }
 
-/** A redirect or an advertisement in fragments is none to a host that knows RFC 6980, and gets past no other rule. */
+/**
+ * A redirect or an advertisement in fragments is none to a host that knows RFC 6980, and gets past no other rule. Nor does
+ * what has more headers of IPv6's behind the fragment's: the port may be in the next one (RFC 7112).
+ */
 function services({ guards, port: own }: GuardSpec): readonly Chain[] {
   const ports = guards.dhcp === 'block' ? [...DHCP_PORTS, own] : [own];
   const ra = [drop('icmpv6 type { 134, 137 }', 'ra'), drop('ip6 saddr fe80::/10 exthdr frag exists', 'ra')];
@@ -63,7 +78,11 @@ function services({ guards, port: own }: GuardSpec): readonly Chain[] {
     { name: 'ports', rules: [drop(`udp dport ${own}`, 'nested'), drop('', 'dhcp')] },
     {
       name: 'services',
-      rules: [go(`udp dport { ${ports.join(', ')} }`, 'goto', 'ports'), ...(guards.ra === 'block' ? ra : [])],
+      rules: [
+        go(`udp dport { ${ports.join(', ')} }`, 'goto', 'ports'),
+        ...(guards.ra === 'block' ? ra : []),
+        ...(guards.dhcp === 'block' ? [drop('frag nexthdr { 0, 43, 44, 60 }', 'dhcp')] : []),
+      ],
     },
     { name: 'unicast', rules: [accept('meta l4proto 6'), go('', 'goto', 'services')] },
   ];

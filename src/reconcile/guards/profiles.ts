@@ -27,10 +27,11 @@ const PROFILES: Readonly<Record<GuardProfile, Partial<Crossing>>> = {
 
 /**
  * EtherTypes that a site keeps to itself. A way between sites is too slow for cyclic data: PROFINET, EtherCAT, GOOSE,
- * sampled values, PTP. The rest is about the wire it was sent on: DLR, pause, slow protocols, LLDP, MRP, PRP.
+ * sampled values, PTP. The rest is about the wire it was sent on: DLR, pause, slow protocols, LLDP, MRP, PRP, and the
+ * outer tags of switches older than 802.1ad, behind which no rule sees.
  */
 export const NEVER_FRAMES =
-  'ether type { 0x8892, 0x88a4, 0x88b8, 0x88ba, 0x88f7, 0x80e1, 0x8808, 0x8809, 0x88cc, 0x88e3, 0x88fb }';
+  'ether type { 0x8892, 0x88a4, 0x88b8, 0x88ba, 0x88f7, 0x80e1, 0x8808, 0x8809, 0x88cc, 0x88e3, 0x88fb, 0x9100, 0x9200 }';
 
 /** PTP, and who is the router: HSRP of both versions and for IPv6, OSPF, VRRP. Each site keeps its own. */
 export const NEVER_GROUPS = ['udp dport { 319, 320, 1985, 2029 }', 'meta l4proto { 89, 112 }'];

@@ -26,15 +26,15 @@ export function udp(to: string, target: string, port: number, source = 40_000): 
   return frame(to, 0x0800, ipv4('10.110.0.99', target, 17, datagram));
 }
 
-/** The same with an 802.1Q tag. */
-export function tagged(untagged: Buffer, vlan: number): Buffer {
-  const tag = Buffer.from([0x81, 0x00, vlan >> 8, vlan & 0xff]);
+/** The same with an 802.1Q tag, or another's. */
+export function tagged(untagged: Buffer, vlan: number, etherType = 0x8100): Buffer {
+  const tag = Buffer.from([etherType >> 8, etherType & 0xff, vlan >> 8, vlan & 0xff]);
   return Buffer.concat([untagged.subarray(0, 12), tag, untagged.subarray(12)]);
 }
 
-function ipv6(to: string, target: string, next: number, payload: Buffer): Buffer {
+function ipv6(to: string, target: string, next: number, payload: Buffer, source = SENDER_6): Buffer {
   const header = Buffer.from([0x60, 0, 0, 0, 0, payload.length, next, 255]);
-  return frame(to, 0x86dd, Buffer.concat([header, addressBytes(SENDER_6, 6), addressBytes(target, 6), payload]));
+  return frame(to, 0x86dd, Buffer.concat([header, addressBytes(source, 6), addressBytes(target, 6), payload]));
 }
 
 const ICMPV6 = 58;
@@ -52,6 +52,25 @@ function fragmentedAdvertisement(): Buffer {
   const whole = routerAdvertisement(mac(SENDER), SENDER_6, 'fd00:bad::');
   const alone = Buffer.from([ICMPV6, 0, 0, 0, 0, 0, 0, 1]);
   return ipv6('33:33:00:00:00:01', 'ff02::1', 44, Buffer.concat([alone, whole.subarray(54)]));
+}
+
+/** An advertisement behind a header of hop-by-hop options (RFC 8200 section 4.3). */
+function optionedAdvertisement(): Buffer {
+  const whole = routerAdvertisement(mac(SENDER), SENDER_6, 'fd00:bad::');
+  const padding = Buffer.from([ICMPV6, 0, 1, 4, 0, 0, 0, 0]);
+  return ipv6('33:33:00:00:00:01', 'ff02::1', 0, Buffer.concat([padding, whole.subarray(54)]));
+}
+
+/** The first fragment of a DHCPv6 answer whose UDP header is in the second, behind options (RFC 7112). */
+function hiddenAnswer(to: string): Buffer {
+  const [first, options] = [Buffer.from([60, 0, 0, 1, 0, 0, 0, 1]), Buffer.from([17, 3, 1, 4, 0, 0, 0, 0])];
+  return ipv6(to, 'fe80::11', 44, Buffer.concat([first, options]), 'fd00:110::99');
+}
+
+/** An Ethernet frame's payload in LLC and SNAP (RFC 1042). */
+function inSnap(ethernet: Buffer): Buffer {
+  const payload = Buffer.concat([Buffer.from([0xaa, 0xaa, 3, 0, 0, 0]), ethernet.subarray(12)]);
+  return frame(ethernet.toString('hex', 0, 6), payload.length, payload);
 }
 
 const llc = (to: string): Buffer => {
@@ -74,6 +93,11 @@ export function harmful(to: string): Readonly<Record<string, readonly [reason: s
     'a DHCPv6 answer': ['dhcp', udp(to, '10.110.0.11', 546, 547)],
     'a router advertisement': ['ra', routerAdvertisement(mac(SENDER), SENDER_6, 'fd00:bad::')],
     'a router advertisement in a fragment': ['ra', fragmentedAdvertisement()],
+    'a router advertisement behind options': ['ra', optionedAdvertisement()],
+    'a router advertisement in SNAP': ['protocol', inSnap(routerAdvertisement(mac(SENDER), SENDER_6, 'fd00:bad::'))],
+    'a DHCP offer in SNAP': ['protocol', inSnap(udp(to, '10.110.0.11', 68, 67))],
+    'a DHCPv6 answer whose port is in the next fragment': ['dhcp', hiddenAnswer(to)],
+    'a DHCP offer behind an old tag': ['protocol', tagged(udp(to, '10.110.0.11', 68, 67), 5, 0x9100)],
     'a redirect': ['ra', icmpv6(to, 'fe80::11', 137, solicited)],
     'VXLAN to one station': ['nested', udp(to, '10.110.0.11', 4789)],
     'VXLAN to all': ['nested', udp(ALL, '255.255.255.255', 4789)],

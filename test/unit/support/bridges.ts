@@ -15,7 +15,14 @@ export class Bridges {
   /** A frame of that MAC has come in by the bridge's port. */
   learn(bridge: string, mac: string, port: string): void {
     const others = (this.#tables.get(bridge) ?? []).filter((entry) => entry.mac !== mac);
-    this.#tables.set(bridge, [...others, { mac, port, sticky: false, origin: 'learned' }]);
+    others.push({ mac, port, sticky: false, origin: 'learned' });
+    this.#tables.set(bridge, others);
+  }
+
+  /** What was learned has aged. */
+  forget(bridge: string): void {
+    const kept = (this.#tables.get(bridge) ?? []).filter(({ origin }) => origin !== 'learned');
+    this.#tables.set(bridge, kept);
   }
 
   sync({ bridge, add, remove }: Extract<Step, { kind: 'bridge.sync' }>, links: readonly ObservedLink[]): void {

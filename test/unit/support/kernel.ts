@@ -21,7 +21,7 @@ import type { FirewallMemory, Step } from '../../../src/reconcile/plan.ts';
 import type { Adjustment } from '../../../src/reconcile/plan-links.ts';
 import { Bridges, refuseToJoin } from './bridges.ts';
 import { GuardTables } from './guard-tables.ts';
-import { dataOf, sameVxlan, switchAll } from './link-data.ts';
+import { adjusted, dataOf, sameVxlan, switchAll } from './link-data.ts';
 import { tableOf } from './nft-table.ts';
 
 /** A link as the kernel would show it. */
@@ -352,29 +352,12 @@ export class Kernel {
     const links = sandbox === undefined ? this.links : this.#in(sandbox);
     const before = this.#find(links, name);
     // Of an interface that is not ours nothing changes but whether it is a port of a bridge of ours.
-    if (!before.ours && changes.master === undefined) throw new Error(`${name} is not Linkspan's`);
+    if (!before.ours && changes.master === undefined && changes.learns === undefined)
+      throw new Error(`${name} is not Linkspan's`);
     if (typeof changes.master === 'string')
       refuseToJoin(before, this.#find(this.links, changes.master), this.#everywhere());
     if (changes.up) this.#bindsPort(before);
-    const { alias, mtu, mac, up, port, gro } = { ...before, ...changes };
-    const master = changes.master === undefined ? before.master : (changes.master ?? undefined);
-    const kept = before.addresses.filter((address) => !changes.removeAddresses.includes(address));
-    const [, , , local, learning] = changes.vxlan ?? [];
-    const key = local?.includes(':') ? 'local6' : 'local';
-    const data =
-      local === undefined ? before.data : { ...before.data, [key]: local, learning: learning === 'learning' };
-    const after = {
-      ...before,
-      alias,
-      mtu,
-      mac,
-      up,
-      gro,
-      master,
-      port,
-      data,
-      addresses: [...kept, ...changes.addAddresses],
-    };
+    const after = adjusted(before, changes);
     const all = links.map((other) => (other === before ? after : other));
     if (sandbox === undefined) this.links = all;
     else this.#put(sandbox, all);
