@@ -14,8 +14,17 @@ export const FLEET = 'demo';
 export const BROKER = 'mqtt://198.51.100.1:1883';
 export const LINE1 = 10_110;
 export const LINE2 = 10_120;
+export const CELL = 10_130;
 
 export type Workloads = Record<'historian' | 'press' | 'packer' | 'robot' | 'oven', Namespace>;
+
+/** Machines of the plant, on which nothing of Linkspan's runs: each behind its gateway's `cell0`. */
+export const DEVICES = {
+  drive: { site: 'a', address: '10.130.0.41' },
+  sensor: { site: 'b', address: '10.130.0.51' },
+} as const;
+
+export type Devices = Record<keyof typeof DEVICES, Namespace>;
 
 export type Address = { readonly network: 'line1' | 'line2' | 'plant'; readonly address: string };
 
@@ -37,6 +46,7 @@ export const PLAN: Readonly<Record<keyof Workloads, { site: 'a' | 'b'; on: reado
 export type Scene = {
   readonly sites: Sites;
   readonly workloads: Workloads;
+  readonly devices: Devices;
   /**
    * The gateways' names on the wire. They carry this run's process id, since a gateway looks for interfaces of its name
    * in every named namespace, and a demo next to this one has its own gw-a.
@@ -46,12 +56,21 @@ export type Scene = {
   readonly gateways: { a?: Gateway; b?: Gateway };
 };
 
-/** The sites and empty namespaces for the workloads; no gateway runs yet. */
+async function buildDevice(lab: Lab, sites: Sites, name: keyof Devices): Promise<Namespace> {
+  const { site, address } = DEVICES[name];
+  const device = await lab.namespace(`${site}-${name}`);
+  await lab.veth(sites[site].gateway, 'cell0', device, 'eth0');
+  await device.ip('address', 'add', `${address}/24`, 'dev', 'eth0');
+  return device;
+}
+
+/** The sites, the machines and empty namespaces for the workloads; no gateway runs yet. */
 export async function buildScene(lab: Lab): Promise<Scene> {
   const sites = await twoSites(lab);
   const entries = Object.entries(PLAN).map(async ([name, { site }]) => [name, await sites[site].workload(name)]);
   const workloads = Object.fromEntries((await Promise.all(entries)) as [string, Namespace][]) as Workloads;
-  return { sites, workloads, names: { a: `gw-a-${process.pid}`, b: `gw-b-${process.pid}` }, gateways: {} };
+  const devices = { drive: await buildDevice(lab, sites, 'drive'), sensor: await buildDevice(lab, sites, 'sensor') };
+  return { sites, workloads, devices, names: { a: `gw-a-${process.pid}`, b: `gw-b-${process.pid}` }, gateways: {} };
 }
 
 /** Starts both gateways, each with its datapath; the broker is embedded in the one at site a. */
@@ -84,9 +103,10 @@ export function documentOf(scene: Scene, site: 'a' | 'b'): Record<string, unknow
   const networks = {
     line1: { driver: 'overlay', vni: LINE1, subnet: '10.110.0.0/24', engine },
     line2: { driver: 'overlay', vni: LINE2, subnet: '10.120.0.0/24', engine },
+    cell: { driver: 'overlay', vni: CELL, subnet: '10.130.0.0/24', engine, stretch: { uplink: 'cell' } },
     plant: { driver: 'macvlan', uplink: 'lan', subnet: '10.20.0.0/24' },
   };
-  const uplinks = { lan: { interface: 'lan0' } };
+  const uplinks = { lan: { interface: 'lan0' }, cell: { interface: 'cell0' } };
   return { v: 1, version: 1, spec: { uplinks, networks, workloads: Object.fromEntries(workloads) } };
 }
 

@@ -4,6 +4,8 @@ import { exposePage } from './demo-page.ts';
 import { expectThat, type Report, type Seen } from './demo-report.ts';
 import {
   BROKER,
+  CELL,
+  DEVICES,
   documentOf,
   FLEET,
   LINE1,
@@ -44,6 +46,7 @@ export async function show(lab: Lab, scene: Scene, report: Report, pages: Pages)
   await report.step('underlay', () => underlay(packets));
   await report.step('kept local', () => keptLocal(packets));
   await report.step('plant', () => plant(scene));
+  await report.step('stretch', () => stretched(scene, gateways.b));
   await report.step('pages', () => openPages(lab, scene, gateways, pages));
 }
 
@@ -169,7 +172,7 @@ async function isolation(oven: Namespace): Promise<Seen> {
 }
 
 async function underlay(packets: readonly Decoded[]): Promise<Seen> {
-  const strangers = packets.filter(({ vni }) => vni !== LINE1 && vni !== LINE2);
+  const strangers = packets.filter(({ vni }) => vni !== LINE1 && vni !== LINE2 && vni !== CELL);
   const crossing = packets.filter(
     (packet) => packet.vni === LINE1 && packet.inner === `${first('historian')} ${first('robot')}`,
   );
@@ -200,6 +203,20 @@ async function plant({ sites, workloads }: Scene): Promise<Seen> {
   const seen = await neighbour(sites.a.plc, '10.20.0.21');
   expectThat(seen === own.address, `the PLC to know historian by its own MAC ${own.address}`, seen ?? 'none');
   return { detail: `PLC sees historian as ${seen}; ${ping.text}` };
+}
+
+/** Two machines of two sites, in which nothing runs: as if they hung on one switch. */
+async function stretched({ devices }: Scene, gateway: Gateway): Promise<Seen> {
+  const { address } = DEVICES.drive;
+  const [own] = await devices.drive.ipJson<[{ address: string }]>('link', 'show', 'eth0');
+  const isKnown = async (): Promise<boolean> => (await gateway.get('/v1/fdb')).body.includes(own.address);
+  await until('the machines to reach each other', () => devices.sensor.reaches(address));
+  await until('site b to know where the drive is', isKnown);
+  const ping = await pinged(devices.sensor, address);
+  expectThat(ping.received === ping.sent, 'the drive at the other site to answer every ping', ping.text);
+  const seen = await neighbour(devices.sensor, address);
+  expectThat(seen === own.address, `ARP to say that the drive is at ${own.address}, its own MAC`, seen ?? 'no answer');
+  return { detail: `sensor at b sees drive at a as ${seen}; ${ping.text}` };
 }
 
 async function openPages(lab: Lab, scene: Scene, gateways: Gateways, pages: Pages): Promise<Seen> {

@@ -86,6 +86,24 @@ test('VLAN 110 of both sites is one network, of PLCs and containers; VLAN 120 st
   expect((await gateway.status()).networks).toMatchObject([{ vlan: 110, mtu: 1450, problem: null }]);
 });
 
+const problem = async (): Promise<string | null | undefined> => (await gateway.status()).networks[0]?.problem;
+
+test('a trunk between the plants is a loop: cut where Linkspan is, and joined again once it is unplugged', async () => {
+  await lab.veth(sites.a.switch, 'trunk', sites.b.switch, 'trunk');
+  for (const site of [sites.a, sites.b]) {
+    await site.switch.ip('link', 'set', 'trunk', 'master', 'br0');
+    await site.switch.exec('bridge', 'vlan', 'add', 'vid', '110', 'dev', 'trunk');
+  }
+  await until('it to be cut', async () => (await problem())?.includes(`a loop: from ${LINK}`), 20_000);
+  for (const at of [sites.a.plc, sites.b.plc, w]) await at.ip('neigh', 'flush', 'all');
+  expect(await sites.a.plc.reaches('10.20.0.20', 3)).toBe(true);
+  expect(await w.reaches('10.20.0.10', 3)).toBe(true);
+  await sites.a.switch.ip('link', 'delete', 'trunk');
+  await until('the VLAN to be joined again', async () => (await problem()) === null, 20_000);
+  for (const at of [sites.a.plc, w]) await at.ip('neigh', 'flush', 'all');
+  await until('the PLCs to reach each other', () => sites.a.plc.reaches('10.20.0.20'));
+});
+
 test('switched off, the VLAN’s link goes and the workload goes on', async () => {
   await apply(gateway, 2, documentOf({}));
   expect(await w.reaches('10.20.0.20', 3)).toBe(true);
