@@ -51,7 +51,11 @@ export function uplinkTable(output: Output, uplinks: readonly UplinkStatus[]): v
     cell(one.macs),
     cell(one.mac_limit),
     ...(wireless ? [wifiCell(one)] : []),
-    one.problem === null ? 'ok' : `${one.wifi?.problem === one.problem ? one.wifi.state : 'too many'}: ${one.problem}`,
+    one.problem === null
+      ? one.promiscuous
+        ? 'ok, promiscuous'
+        : 'ok'
+      : `${one.wifi?.problem === one.problem ? one.wifi.state : 'too many'}: ${one.problem}`,
   ]);
   const titles = ['UPLINK', 'IFACE', 'MACS', 'LIMIT', ...(wireless ? ['WIFI'] : [])];
   output.table([...titled(...titles), state], rows, 'no uplinks');

@@ -36,6 +36,7 @@ function printNetwork(output: Output, network: NetworkStatus, endpoints: readonl
   const fields: readonly (readonly [string, string | number | null])[] = [
     ['name', network.name],
     ['driver', withReason(network.driver, network.driver_reason)],
+    ['mode', network.mode && withReason(network.mode, network.mode_note)],
     ['vni', network.vni],
     ['vlan', network.vlan],
     ['engine', network.engine && withReason(network.engine, network.engine_reason)],

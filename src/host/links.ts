@@ -25,6 +25,8 @@ export type ObservedLink = {
   readonly mac: string;
   readonly mtu: number;
   readonly up: boolean;
+  /** it takes all frames, for whomever they are */
+  readonly promiscuous?: boolean;
   /** made by Linkspan, by its group number */
   readonly ours: boolean;
   readonly alias: string;

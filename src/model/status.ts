@@ -16,6 +16,10 @@ export type NetworkStatus = {
   readonly driver: string;
   /** what it is instead, and why, where the host cannot do what was asked for */
   readonly driver_reason: string | null;
+  /** of macvlan and ipvlan, as they are made */
+  readonly mode: string | null;
+  /** what that means for the workloads, in words */
+  readonly mode_note: string | null;
   readonly vni: number | null;
   readonly vlan: number | null;
   readonly engine: string | null;
@@ -52,6 +56,8 @@ export type UplinkStatus = {
   readonly macs: number;
   /** as the document gives it */
   readonly mac_limit: number | null;
+  /** it takes all frames, for whomever they are: more MACs stand on it than it can tell from others, or its own mode asks for it */
+  readonly promiscuous: boolean;
   /** null: the document names no SSID for it */
   readonly wifi: WifiStatus | null;
   readonly problem: string | null;

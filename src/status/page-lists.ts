@@ -60,8 +60,8 @@ function wifiCell({ wifi }: UplinkStatus): Cell {
 
 const WIFI_TONES = { absent: 'warn', joining: 'warn', joined: 'good', failed: 'bad', lost: 'bad' } as const;
 
-function uplinkState({ wifi, problem }: UplinkStatus): Cell {
-  if (problem === null) return toned('good', 'ok');
+function uplinkState({ wifi, promiscuous, problem }: UplinkStatus): Cell {
+  if (problem === null) return toned('good', promiscuous ? 'ok, promiscuous' : 'ok');
   if (wifi === null || wifi.problem !== problem) return withTone('warn', 'too many', problem);
   return withTone(WIFI_TONES[wifi.state], wifi.state, problem);
 }

@@ -11,6 +11,7 @@ import type { EndpointStatus, FdbEntry, NetworkStatus } from '../model/status.ts
 import type { CycleView } from '../reconcile/cycle.ts';
 import { guardsObject } from '../reconcile/guards/plan-guards.ts';
 import { type GuardDrop, guardStatus } from './guards.ts';
+import { modeStatus } from './mode-words.ts';
 
 /** The workload's interface as the kernel has it, or undefined where it is not attached. */
 export function attachedLink(view: CycleView, endpoint: Endpoint): ObservedLink | undefined {
@@ -30,6 +31,7 @@ export function networkStatuses(
     return {
       name: network.name,
       driver: network.driver,
+      ...modeStatus(isSite(network) ? spec?.attachment : undefined),
       vni: network.driver === 'overlay' ? network.vni : null,
       vlan: vlanOf(network),
       ...standing(spec),

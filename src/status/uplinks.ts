@@ -15,6 +15,7 @@ export function uplinkStatuses(
     interface: uplink.interface,
     macs: macsBehind(uplink.interface, view.seen).size,
     mac_limit: uplink.macLimit ?? null,
+    promiscuous: portBehind(uplink.interface, view.seen)?.promiscuous ?? false,
     wifi: wifi.get(uplink.interface) ?? null,
     problem: view.problems.get(objectOf(uplink))?.message ?? null,
   }));
@@ -60,18 +61,32 @@ const ON_A_PARENT = new Set(['vlan', 'macvlan', 'macvtap', 'ipvlan', 'ipvtap']);
 
 /** The MACs of all that stands on one port: the host's links (foreign ones too), and our children in the sandboxes. */
 function macsBehind(device: string, seen: Pick<Observation, 'links' | 'sandboxes' | 'bridges'>): ReadonlySet<string> {
-  const byIndex = new Map(seen.links.map((link) => [link.index, link]));
-  const bottom = (link: ObservedLink | undefined): ObservedLink | undefined => {
-    const parent = link && parentOf(link, byIndex);
-    return parent === undefined ? link : bottom(parent);
-  };
-  const port = bottom(seen.links.find((link) => link.name === device));
+  const byIndex = indexed(seen);
+  const port = portBehind(device, seen);
   if (port === undefined) return new Set();
-  const here = seen.links.filter((link) => bottom(link) === port);
+  const here = seen.links.filter((link) => bottom(link, byIndex) === port);
   const children = [...seen.sandboxes.values()]
     .flatMap((sandbox) => sandbox?.links ?? [])
-    .filter((link) => link.ours && link.kind === 'macvlan' && bottom(byIndex.get(link.parent ?? 0)) === port);
+    .filter((link) => link.ours && link.kind === 'macvlan' && bottom(byIndex.get(link.parent ?? 0), byIndex) === port);
   return new Set([...[...here, ...children].map((link) => link.mac), ...bridgedOnto(here, seen.bridges)]);
+}
+
+/** The interface at which the switch's cable ends; undefined while it is gone. */
+function portBehind(device: string, seen: Pick<Observation, 'links'>): ObservedLink | undefined {
+  const link = seen.links.find(({ name }) => name === device);
+  return bottom(link, indexed(seen));
+}
+
+function indexed({ links }: Pick<Observation, 'links'>): ReadonlyMap<number, ObservedLink> {
+  return new Map(links.map((link) => [link.index, link]));
+}
+
+function bottom<T extends ObservedLink | undefined>(
+  link: T,
+  byIndex: ReadonlyMap<number, ObservedLink>,
+): ObservedLink | T {
+  const parent = link && parentOf(link, byIndex);
+  return parent === undefined ? link : bottom(parent, byIndex);
 }
 
 /** What a stretched network's bridge sends to the plant: frames of the workloads on it, and of all the other sites. */

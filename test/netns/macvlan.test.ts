@@ -29,6 +29,8 @@ test('bridge mode: the plant, a sibling and the host reach the workload, and it 
 
 test('the host reaches the workload over IPv6 too', async () => {
   await apply(gateway, 1, plant());
+  // A veth has no filter for further addresses.
+  expect((await gateway.status()).uplinks).toMatchObject([{ promiscuous: true }]);
   await until('the host to reach it', () => site.gateway.reaches('fd00:20::31'), 5000);
 });
 
@@ -46,6 +48,8 @@ test.each(['vepa', 'private'])('%s mode: the plant is reached, the sibling is no
   expect(await w1.reaches('10.20.0.32')).toBe(false);
   const [link] = await w1.ipJson<{ linkinfo: { info_data: { mode: string } } }[]>('-d', 'link', 'show', 'eth0');
   expect(link?.linkinfo.info_data.mode).toBe(mode);
+  const [network] = (await gateway.status()).networks;
+  expect(network).toMatchObject({ mode, mode_note: expect.stringMatching(mode === 'vepa' ? /hairpin/ : /never/) });
 });
 
 test('vepa mode with a switch that sends frames back: the sibling is reached', async () => {
@@ -64,6 +68,11 @@ test('passthru mode: one workload with the uplink’s own MAC', async () => {
   const announced = `${uplink?.address ?? ''} > ff:ff:ff:ff:ff:ff`;
   await until('the gratuitous ARP with that MAC', () => capture.text().includes(announced));
   expect(capture.text()).not.toContain(`${MAC} >`);
+  const { networks, uplinks } = await gateway.status();
+  expect(networks).toMatchObject([
+    { mode_note: 'one workload only, with the MAC of lan0, which takes all frames (promiscuous)' },
+  ]);
+  expect(uplinks).toMatchObject([{ promiscuous: true, macs: 1 }]);
 });
 
 test('two interfaces of one name in one sandbox are refused; a foreign one is never replaced', async () => {

@@ -16,6 +16,7 @@ type Told = {
   mtu: number;
   flags: string[];
   group: string;
+  promiscuity: number;
   ifalias?: string;
   master?: string;
   linkinfo?: { info_kind?: string };
@@ -71,6 +72,7 @@ describe('what the kernel says of links', () => {
         mac: raw.address ?? '',
         mtu: raw.mtu,
         up: raw.flags.includes('UP'),
+        promiscuous: raw.promiscuity > 0,
         ours: raw.group === '19539',
         alias: raw.ifalias ?? '',
         master: raw.master,

@@ -53,10 +53,11 @@ const healthy: GatewayStatus = {
       interface: 'enx0123456789ab',
       macs: 12,
       mac_limit: 8,
+      promiscuous: false,
       wifi: null,
       problem: 'the switch port behind it sees 12 MACs and allows 8; raise the limit',
     },
-    { name: 'eth1', interface: 'eth1', macs: 2, mac_limit: null, wifi: null, problem: null },
+    { name: 'eth1', interface: 'eth1', macs: 2, mac_limit: null, promiscuous: true, wifi: null, problem: null },
   ],
   endpoints: [ENDPOINT],
   peers: [{ ...PEER, vtep: '[2001:db8::ffff:1]:4789', vnis: [1, 2, 3] }],
@@ -160,7 +161,7 @@ describe('reading', () => {
     expect(results[3]?.out).toContain('\n\\x1b[31mhist');
     expect(results[3]?.out).toContain(ENDPOINT.mac);
     expect(results[0]?.out).toContain('gw-a  healthy');
-    expect(results[0]?.out).toMatch(/\neth1 +eth1 +2 +- +ok\n/);
+    expect(results[0]?.out).toMatch(/\neth1 +eth1 +2 +- +ok, promiscuous\n/);
     expect(results[0]?.out).toContain('too many');
   });
 

@@ -45,9 +45,19 @@ const failing = (code: Problem['code']): Problem => ({ path: '', code, message: 
 describe('a snapshot', () => {
   test('says of each network what it stands on and who is on it', () => {
     expect(networkStatuses(viewOf(), REMOTES)).toMatchObject([
-      { name: 'line', driver: 'overlay', vni: 5, engine: 'kernel', mtu: 1450, endpoints: 1, peers: 2, problem: null },
+      {
+        name: 'line',
+        driver: 'overlay',
+        mode: null,
+        vni: 5,
+        engine: 'kernel',
+        mtu: 1450,
+        endpoints: 1,
+        peers: 2,
+        problem: null,
+      },
       { name: 'cell', driver: 'bridge', vni: null, engine: null, mtu: 1500, endpoints: 1, peers: 0, shim: 'lsb-cell' },
-      { name: 'plant', driver: 'macvlan', vni: null, mtu: 1500, endpoints: 0, peers: 0 },
+      { name: 'plant', driver: 'macvlan', mode: 'bridge', vni: null, mtu: 1500, endpoints: 0, peers: 0 },
     ]);
   });
 

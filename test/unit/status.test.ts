@@ -18,13 +18,22 @@ const HOSTILE = '<script>alert(1)</script>\u001b[31m"\\\n';
 const STATUS: GatewayStatus = {
   ...HEALTHY,
   uplinks: [
-    { name: HOSTILE, interface: 'eth0', macs: 9, mac_limit: 8, wifi: null, problem: `too many${HOSTILE}` },
-    { name: 'eth1', interface: 'eth1', macs: 2, mac_limit: null, wifi: null, problem: null },
+    {
+      name: HOSTILE,
+      interface: 'eth0',
+      macs: 9,
+      mac_limit: 8,
+      promiscuous: false,
+      wifi: null,
+      problem: `too many${HOSTILE}`,
+    },
+    { name: 'eth1', interface: 'eth1', macs: 2, mac_limit: null, promiscuous: false, wifi: null, problem: null },
     {
       name: 'wifi',
       interface: 'wlan0',
       macs: 2,
       mac_limit: null,
+      promiscuous: false,
       wifi: { ssid: HOSTILE, state: 'lost', signal_percent: null, problem: `gone${HOSTILE}` },
       problem: `gone${HOSTILE}`,
     },

@@ -44,7 +44,7 @@ describe('the MACs that a switch port sees', () => {
     // The fake gives every link that is made in the host one MAC: the shim's.
     expect(view.seen.links.filter(({ name }) => name.startsWith('lss-'))).toHaveLength(1);
     expect(uplinkStatuses(view)).toEqual([
-      { name: 'lan', interface: 'eth0', macs: 5, mac_limit: null, wifi: null, problem: null },
+      { name: 'lan', interface: 'eth0', macs: 5, mac_limit: null, promiscuous: false, wifi: null, problem: null },
     ]);
   });
 
@@ -122,7 +122,15 @@ describe('a limit', () => {
       'uplink lan: the switch port behind eth0 sees 4 MACs and allows 3; raise the port\'s limit and then "macLimit", or move workloads to a bridge or overlay network',
     );
     expect(uplinkStatuses(above)).toEqual([
-      { name: 'lan', interface: 'eth0', macs: 4, mac_limit: 3, wifi: null, problem: problem?.message },
+      {
+        name: 'lan',
+        interface: 'eth0',
+        macs: 4,
+        mac_limit: 3,
+        promiscuous: false,
+        wifi: null,
+        problem: problem?.message,
+      },
     ]);
   });
 

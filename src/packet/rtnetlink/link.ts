@@ -18,6 +18,8 @@ export type LinkMessage = {
   readonly mac: string;
   readonly mtu: number;
   readonly up: boolean;
+  /** somebody has asked it for all frames */
+  readonly promiscuous: boolean;
   readonly group: number;
   readonly alias: string;
   /** empty for a physical interface */
@@ -50,6 +52,7 @@ export function readLink({ type, payload }: NetlinkMessage): LinkMessage | undef
     mac: macText(attributes.get(IFLA.ADDRESS) ?? Buffer.alloc(0)),
     mtu: numberIn(attributes, IFLA.MTU) ?? 0,
     up: (payload.readUInt32LE(8) & IFF_UP) !== 0,
+    promiscuous: (numberIn(attributes, IFLA.PROMISCUITY) ?? 0) > 0,
     group: numberIn(attributes, IFLA.GROUP) ?? 0,
     alias: textIn(attributes, IFLA.IFALIAS) ?? '',
     kind,

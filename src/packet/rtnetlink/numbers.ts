@@ -20,6 +20,7 @@ export const IFLA = {
   LINKINFO: 18,
   IFALIAS: 20,
   GROUP: 27,
+  PROMISCUITY: 30,
   EXT_MASK: 29,
   LINK_NETNSID: 37,
 } as const;

@@ -8,6 +8,8 @@ export const LINE1: NetworkStatus = {
   engine: 'kernel',
   driver_reason: null,
   engine_reason: 'vxlan is there',
+  mode: null,
+  mode_note: null,
   mtu: 1450,
   endpoints: 1,
   peers: 1,
