@@ -5,6 +5,7 @@ import { Dnsmasq } from '../lab/dnsmasq.ts';
 import type { Namespace } from '../lab/namespace.ts';
 import { until } from '../lab/wait.ts';
 import { Capture } from './support/capture.ts';
+import { askForLease } from './support/dhcp.ts';
 import { macOf } from './support/frames.ts';
 import { discoveries, frame, harmful, plain, SENDER, udp, vxlanPackets } from './support/guard-frames.ts';
 import { type GuardEnd, GuardLab, MAC } from './support/guard-lab.ts';
@@ -113,11 +114,7 @@ describe.each(['kernel', 'user'])('engine %s, towards a VTEP that guards nothing
   test('a rogue DHCP server at the other site is not asked, answers nobody, and is let in where that is allowed', async () => {
     await lab.apply([lab.a]);
     const rogue = await Dnsmasq.start(lab.lab, foreign, 'foreign', ['dhcp-range=10.110.0.150,10.110.0.160']);
-    const ask = async (): Promise<string> => {
-      const client = ['busybox', 'udhcpc', '-f', '-n', '-q', '-t', '2', '-T', '1', '-s', '/bin/true', '-i', 'eth0'];
-      const { stdout, stderr } = await lab.a.workload.attempt(...client);
-      return stdout + stderr;
-    };
+    const ask = (): Promise<string> => askForLease(lab.a.workload);
     const before = await guardsOf(lab.a);
     expect(await ask()).toContain('no lease');
     expect(rogue.log()).not.toContain('DHCPDISCOVER');

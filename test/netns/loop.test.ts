@@ -3,8 +3,6 @@ import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { sendFrames } from '../../src/host/packet-socket.ts';
 import { parseMac } from '../../src/model/mac.ts';
 import { gratuitousArp } from '../../src/packet/arp.ts';
-import { startDatapath } from '../lab/datapath.ts';
-import { type Gateway, startGateway } from '../lab/gateway.ts';
 import { Lab } from '../lab/lab.ts';
 import type { Namespace } from '../lab/namespace.ts';
 import { type Site, type Sites, twoSites } from '../lab/sites.ts';
@@ -14,17 +12,18 @@ import { Capture } from './support/capture.ts';
 import { apply, workload } from './support/documents.ts';
 import { type FleetBroker, startBroker } from './support/mqtt.ts';
 import { gatewayName } from './support/names.ts';
+import { startEnd, type StretchEnd } from './support/stretch-end.ts';
 
 const PORT = { kernel: 'lsx-line', user: 'lsu-line' } as const;
 const [PLC_A, PLC_B, WORK_A, WORK_B] = ['10.20.0.10', '10.20.0.20', '10.20.0.31', '10.20.0.41'];
 const PROBES = ['ether', 'proto', '0x88b5'];
 
-type End = {
-  readonly site: Site;
-  readonly workload: Namespace;
-  readonly address: string;
-  readonly start: () => Promise<Gateway>;
-  gateway: Gateway;
+const lineOf = async ({
+  gateway,
+}: StretchEnd): Promise<{ problem: string | null; guards: { loop: string } | null }> => {
+  const [line] = (await gateway.status()).networks;
+  if (line === undefined) throw new Error('no network');
+  return line;
 };
 
 describe.each(['kernel', 'user'] as const)('two sites joined by the overlay and by a cable, engine %s', (engine) => {
@@ -33,24 +32,12 @@ describe.each(['kernel', 'user'] as const)('two sites joined by the overlay and 
   const table = `linkspan-${PORT[engine]}/lan0`;
   let sites: Sites;
   let fleet: FleetBroker;
-  let a: End;
-  let b: End;
+  let a: StretchEnd;
+  let b: StretchEnd;
   let version = 0;
 
-  async function start(site: Site, name: 'a' | 'b', address: string): Promise<End> {
-    const dir = await lab.folder();
-    const datapath = await startDatapath(lab, site.gateway, { dir });
-    const config = {
-      gateway: names[name],
-      fleet: 'plant',
-      underlay: { address: site.underlay },
-      mqtt: { url: fleet.broker.url },
-      status: { listen: '127.0.0.1:0' },
-      datapath: { socket: datapath.socket },
-    };
-    const again = (): Promise<Gateway> => startGateway(lab, { namespace: site.gateway, dir, config });
-    return { site, gateway: await again(), start: again, workload: await site.workload('w'), address };
-  }
+  const start = (site: Site, name: 'a' | 'b', address: string): Promise<StretchEnd> =>
+    startEnd(lab, site, { name: names[name], broker: fleet.broker.url, address });
 
   beforeAll(async () => {
     builtService();
@@ -67,7 +54,7 @@ describe.each(['kernel', 'user'] as const)('two sites joined by the overlay and 
   });
   afterAll(() => lab.close());
 
-  async function stretch(ends: readonly End[], guards?: Record<string, unknown>): Promise<void> {
+  async function stretch(ends: readonly StretchEnd[], guards?: Record<string, unknown>): Promise<void> {
     version += 1;
     for (const { site, gateway, workload: at, address } of ends) {
       const base = { driver: 'overlay', vni: 10_110, subnet: '10.20.0.0/24', engine, stretch: { uplink: 'lan' } };
@@ -92,7 +79,7 @@ describe.each(['kernel', 'user'] as const)('two sites joined by the overlay and 
     }
   }
 
-  async function isCut({ site }: End): Promise<boolean> {
+  async function isCut({ site }: StretchEnd): Promise<boolean> {
     const { stdout } = await site.gateway.exec('nft', 'list', 'set', 'netdev', table, 'cut');
     return stdout.includes('elements');
   }
@@ -121,12 +108,6 @@ describe.each(['kernel', 'user'] as const)('two sites joined by the overlay and 
       for (const [, to] of everybody)
         if (own !== to) expect([own, to, await from.reaches(to, 5)]).toEqual([own, to, true]);
   }
-
-  const lineOf = async ({ gateway }: End): Promise<{ problem: string | null; guards: { loop: string } | null }> => {
-    const [line] = (await gateway.status()).networks;
-    if (line === undefined) throw new Error('no network');
-    return line;
-  };
 
   test('without a second way nothing is cut, and no probe crosses', async () => {
     await until('the sites to reach each other', () => sites.a.plc.reaches(PLC_B));

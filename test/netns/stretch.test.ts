@@ -1,6 +1,6 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import { startDatapath } from '../lab/datapath.ts';
-import { type Gateway, startGateway } from '../lab/gateway.ts';
+import { Dnsmasq } from '../lab/dnsmasq.ts';
 import { Lab } from '../lab/lab.ts';
 import type { Namespace } from '../lab/namespace.ts';
 import { PingStream } from '../lab/ping.ts';
@@ -9,9 +9,12 @@ import { until } from '../lab/wait.ts';
 import { builtService } from './support/built.ts';
 import { Capture } from './support/capture.ts';
 import { apply, type Spec, workload } from './support/documents.ts';
+import { askForLease } from './support/dhcp.ts';
 import { macOf } from './support/frames.ts';
 import { type FleetBroker, startBroker } from './support/mqtt.ts';
 import { gatewayName } from './support/names.ts';
+import { startEnd, type StretchEnd } from './support/stretch-end.ts';
+import { arrivals, busiestSecond, roundTrip, startStorm } from './support/storm.ts';
 import { sendHashed } from './support/transfer.ts';
 
 const BRIDGE = 'lsb-line';
@@ -21,35 +24,27 @@ const SIX = 'fd00:20::';
 /** For both gateways' moves; a workload that must ask for its neighbours anew meanwhile is dark for a second. */
 const GAP_MS = 1000;
 
-type End = { readonly site: Site; readonly gateway: Gateway; readonly workload: Namespace; readonly address: string };
 type Row = { readonly mac: string; readonly ifname: string; readonly flags: readonly string[]; readonly dst?: string };
 type MacRow = { readonly m: string; readonly q: number; readonly s: number };
+
+async function table({ site }: StretchEnd): Promise<readonly Row[]> {
+  const { stdout } = await site.gateway.exec('bridge', '-j', 'fdb', 'show');
+  return JSON.parse(stdout) as readonly Row[];
+}
 
 /** The host's kernel may have no VLANs, so what is stretched here are the plant's untagged frames. */
 describe.each(['kernel', 'user'] as const)('a network stretched to the plants of two sites, engine %s', (engine) => {
   const lab = new Lab();
   let sites: Sites;
   let fleet: FleetBroker;
-  let a: End;
-  let b: End;
+  let a: StretchEnd;
+  let b: StretchEnd;
   let version = 0;
 
   const names = { a: gatewayName(`${engine}-a`), b: gatewayName(`${engine}-b`) };
 
-  async function start(site: Site, name: 'a' | 'b', address: string): Promise<End> {
-    const dir = await lab.folder();
-    const datapath = await startDatapath(lab, site.gateway, { dir });
-    const config = {
-      gateway: names[name],
-      fleet: 'plant',
-      underlay: { address: site.underlay },
-      mqtt: { url: fleet.broker.url },
-      status: { listen: '127.0.0.1:0' },
-      datapath: { socket: datapath.socket },
-    };
-    const gateway = await startGateway(lab, { namespace: site.gateway, dir, config });
-    return { site, gateway, workload: await site.workload('w'), address };
-  }
+  const start = (site: Site, name: 'a' | 'b', address: string): Promise<StretchEnd> =>
+    startEnd(lab, site, { name: names[name], broker: fleet.broker.url, address });
 
   beforeAll(async () => {
     builtService();
@@ -67,7 +62,7 @@ describe.each(['kernel', 'user'] as const)('a network stretched to the plants of
   });
   afterAll(() => lab.close());
 
-  function documentOf({ workload: namespace, address }: End, stretch: boolean): Spec {
+  function documentOf({ workload: namespace, address }: StretchEnd, stretch: boolean): Spec {
     const line = { driver: 'overlay', vni: 10_110, subnet: '10.20.0.0/24', subnet6: `${SIX}/64`, engine };
     const six = `${SIX}${address.split('.')[3]}`;
     return {
@@ -84,11 +79,6 @@ describe.each(['kernel', 'user'] as const)('a network stretched to the plants of
 
   const published = (name: 'a' | 'b'): readonly MacRow[] =>
     (fleet.operator.topic(`vni/10110/gw/${names[name]}`)?.['macs'] ?? []) as readonly MacRow[];
-
-  async function table({ site }: End): Promise<readonly Row[]> {
-    const { stdout } = await site.gateway.exec('bridge', '-j', 'fdb', 'show');
-    return JSON.parse(stdout) as readonly Row[];
-  }
 
   test('switched on, the workloads keep their interfaces and all that is on them', async () => {
     await everywhere(false);
@@ -186,6 +176,32 @@ describe.each(['kernel', 'user'] as const)('a network stretched to the plants of
     expect(code).toBe(engine === 'kernel' ? 0 : 1);
     if (engine === 'kernel') return;
     await until('it to be counted', async () => ((await a.gateway.status()).drops['too_big'] ?? 0) > 0);
+  });
+
+  test('a DHCP server of one plant leases there, containers too, and is not heard at the other', async () => {
+    const server = await Dnsmasq.start(lab, sites.a.plc, 'eth0', ['dhcp-range=10.20.0.150,10.20.0.160']);
+    expect(await askForLease(a.workload)).toMatch(/lease of 10\.20\.0\.1[56]\d obtained/);
+    for (const from of [b.workload, sites.b.plc]) expect(await askForLease(from)).toContain('no lease');
+    expect(server.log()).not.toContain(await macOf(sites.b.plc, 'eth0'));
+    await until('it to be counted', async () => {
+      const [network] = (await b.gateway.status()).networks;
+      return (network?.guards?.dropped_out['dhcp'] ?? 0) > 0;
+    });
+  });
+
+  test('a storm in one plant: the other has the limit at most, and unicast its pace', async () => {
+    await until('the PLCs to reach each other', () => sites.b.plc.reaches(PLC_A));
+    const idle = await roundTrip(sites.b.plc, PLC_A);
+    const end = await startStorm(lab, sites.a.plc, 'eth0', 10_000);
+    let stormy = Number.NaN;
+    const times = await arrivals(lab, sites.b.plc, async () => {
+      stormy = await roundTrip(sites.b.plc, PLC_A);
+      await sleep(2000);
+    });
+    expect(await end()).toBeGreaterThan(5000);
+    expect(busiestSecond(times)).toBeLessThanOrEqual(200);
+    expect(busiestSecond(times)).toBeGreaterThan(50);
+    expect(stormy).toBeLessThan(2 * idle + 0.2);
   });
 
   test('without its uplink the network says so and goes on; it joins again when that is back', async () => {
