@@ -1,5 +1,6 @@
 import { Arrivals } from '../docker/arrivals.ts';
 import { Collector, takeNames } from '../docker/collect.ts';
+import type { EngineNetwork } from '../docker/container.ts';
 import { Containers } from '../docker/containers.ts';
 import type { DockerContext } from '../docker/context.ts';
 import { Ipam } from '../docker/ipam.ts';
@@ -36,7 +37,7 @@ export class DockerPlugin {
     this.#state = state;
     this.#context = context;
     this.#arrivals = new Arrivals(context);
-    this.#collector = new Collector(context);
+    this.#collector = new Collector(context, state.store.docker.addresses);
     this.#containers = new Containers({
       socket: state.bootstrap.docker.engineSocket,
       onChange: () => {
@@ -79,7 +80,7 @@ export class DockerPlugin {
     );
   }
 
-  async #collect(networks: ReadonlySet<string>): Promise<void> {
+  async #collect(networks: readonly EngineNetwork[]): Promise<void> {
     await this.#collector
       .collect(this.#containers.running.values(), networks, systemClock.monotonic())
       .catch((error: unknown) => this.#context.log(messageOf(error)));

@@ -1,3 +1,4 @@
+import { parseIp } from '../model/ip.ts';
 import { asFields, asList, asNumber, asText, type Fields } from '../model/fields.ts';
 
 /** A running container, as far as its network goes. */
@@ -10,6 +11,8 @@ export type Container = {
   readonly onHost: boolean;
   /** by Docker's endpoint id: the names that it goes by there, its own first */
   readonly endpoints: ReadonlyMap<string, readonly string[]>;
+  /** those that Docker chose, on all its networks */
+  readonly addresses: readonly string[];
 };
 
 const ID = /^[0-9a-f]{12,64}$/;
@@ -38,13 +41,17 @@ export function readContainer(value: unknown): Container | undefined {
   const settings = asFields('NetworkSettings', fields['NetworkSettings']);
   const key = settings['SandboxKey'];
   const mode = asFields('HostConfig', fields['HostConfig'] ?? {})['NetworkMode'];
+  const networks = asFields('Networks', settings['Networks'] ?? {});
   return {
     id,
     name,
     // One that shares another container's network has none of its own.
     sandbox: key === '' || key === undefined ? `/proc/${pid}/ns/net` : asText('SandboxKey', key, SANDBOX),
     onHost: mode === 'host',
-    endpoints: readEndpoints(asFields('Networks', settings['Networks'] ?? {}), id, name),
+    endpoints: readEndpoints(networks, id, name),
+    addresses: Object.values(networks)
+      .slice(0, NETWORKS_MAX)
+      .flatMap((one) => addressesIn(asFields('Networks', one), ['IPAddress', 'GlobalIPv6Address'])),
   };
 }
 
@@ -67,7 +74,29 @@ function readNames(value: unknown): readonly string[] {
   return names.slice(0, NAMES_MAX);
 }
 
-/** The ids in the engine's list of running containers or of networks (`GET /containers/json`, `/networks`). @throws LinkspanError `invalid` */
+function addressesIn(fields: Fields, names: readonly string[]): readonly string[] {
+  const texts = names.map((name) => fields[name]).filter((text) => typeof text === 'string');
+  return texts.flatMap((text) => parseIp(text.split('/')[0] ?? '') ?? []);
+}
+
+/** A network of the engine's, with the addresses that no container of it has: routers', and those set aside. */
+export type EngineNetwork = { readonly id: string; readonly addresses: readonly string[] };
+
+/** The engine's list of networks (`GET /networks`). @throws LinkspanError `invalid` */
+export function readNetworks(value: unknown, max: number): readonly EngineNetwork[] {
+  return asList('list', value, max).map((item) => {
+    const fields = asFields('item', item);
+    const ipam = asFields('IPAM', fields['IPAM'] ?? {});
+    const configs = asList('Config', ipam['Config'] ?? [], NETWORKS_MAX).map((one) => asFields('Config', one));
+    const addresses = configs.flatMap((config) => {
+      const aside = asFields('AuxiliaryAddresses', config['AuxiliaryAddresses'] ?? {});
+      return addressesIn(config, ['Gateway']).concat(addressesIn(aside, Object.keys(aside)));
+    });
+    return { id: asText('Id', fields['Id'], ID), addresses };
+  });
+}
+
+/** The ids in the engine's list of running containers (`GET /containers/json`). @throws LinkspanError `invalid` */
 export function readIds(value: unknown, max: number): readonly string[] {
   return asList('list', value, max).map((item) => asText('Id', asFields('item', item)['Id'], ID));
 }

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { askEngine, followEngine } from '../host/docker-engine.ts';
 import { messageOf } from '../service/errors.ts';
-import { type Container, readContainer, readEvent, readIds } from './container.ts';
+import { type Container, type EngineNetwork, readContainer, readEvent, readIds, readNetworks } from './container.ts';
 
 /** What may change a container's network, among all that the engine tells. */
 const EVENTS = encodeURIComponent(
@@ -18,8 +18,8 @@ export type ContainersOptions = {
   readonly socket: string;
   /** a container came, went or changed its networks */
   readonly onChange: () => void;
-  /** after each look at all of them, with the ids of all networks: what is not among them is not there */
-  readonly onComplete: (networks: ReadonlySet<string>) => void;
+  /** after each look at all of them, with all networks: what is not among them is not there */
+  readonly onComplete: (networks: readonly EngineNetwork[]) => void;
   readonly log: (message: string) => void;
 };
 
@@ -93,7 +93,7 @@ export class Containers {
 
   async #lookAtAll(): Promise<void> {
     const ids = readIds(await this.#ask('/containers/json'), LISTED_MAX);
-    const networks = new Set(readIds(await this.#ask('/networks'), LISTED_MAX));
+    const networks = readNetworks(await this.#ask('/networks'), LISTED_MAX);
     const found = new Map<string, Container>();
     let complete = true;
     for (const id of ids) {

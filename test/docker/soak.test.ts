@@ -7,7 +7,7 @@ import { until } from '../lab/wait.ts';
 import { apply } from '../netns/support/documents.ts';
 import { seededRandom } from '../netns/support/random.ts';
 import { leavings, storeRows } from './support/leavings.ts';
-import type { Relay } from './support/relay.ts';
+import type { Relay, When } from './support/relay.ts';
 import { relayedSite } from './support/relayed.ts';
 import type { DockerSite } from './support/site.ts';
 import { type Ground, Walker } from './support/walker.ts';
@@ -38,7 +38,9 @@ let relay: Relay;
 
 beforeAll(async () => {
   ({ host, site, relay } = await relayedSite(lab, 's'));
-  await apply(site.gateway, 1, { networks: { line1: { driver: 'overlay', vni: 10_110, subnet: '10.110.0.0/24' } } });
+  const line1 = { driver: 'overlay', vni: 10_110, subnet: '10.110.0.0/24' };
+  const line2 = { driver: 'overlay', vni: 10_120, subnet: '10.120.0.0/24' };
+  await apply(site.gateway, 1, { networks: { line1, line2 } });
 }, 180_000);
 
 afterAll(() => lab.close(), 60_000);
@@ -48,13 +50,33 @@ const makeNetworks = async (): Promise<void> => {
   await site.docker(...CREATE, '-o', 'parent=lan0', ...plant, 'plant');
   await site.docker(...CREATE, '--subnet', '172.31.0.0/24', 'cell');
   await site.docker(...CREATE, '-o', 'network=line1', 'line1');
+  await site.docker(
+    ...CREATE,
+    '-o',
+    'network=line2',
+    '--ipam-driver',
+    'linkspan',
+    '--ipam-opt',
+    'network=line2',
+    'line2',
+  );
 };
 
-/** A dockerd that is killed had an endpoint made that it never comes back to, and a network that it never came to know. */
+/**
+ * A dockerd that is killed had an endpoint made that it never comes back to, was given an address that it has not written
+ * down, and had a network made that it never came to know.
+ */
 async function loseSome(): Promise<void> {
-  const held = Promise.all([relay.hold('Join', 'before'), relay.hold('CreateNetwork', 'after')]);
+  const before = new Set(addressRows());
+  const stops: readonly (readonly [string, When])[] = [
+    ['Join', 'before'],
+    ['RequestAddress', 'after'],
+    ['CreateNetwork', 'after'],
+  ];
+  const held = Promise.all(stops.map(([call, when]) => relay.hold(call, when)));
   const commands = Promise.all([
     site.dockerd.attempt('run', '-d', '--name', 'lost', '--network', 'plant', '--ip', '10.20.0.21', 'busybox', 'true'),
+    site.dockerd.attempt('run', '-d', '--name', 'none', '--network', 'line2', 'busybox', 'true'),
     site.dockerd.attempt(...CREATE, '--subnet', '172.31.9.0/24', 'lost'),
   ]);
   const calls = await held;
@@ -62,12 +84,22 @@ async function loseSome(): Promise<void> {
   for (const { cut } of calls) cut();
   await commands;
   await site.dockerd.restart();
-  await site.docker('rm', '-f', 'lost');
-  expect(lost()).toHaveLength(2);
+  await site.docker('rm', '-f', 'lost', 'none');
+  kept = before;
+  expect(lost()).toHaveLength(3);
 }
 
-const lost = (): readonly string[] =>
-  storeRows(site).filter((row) => row.includes('10.20.0.21') || row.includes('172.31.9.0'));
+/** Of `line2`, on which no container stays. */
+const addressRows = (): readonly string[] =>
+  storeRows(site).filter((row) => row.startsWith('docker_addresses') && row.includes('"line2"'));
+
+/** Docker's own of `line2`, its router's. */
+let kept: ReadonlySet<string> = new Set();
+
+const lost = (): readonly string[] => [
+  ...storeRows(site).filter((row) => row.includes('10.20.0.21') || row.includes('172.31.9.0')),
+  ...addressRows().filter((row) => !kept.has(row)),
+];
 
 const descriptors = async (): Promise<number> => (await readdir(`/proc/${site.gateway.pid}/fd`)).length;
 
@@ -104,7 +136,7 @@ async function allWork(walkers: readonly Walker[]): Promise<void> {
 async function removeAll(): Promise<void> {
   const containers = (await site.docker('ps', '-aq')).split('\n').filter((id) => id !== '');
   if (containers.length > 0) await site.docker('rm', '-f', ...containers);
-  await site.docker('network', 'rm', 'plant', 'cell', 'line1');
+  await site.docker('network', 'rm', 'plant', 'cell', 'line1', 'line2');
 }
 
 test(

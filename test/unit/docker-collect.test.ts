@@ -26,14 +26,16 @@ const endpoint: DockerEndpoint = {
   foreign: [],
   publish: [],
 };
-const KNOWN = new Set(['net1']);
+const KNOWN = [{ id: 'net1', addresses: ['10.0.0.1'] }];
 const owner: Container = {
   id: 'c1',
   name: 'hmi',
   sandbox: '/run/docker/netns/c1',
   onHost: false,
   endpoints: new Map([['ep1', ['hmi']]]),
+  addresses: ['10.0.0.2'],
 };
+let held: readonly string[];
 
 let context: DockerContext;
 let collector: Collector;
@@ -56,7 +58,13 @@ beforeEach(() => {
     releaseLease: () => Promise.resolve(),
     log: nothing,
   };
-  collector = new Collector(context);
+  held = ['10.0.0.1', '10.0.0.2', '10.0.0.3', '10.0.0.4'];
+  collector = new Collector(context, {
+    list: () => held.map((address) => ({ pool: 'p', address })),
+    remove: (pool, address) => {
+      if (pool === 'p') held = held.filter((one) => one !== address);
+    },
+  });
 });
 
 describe('what Docker never gave back', () => {
@@ -69,18 +77,27 @@ describe('what Docker never gave back', () => {
   });
 
   test('a network that the engine does not list is forgotten after a minute, with what was on it', async () => {
-    await collector.collect([owner], new Set(), 0);
-    await collector.collect([owner], new Set(), 59_999);
+    await collector.collect([owner], [], 0);
+    await collector.collect([owner], [], 59_999);
     expect(left()).toEqual(['net1', 'ep1']);
-    await collector.collect([owner], new Set(), 60_000);
+    await collector.collect([owner], [], 60_000);
     expect(left()).toEqual([]);
   });
 
   test('what was seen in between starts anew', async () => {
-    await collector.collect([], new Set(), 0);
+    await collector.collect([], [], 0);
     await collector.collect([owner], KNOWN, 30_000);
-    await collector.collect([], new Set(), 60_000);
+    await collector.collect([], [], 60_000);
     expect(left()).toEqual(['net1', 'ep1']);
+  });
+
+  test('an address that nobody has is free again after a minute: no container, no router, no endpoint of ours', async () => {
+    context.records.endpoints.put({ ...endpoint, addresses: [{ family: 4, address: '10.0.0.4', length: 24 }] });
+    await collector.collect([owner], KNOWN, 0);
+    await collector.collect([owner], KNOWN, 59_999);
+    expect(held).toContain('10.0.0.3');
+    await collector.collect([owner], KNOWN, 60_000);
+    expect(held).toEqual(['10.0.0.1', '10.0.0.2', '10.0.0.4']);
   });
 
   test('an endpoint whose sandbox is gone is forgotten at once', async () => {

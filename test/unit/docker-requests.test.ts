@@ -1,6 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 import { assert, constantFrom, object, property } from 'fast-check';
-import { readContainer, readEvent, readIds } from '../../src/docker/container.ts';
+import { readContainer, readEvent, readIds, readNetworks } from '../../src/docker/container.ts';
 import { wantedNetwork } from '../../src/docker/network-options.ts';
 import { publish } from '../../src/docker/ports.ts';
 import { readCreateEndpoint, readCreateNetwork, readJoin } from '../../src/docker/requests.ts';
@@ -247,7 +247,15 @@ describe('what the engine says of a container is read', () => {
     HostConfig: { NetworkMode: 'line1' },
     NetworkSettings: {
       SandboxKey: '/var/run/docker/netns/dadf8d33929b',
-      Networks: { line1: { EndpointID: ENDPOINT, Aliases: ['panel', ID.slice(0, 12)] }, idle: { EndpointID: '' } },
+      Networks: {
+        line1: {
+          EndpointID: ENDPOINT,
+          Aliases: ['panel', ID.slice(0, 12)],
+          IPAddress: '10.0.0.2',
+          GlobalIPv6Address: 'fd00:0::2',
+        },
+        idle: { EndpointID: '', IPAddress: '', GlobalIPv6Address: 7 },
+      },
     },
   };
 
@@ -258,6 +266,7 @@ describe('what the engine says of a container is read', () => {
       sandbox: '/var/run/docker/netns/dadf8d33929b',
       onHost: false,
       endpoints: new Map([[ENDPOINT, ['hmi', 'panel']]]),
+      addresses: ['10.0.0.2', 'fd00::2'],
     });
   });
 
@@ -280,5 +289,13 @@ describe('what the engine says of a container is read', () => {
     });
     expect(readEvent(JSON.stringify({ Type: 'network', Actor: { ID } }))).toBeUndefined();
     expect(readIds([{ Id: ID }], 10)).toEqual([ID]);
+  });
+
+  test('the addresses of a network that no container has', () => {
+    const config = { Subnet: '10.0.0.0/24', Gateway: '10.0.0.1/24', AuxiliaryAddresses: { plc: '10.0.0.9', odd: {} } };
+    const told = { Id: ID, IPAM: { Config: [config, { Gateway: 'fd00::1' }] } };
+    expect(readNetworks([told], 10)).toEqual([{ id: ID, addresses: ['10.0.0.1', '10.0.0.9', 'fd00::1'] }]);
+    expect(readNetworks([{ Id: ID, IPAM: { Config: null } }], 10)).toEqual([{ id: ID, addresses: [] }]);
+    expect(() => readNetworks([{ Id: ID, IPAM: { Config: ['x'] } }], 10)).toThrow('Config');
   });
 });
