@@ -127,6 +127,18 @@ test('what somebody changes of the bridge and its ports is as it was', async () 
   );
 });
 
+test('a network that is given another VNI and stretched at once keeps what its workload has', async () => {
+  await next({});
+  const { networks, ...rest } = stretched();
+  const line = { driver: 'overlay', vni: 10_111, subnet: '10.20.0.0/24', peers: ['198.51.100.2'], engine: 'kernel' };
+  await next({ ...rest, networks: { line } });
+  await inside.ip('address', 'add', '10.20.0.77/32', 'dev', 'eth0');
+  await next({ ...rest, networks: networks ?? {} });
+  await until('the PLC', () => inside.reaches(PLC));
+  await until('the other site', () => inside.reaches(THERE));
+  expect((await inside.ip('address', 'show', 'dev', 'eth0')).stdout).toContain('10.20.0.77/32');
+});
+
 test('a bridge network that becomes a stretched one is a plain switch', async () => {
   await next({ networks: { line: { driver: 'bridge', subnet: '172.30.0.0/24' } } });
   await next(stretched());
