@@ -104,16 +104,19 @@ export function plan(intent: Intent, seen: Observation, gateway: string, memory:
   const endpoints = planEndpoints(intent, seen, gateway, gone);
   const port = planPort(intent, seen, links.remove, endpoints.move);
   const [taps, others] = split(port.vacant, (step) => isTap(step, intent, seen));
-  const guards = planGuards(intent, seen, { make: links.make, remove: port.vacant }, memory);
+  const kept = links.remove.filter((step) => !port.vacant.includes(step));
+  // One that is made anew under its name waits with it, and so do its entries.
+  const make = links.make.filter((step) => step.kind !== 'link.create' || !deletesAny(kept, step.link.name));
+  const guards = planGuards(intent, seen, { make, remove: port.vacant }, memory);
   const datapath = planDatapath(intent, seen, port.staying);
   const stretch = planStretch(intent, seen, gone);
   const steps = [
     ...endpoints.detach,
     ...others,
     ...datapath.release,
-    ...links.make,
+    ...make,
     ...guards.set,
-    ...planFdb(intent, seen, gone),
+    ...planFdb(intent, seen, gone).filter((step) => step.kind !== 'fdb.sync' || !deletesAny(kept, step.device)),
     ...stretch.join,
     ...planRoutes(intent, seen, gone),
     ...planNat(intent.nat, seen, memory),
@@ -135,6 +138,10 @@ export function plan(intent: Intent, seen: Observation, gateway: string, memory:
       ...port.cutOff,
     ]),
   };
+}
+
+function deletesAny(steps: readonly Step[], name: string): boolean {
+  return steps.some((step) => deletes(step, name));
 }
 
 function deletes(step: Step, name: string): boolean {

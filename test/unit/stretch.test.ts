@@ -150,6 +150,18 @@ test('a network that is stretched and given another engine at once keeps its wor
   expect(kernel.links.map(({ name }) => name)).not.toContain('lsu-net');
 });
 
+test('a network that is stretched and given another VNI at once keeps its workloads’ interfaces', () => {
+  const kernel = newHost();
+  converge(kernel, wish());
+  const index = (): number | undefined => kernel.observe().sandboxes.get('/run/netns/s1')?.links.at(-1)?.index;
+  const before = index();
+  const { steps } = look(kernel, wish({ ...STRETCH, vni: 10_111 }));
+  expect(steps.map(({ kind }) => kind)).not.toContain('endpoint.detach');
+  converge(kernel, wish({ ...STRETCH, vni: 10_111 }));
+  expect(masterOf(kernel, 'lsx-net')).toBe(BRIDGE);
+  expect(index()).not.toBe(before);
+});
+
 test('a device that has just come is not sent to the peer that had it; one that was published here is', () => {
   const kernel = newHost();
   const state = wish(STRETCH);
