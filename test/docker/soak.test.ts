@@ -62,30 +62,38 @@ const makeNetworks = async (): Promise<void> => {
   );
 };
 
-/**
- * A dockerd that is killed had an endpoint made that it never comes back to, was given an address that it has not written
- * down, and had a network made that it never came to know.
- */
-async function loseSome(): Promise<void> {
-  const before = new Set(addressRows());
-  const stops: readonly (readonly [string, When])[] = [
-    ['Join', 'before'],
-    ['RequestAddress', 'after'],
-    ['CreateNetwork', 'after'],
-  ];
+/** dockerd is killed while it waits for these calls of its plugin, made by the commands. */
+async function killDuring(
+  stops: readonly (readonly [call: string, when: When])[],
+  ...commands: readonly (readonly string[])[]
+): Promise<void> {
   const held = Promise.all(stops.map(([call, when]) => relay.hold(call, when)));
-  const commands = Promise.all([
-    site.dockerd.attempt('run', '-d', '--name', 'lost', '--network', 'plant', '--ip', '10.20.0.21', 'busybox', 'true'),
-    site.dockerd.attempt('run', '-d', '--name', 'none', '--network', 'line2', 'busybox', 'true'),
-    site.dockerd.attempt(...CREATE, '--subnet', '172.31.9.0/24', 'lost'),
-  ]);
+  const done = Promise.all(commands.map((words) => site.dockerd.attempt(...words)));
   const calls = await held;
   await site.dockerd.kill9();
   for (const { cut } of calls) cut();
-  await commands;
+  await done;
   await site.dockerd.restart();
-  await site.docker('rm', '-f', 'lost', 'none');
-  kept = before;
+}
+
+/**
+ * A dockerd that is killed had an endpoint made that it never comes back to, had a network made that it never came to
+ * know, and was given an address that it has not written down.
+ */
+async function loseSome(): Promise<void> {
+  const run = ['run', '-d', '--name', 'lost', '--network'] as const;
+  kept = new Set(addressRows());
+  await killDuring(
+    [
+      ['Join', 'before'],
+      ['CreateNetwork', 'after'],
+    ],
+    [...run, 'plant', '--ip', '10.20.0.21', 'busybox', 'true'],
+    [...CREATE, '--subnet', '172.31.9.0/24', 'lost'],
+  );
+  await site.docker('rm', '-f', 'lost');
+  await killDuring([['RequestAddress', 'after']], [...run, 'line2', 'busybox', 'true']);
+  await site.docker('rm', '-f', 'lost');
   expect(lost()).toHaveLength(3);
 }
 
