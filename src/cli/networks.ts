@@ -38,6 +38,7 @@ function printNetwork(output: Output, network: NetworkStatus, endpoints: readonl
     ['driver', withReason(network.driver, network.driver_reason)],
     ['vni', network.vni],
     ['vlan', network.vlan],
+    ['outer', network.outer_vlan && `${network.outer_vlan} (the provider's VLAN, 802.1ad)`],
     ['engine', network.engine && withReason(network.engine, network.engine_reason)],
     ['mtu', network.mtu],
     ['peers', network.peers],
