@@ -67,7 +67,12 @@ describe('a VLAN inside a service provider’s', () => {
   test.each<[string, readonly ObservedLink[], readonly string[], string]>([
     ['both links', [own('s', 20, 2, SERVICE), own('c', 21, 20, CUSTOMER)], [], 'c'],
     ['the outer link', [own('s', 20, 2, SERVICE)], [INNER], INNER],
-    ['links of other tags', [own('s', 20, 2, CUSTOMER), own('c', 21, 20, SERVICE)], [OUTER, INNER], INNER],
+    [
+      'an inner link of the wrong tag',
+      [own('s', 20, 2, SERVICE), own('c', 21, 20, { ...CUSTOMER, protocol: 0x88a8 })],
+      [INNER],
+      INNER,
+    ],
     ['a link of the number, not the tag', [own('s', 20, 2, { ...SERVICE, protocol: 0x8100 })], [OUTER, INNER], INNER],
   ])('takes what the host has of it, and leaves it: %s', (_, extra, made, parent) => {
     const kernel = newHost(extra);
@@ -127,10 +132,11 @@ test('a network that changes its outer VLAN keeps its workloads’ interfaces: b
 
 test('a network that waits keeps the outer link under its own, whichever network that was made for', () => {
   const kernel = newHost();
-  const waiting = on(110);
-  converge(kernel, desired({ another: on(120, 20, { subnet: '10.21.0.0/16' }), net: waiting }, WORKLOAD));
+  const net = on(110);
+  converge(kernel, desired({ another: on(120, 20, { subnet: '10.21.0.0/16' }), net }, WORKLOAD));
   kernel.tamper(undefined, INNER, { master: 'docker0' });
-  converge(kernel, desired({ net: waiting }, WORKLOAD));
+  const { waiting } = converge(kernel, desired({ net }, WORKLOAD));
+  expect(waiting.get('network/net')?.code).toBe('parent_busy');
   expect(tagged(kernel)).toEqual([OUTER, INNER]);
 });
 
