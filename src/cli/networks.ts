@@ -39,6 +39,7 @@ function printNetwork(output: Output, network: NetworkStatus, endpoints: readonl
     ['mode', network.mode && withReason(network.mode, network.mode_note)],
     ['vni', network.vni],
     ['vlan', network.vlan],
+    ['outer', network.outer_vlan && `${network.outer_vlan} (the provider's VLAN, 802.1ad)`],
     ['engine', network.engine && withReason(network.engine, network.engine_reason)],
     ['mtu', network.mtu],
     ['peers', network.peers],

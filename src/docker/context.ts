@@ -1,5 +1,6 @@
 import { type DesiredState, type Endpoint, isSite, type Network } from '../model/network.ts';
 import type { DockerEndpoint, DockerNetwork } from '../model/docker.ts';
+import { vlanWords } from '../model/vlan.ts';
 import type { LeaseKeeper } from '../reconcile/lease-keeper.ts';
 import type { CycleView } from '../reconcile/cycle.ts';
 import { LinkspanError } from '../service/errors.ts';
@@ -91,7 +92,7 @@ export function others(
 /** Networks on one uplink and VLAN are one segment, which has every MAC and address once. */
 export function wireOf(network: Network): string {
   if (!isSite(network)) return `network ${network.name}`;
-  return `uplink ${network.uplink.interface} ${network.vlan ?? 'untagged'}`;
+  return `uplink ${network.uplink.interface} ${vlanWords(network)}`;
 }
 
 function nameOf({ name }: Network): string {

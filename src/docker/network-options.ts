@@ -1,5 +1,6 @@
 import type { IpvlanNetwork, MacvlanNetwork, Network, OverlayNetwork, SiteNetwork } from '../model/network.ts';
 import { isVni } from '../model/vni.ts';
+import { vlanOf } from '../model/vlan.ts';
 import { parseIp } from '../model/ip.ts';
 import { LinkspanError, raise } from '../service/errors.ts';
 import type { CreateNetworkRequest } from './requests.ts';
@@ -37,6 +38,7 @@ const BY_DRIVER = {
     ['mode', 'mode'],
     ['shim', 'shim'],
     ['vlan', 'vlan'],
+    ['outer_vlan', 'outer_vlan'],
     ['address', 'address'],
   ]),
   ipvlan: new Map([
@@ -45,6 +47,7 @@ const BY_DRIVER = {
     ['mode', 'mode'],
     ['shim', 'shim'],
     ['vlan', 'vlan'],
+    ['outer_vlan', 'outer_vlan'],
   ]),
   overlay: new Map([
     ['vni', 'vni'],
@@ -105,14 +108,16 @@ function ownNetwork(driver: Driver, common: Common, options: Options): Network {
   return driver === 'ipvlan' ? ipvlanOf(common, options) : macvlanOf(common, options);
 }
 
-type Place = Pick<SiteNetwork, 'uplink' | 'vlan'>;
+type Place = Pick<SiteNetwork, 'uplink' | 'vlan' | 'outerVlan'>;
 
 function placeOf(options: Options): Place {
   const parent = options.get('parent');
   if (parent === undefined) throw bad('parent', 'the interface that the containers stand on, e.g. -o parent=eth0');
   if (!INTERFACE.test(parent)) throw bad('parent', 'the name of an interface of this gateway');
   const vlan = numberOf(options, 'vlan', VLAN.least, VLAN.most);
-  return { uplink: { name: parent, interface: parent }, ...(vlan !== undefined && { vlan }) };
+  const outerVlan = numberOf(options, 'outer_vlan', VLAN.least, VLAN.most);
+  if (outerVlan !== undefined && vlan === undefined) throw bad('vlan', 'given with outer_vlan, e.g. -o vlan=110');
+  return { uplink: { name: parent, interface: parent }, ...vlanOf({ vlan, outerVlan }) };
 }
 
 function macvlanOf(common: Common, options: Options): MacvlanNetwork {

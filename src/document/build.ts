@@ -3,6 +3,7 @@ import { familyOf, parseIp } from '../model/ip.ts';
 import type { IpPrefix } from '../model/ip.ts';
 import { deriveMac } from '../model/mac.ts';
 import type { Bum, DesiredState, Endpoint, Network, Sandbox, Uplink } from '../model/network.ts';
+import { vlanOf } from '../model/vlan.ts';
 import type { Vni } from '../model/vni.ts';
 import type {
   RawBridge,
@@ -65,8 +66,7 @@ function buildBridge(common: Common, { icc, masquerade }: RawBridge): Network {
 function buildSite(common: Common, raw: RawMacvlan | RawIpvlan, { document }: Resolved): Network[] {
   const uplink = uplinkOf(raw.uplink, document);
   if (uplink === undefined) return [];
-  const { vlan } = raw;
-  const place = { ...common, uplink, ...(vlan !== undefined && { vlan }) };
+  const place = { ...common, uplink, ...vlanOf(raw) };
   if (raw.driver === 'ipvlan') return [{ ...place, driver: 'ipvlan', mode: raw.mode ?? 'l2', shim: raw.shim ?? true }];
   const mode = raw.mode ?? 'bridge';
   const [shim, dhcp] = [raw.shim ?? mode === 'bridge', raw.address === 'dhcp'];

@@ -1,4 +1,5 @@
 import type { GuardProfile } from '../model/guards.ts';
+import type { Vlan } from '../model/vlan.ts';
 
 /** The desired document as it is written, once the JSON Schema has accepted it. Each type mirrors a `$defs` entry. */
 export type RawDocument = {
@@ -32,12 +33,12 @@ type Addressing = {
   readonly internal?: boolean;
 };
 
-type OnUplink = Addressing & {
-  readonly uplink: string;
-  readonly vlan?: number;
-  readonly shim?: boolean;
-  readonly address?: 'dhcp';
-};
+type OnUplink = Addressing &
+  Vlan & {
+    readonly uplink: string;
+    readonly shim?: boolean;
+    readonly address?: 'dhcp';
+  };
 
 export type RawBridge = Addressing & {
   readonly driver: 'bridge';
@@ -56,7 +57,7 @@ export type RawOverlay = Addressing & {
   readonly driver: 'overlay';
   readonly vni: number;
   readonly engine?: 'auto' | 'kernel' | 'user';
-  readonly stretch?: { readonly uplink: string; readonly vlan?: number };
+  readonly stretch?: Vlan & { readonly uplink: string };
   readonly peers?: readonly string[];
   readonly bum?: 'replicate' | { readonly multicast: string };
   readonly guards?: RawGuards;

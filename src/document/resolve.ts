@@ -3,6 +3,7 @@ import { familyOf, ipFromNumber, isHostAddress, parseIp, rangeOf } from '../mode
 import type { IpPrefix } from '../model/ip.ts';
 import { parseMac } from '../model/mac.ts';
 import type { Problem } from '../model/problem.ts';
+import { vlanWords } from '../model/vlan.ts';
 import { parseIp6, readMulticast, readPrefix, readSubnet, readUnicast, readWanted } from './addresses.ts';
 import { pointer, shortened, spoken } from './pointer.ts';
 import { PUBLISH_FORM, readPublish } from './publish.ts';
@@ -108,9 +109,7 @@ class Reader {
 
 function segmentOf(name: string, raw: RawNetwork): string {
   const place = placeOf(raw);
-  return place
-    ? `uplink ${place.uplink} ${place.vlan === undefined ? 'untagged' : `VLAN ${place.vlan}`}`
-    : `network ${name}`;
+  return place ? `uplink ${place.uplink} ${vlanWords(place)}` : `network ${name}`;
 }
 
 /** The bridge driver's router is the gateway itself: where none is named, the first address that a host may hold. */

@@ -2,6 +2,7 @@ import { familyOf } from '../model/ip.ts';
 import type { IpPrefix } from '../model/ip.ts';
 import type { Mac } from '../model/mac.ts';
 import type { PublishedPort } from '../model/network.ts';
+import type { Vlan } from '../model/vlan.ts';
 import type { RawDocument, RawEndpoint, RawNetwork, RawSandbox } from './raw.ts';
 
 /** A value with the place in the document where it stands. */
@@ -47,7 +48,7 @@ export type Resolved = {
 export type CheckContext = { readonly interfaces: ReadonlySet<string> | undefined };
 
 /** The uplink and VLAN that a network stands on or reaches, if any. */
-export function placeOf(raw: RawNetwork): { readonly uplink: string; readonly vlan?: number } | undefined {
+export function placeOf(raw: RawNetwork): (Vlan & { readonly uplink: string }) | undefined {
   if (raw.driver === 'overlay') return raw.stretch;
   return raw.driver === 'bridge' ? undefined : raw;
 }

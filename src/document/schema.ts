@@ -52,6 +52,8 @@ function toProblem(error: ErrorObject): Problem {
       return unknownKey(error.instancePath, params['additionalProperty'] ?? '', field);
     case 'required':
       return missingKey(error.instancePath, params['missingProperty'] ?? '', field);
+    case 'dependentRequired':
+      return missingBeside(error.instancePath, params['property'] ?? '', params['missingProperty'] ?? '');
     case 'propertyNames':
       return badName(error.instancePath, params['propertyName'] ?? '');
     default:
@@ -73,6 +75,11 @@ function missingKey(parent: string, key: string, field: FieldSchema): Problem {
   const description = field.properties?.[key]?.description;
   const hint = description === undefined ? '' : ` (${lowerFirst(description)})`;
   return { path: parent, code: 'schema', message: `${spoken(parent)} lacks "${key}"${hint}; add it` };
+}
+
+function missingBeside(parent: string, key: string, missing: string): Problem {
+  const path = parent + pointer(key);
+  return { path, code: 'schema', message: `${spoken(path)} needs "${missing}" beside it; add it` };
 }
 
 function badName(parent: string, name: string): Problem {

@@ -7,6 +7,7 @@ import type { Mac } from '../model/mac.ts';
 import type { Endpoint, IpvlanMode, MacvlanMode, Network } from '../model/network.ts';
 import type { Remote } from '../model/peer.ts';
 import type { Problem } from '../model/problem.ts';
+import type { VlanProtocol } from '../model/vlan.ts';
 import type { Vni } from '../model/vni.ts';
 import type { Attachment } from './attachment.ts';
 import type { EngineChoice, EngineHost } from './engine.ts';
@@ -26,8 +27,8 @@ export type LinkKind =
     }
   | { readonly type: 'macvlan'; readonly parent: string; readonly mode: MacvlanMode }
   | { readonly type: 'ipvlan'; readonly parent: string; readonly mode: IpvlanMode }
-  /** the frames of one VLAN of the parent, without their tag (IEEE 802.1Q) */
-  | { readonly type: 'vlan'; readonly parent: string; readonly id: number }
+  /** the frames of one VLAN of the parent, without their tag */
+  | { readonly type: 'vlan'; readonly parent: string; readonly protocol: VlanProtocol; readonly id: number }
   /** the user engine's end of a network, persistent; linkspan-datapath holds it open */
   | { readonly type: 'tap' }
   /** `carrier`: a mere switch for workloads' and devices' frames, on which the host has no address */

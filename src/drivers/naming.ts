@@ -2,11 +2,13 @@ import { createHash } from 'node:crypto';
 
 const IFNAME_MAX = 15;
 
+type LinkPrefix = `ls${'v' | 'o' | 'q' | 'x' | 'u' | 'b' | 's' | 'p' | 't'}`;
+
 /**
  * A stable interface name: `<prefix>-<name>` where that fits Linux's 15 characters, otherwise shortened with a hash.
- * Prefixes: lsv VLAN link, lsx vxlan device, lsu TAP of the user engine, lsb bridge, lss the host's shim, lsp a veth's host end, lst a link on its way to a sandbox.
+ * Prefixes: lsv VLAN link, lso VLAN link of a service provider's tag, lsq VLAN link on one of those, lsx vxlan device, lsu TAP of the user engine, lsb bridge, lss the host's shim, lsp a veth's host end, lst a link on its way to a sandbox.
  */
-export function linkName(prefix: 'lsv' | 'lsx' | 'lsu' | 'lsb' | 'lss' | 'lsp' | 'lst', name: string): string {
+export function linkName(prefix: LinkPrefix, name: string): string {
   const plain = `${prefix}-${name}`;
   if (plain.length <= IFNAME_MAX && !name.includes('/')) return plain;
   const hash = createHash('sha256').update(name).digest('hex').slice(0, 6);
@@ -16,6 +18,11 @@ export function linkName(prefix: 'lsv' | 'lsx' | 'lsu' | 'lsb' | 'lss' | 'lsp' |
 /** The alias (`ip link show`) by which a link of a network is known as this gateway's. */
 export function networkAlias(gateway: string, network: string, role: string): string {
   return `${aliasPrefix(gateway)}network/${network}/${role}`;
+}
+
+/** The alias of a link that networks of one uplink share. Which of them it was made for must not matter to it. */
+export function uplinkAlias(gateway: string, device: string, role: string): string {
+  return `${aliasPrefix(gateway)}uplink/${device}/${role}`;
 }
 
 /** The role of a bridge that only carries frames. */

@@ -4,6 +4,7 @@ import { deriveMac, type Mac } from '../model/mac.ts';
 import type { OverlayNetwork, Stretch } from '../model/network.ts';
 import type { Remote } from '../model/peer.ts';
 import type { Problem } from '../model/problem.ts';
+import { vlanOf } from '../model/vlan.ts';
 import { type HostView, type LinkSpec, type NetworkSpec, type StretchSpec, waitingFor } from './driver.ts';
 import type { GuardSpec } from './guards.ts';
 import { linkName, networkAlias, SWITCH } from './naming.ts';
@@ -80,13 +81,13 @@ function loopOf(
 }
 
 function plantOf(network: Stretched, bridge: string, host: HostView): Plant {
-  const { uplink, vlan } = network.stretch;
+  const { uplink } = network.stretch;
   const seen = host.links.find((link) => link.name === uplink.interface);
   if (seen === undefined) {
     const message = `network ${network.name}: interface ${uplink.interface} of uplink ${uplink.name} is gone; plug it in again`;
     return { problem: waitingFor(network, message) };
   }
-  const wire = wireOf({ name: network.name, ...(vlan !== undefined && { vlan }) }, seen, host);
+  const wire = wireOf({ name: network.name, ...vlanOf(network.stretch) }, seen, host);
   const why = wire.oneMac ? ONE_MAC : wire.seen && taken(wire.seen, wire.addresses, bridge, host);
   const object = plantObject(`network/${network.name}`);
   if (why === undefined) return { wire: { ...wire, links: wire.links.map((link) => ({ ...link, object })) } };

@@ -2,10 +2,10 @@ import type { ObservedLink } from '../host/links.ts';
 import { hasOwnMacs, type SiteNetwork } from '../model/network.ts';
 import type { Problem } from '../model/problem.ts';
 import { type HostView, type LinkSpec, waitingFor } from './driver.ts';
-import { linkName, networkAlias } from './naming.ts';
+import { isLayer, type Layer, layersOf } from './vlan-layers.ts';
 
-/** EtherType of a VLAN's tag (IEEE 802.1Q); a service provider's outer tag has another. */
-const TAG = 0x8100;
+/** Bytes of one VLAN tag. */
+const TAG_SIZE = 4;
 
 /** What the children of a network on an uplink hang on: the uplink itself, or the link of one of its VLANs. */
 export type Wire = {
@@ -21,6 +21,8 @@ export type Wire = {
   readonly links: readonly LinkSpec[];
 };
 
+type Place = Pick<SiteNetwork, 'name' | 'vlan' | 'outerVlan'>;
+
 /** The network's wire, or what it waits for. */
 export function findWire(network: SiteNetwork, host: HostView): Wire | Problem {
   const uplink = host.links.find((link) => link.name === network.uplink.interface);
@@ -31,32 +33,39 @@ export function findWire(network: SiteNetwork, host: HostView): Wire | Problem {
 }
 
 /**
- * A VLAN link that the host has already is used as it is, by whatever name, and left alone: the kernel has room for one
- * of each VLAN. Else one is made, for all networks on that VLAN, and goes with the last.
+ * The uplink, or the link of its VLAN, which behind a service provider's tag stands on the link of that one. A link that
+ * the host has already is used as it is, by whatever name, and left alone: the kernel has room for one of each VLAN. Else
+ * one is made, for all networks on that VLAN, and goes with the last.
  */
-export function wireOf(network: Pick<SiteNetwork, 'name' | 'vlan'>, uplink: ObservedLink, host: HostView): Wire {
-  const oneMac = uplink.wireless?.oneMac === true;
-  if (network.vlan === undefined) return standing(uplink, oneMac);
-  const tagged = host.links.find((link) => isVlan(link, uplink, network.vlan));
-  if (tagged !== undefined && !tagged.ours) return standing(tagged, oneMac);
-  const name = linkName('lsv', `${uplink.name}.${network.vlan}`);
-  const link: LinkSpec = {
-    name,
-    alias: networkAlias(host.gateway, network.name, 'vlan'),
-    object: `network/${network.name}`,
-    kind: { type: 'vlan', parent: uplink.name, id: network.vlan },
-    mtu: uplink.mtu,
-    addresses: [],
-  };
-  return { name, mtu: uplink.mtu, addresses: [], seen: tagged, oneMac, links: [link] };
+export function wireOf(network: Place, uplink: ObservedLink, host: HostView): Wire {
+  const ground: Wire = { ...standing(uplink), oneMac: uplink.wireless?.oneMac === true, links: [] };
+  // All else takes a tag on top of its MTU (`netif_reduces_vlan_mtu` of linux/netdevice.h).
+  const room = uplink.kind === 'macsec' ? TAG_SIZE : 0;
+  const object = `network/${network.name}`;
+  return layersOf(network, uplink.name, host.gateway).reduce((below, layer) => {
+    const seen = host.links.find((link) => isLayer(link, below.seen, layer));
+    if (seen?.ours === false) return onTop(below, standing(seen));
+    return onTop(below, toMake(below, layer, { object, mtu: below.mtu - room, seen }));
+  }, ground);
 }
 
-function standing(seen: ObservedLink, oneMac: boolean): Wire {
-  return { name: seen.name, mtu: seen.mtu, addresses: seen.addresses, seen, oneMac, links: [] };
+type Standing = Pick<Wire, 'name' | 'mtu' | 'addresses' | 'seen'>;
+
+function onTop(below: Wire, { links = [], ...own }: Standing & Partial<Pick<Wire, 'links'>>): Wire {
+  return { ...below, ...own, links: [...below.links, ...links] };
 }
 
-function isVlan({ kind, parent, data }: ObservedLink, uplink: ObservedLink, id: number | undefined): boolean {
-  return kind === 'vlan' && parent === uplink.index && data.id === id && data.protocol === TAG;
+function toMake(
+  { name: parent }: Wire,
+  { tag, name, alias }: Layer,
+  { object, mtu, seen }: Pick<LinkSpec, 'object' | 'mtu'> & Pick<Wire, 'seen'>,
+): Standing & Pick<Wire, 'links'> {
+  const link: LinkSpec = { name, alias, object, kind: { type: 'vlan', parent, ...tag }, mtu, addresses: [] };
+  return { name, mtu, addresses: [], seen, links: [link] };
+}
+
+function standing(seen: ObservedLink): Standing {
+  return { name: seen.name, mtu: seen.mtu, addresses: seen.addresses, seen };
 }
 
 function missing(network: SiteNetwork): Problem {

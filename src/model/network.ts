@@ -1,6 +1,7 @@
 import type { Guards } from './guards.ts';
 import type { IpPrefix } from './ip.ts';
 import type { Mac } from './mac.ts';
+import type { Vlan } from './vlan.ts';
 import type { Vni } from './vni.ts';
 
 /** A physical (or other existing) interface that Linkspan builds on and never changes: the parent of macvlan and ipvlan. */
@@ -28,13 +29,13 @@ type Common = {
   readonly internal?: true;
 };
 
-type OnUplink = Common & {
-  readonly uplink: Uplink;
-  /** the VLAN of the uplink that it stands on (IEEE 802.1Q); absent: the uplink's untagged frames */
-  readonly vlan?: number;
-  /** Whether the host itself reaches the network's workloads (a child of the same parent in the host). */
-  readonly shim: boolean;
-};
+/** `vlan` and `outerVlan` are the VLAN of the uplink that it stands on. */
+type OnUplink = Common &
+  Vlan & {
+    readonly uplink: Uplink;
+    /** Whether the host itself reaches the network's workloads (a child of the same parent in the host). */
+    readonly shim: boolean;
+  };
 
 export type MacvlanMode = 'bridge' | 'vepa' | 'private' | 'passthru';
 
@@ -60,7 +61,7 @@ export type Bum = { readonly kind: 'replicate' } | { readonly kind: 'multicast';
 export type EngineName = 'kernel' | 'user';
 
 /** What of the plant's network an overlay is joined to: a VLAN of the uplink; without `vlan`, its untagged frames. */
-export type Stretch = { readonly uplink: Uplink; readonly vlan?: number };
+export type Stretch = Vlan & { readonly uplink: Uplink };
 
 export type OverlayNetwork = Common & {
   readonly driver: 'overlay';

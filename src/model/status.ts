@@ -22,6 +22,8 @@ export type NetworkStatus = {
   readonly mode_note: string | null;
   readonly vni: number | null;
   readonly vlan: number | null;
+  /** the service provider's VLAN (802.1ad) that `vlan` is in */
+  readonly outer_vlan: number | null;
   readonly engine: string | null;
   readonly engine_reason: string | null;
   readonly mtu: number | null;

@@ -90,9 +90,9 @@ export function intend(
   };
 }
 
-/** Networks on one VLAN share its link. */
+/** Networks on one VLAN share its link, which is made before the first that hangs on it. */
 function onceByName(links: readonly LinkSpec[]): readonly LinkSpec[] {
-  return [...new Map(links.toReversed().map((link) => [link.name, link])).values()].toReversed();
+  return [...Map.groupBy(links, ({ name }) => name).values()].flatMap(([first]) => first ?? []);
 }
 
 /** The kernel takes one route to an address: of two, each look would set the other. */

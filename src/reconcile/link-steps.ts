@@ -83,7 +83,7 @@ function unlessGone(error: unknown): void {
 function kindWords(kind: Exclude<LinkKind, { type: 'tap' }>): string {
   if (kind.type === 'bridge') return kind.carrier === true ? `bridge ${switchWords().join(' ')}` : 'bridge';
   if (kind.type === 'macvlan' || kind.type === 'ipvlan') return `${kind.type} mode ${kind.mode}`;
-  if (kind.type === 'vlan') return `vlan id ${kind.id}`;
+  if (kind.type === 'vlan') return `vlan protocol ${kind.protocol} id ${kind.id}`;
   const multicast = kind.multicast === undefined ? '' : ` group ${kind.multicast.group} dev ${kind.multicast.device}`;
   const learning = kind.learning ? 'learning' : 'nolearning';
   return `vxlan id ${kind.vni} local ${kind.local} dstport ${kind.port} ${learning} maxaddress ${FDB_MAX}${multicast}`;

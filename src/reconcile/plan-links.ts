@@ -2,7 +2,9 @@ import type { LinkSpec } from '../drivers/driver.ts';
 import { roleOf } from '../drivers/role.ts';
 import { isSwitch, splitAlias } from '../drivers/naming.ts';
 import type { ObservedLink, PortFlags } from '../host/links.ts';
+import { TAG_TYPE } from '../model/vlan.ts';
 import type { Role } from '../host/shield.ts';
+import { withCarriers } from './carriers.ts';
 import type { Intent } from './intend.ts';
 import type { Observation } from './observe.ts';
 import { lacksLimit, LEARNED_MAX, switchWords } from './plain-switch.ts';
@@ -40,15 +42,19 @@ type LinksPlan = { readonly remove: readonly Step[]; readonly make: readonly Ste
 export function planLinks(intent: Intent, seen: Observation): LinksPlan {
   const remove: Step[] = [];
   const make: Step[] = [];
+  const waiting = seen.links.filter((link) => isMadeHere(link) && belongsToWaiting(link, intent));
   const kept = new Set([
     ...intent.links.map((link) => link.name),
     ...intent.endpoints.map((spec) => spec.hostEnd),
     // By name: one that Docker's call is making this moment has no alias yet.
     ...intent.pending.flatMap(({ temporary, hostEnd }) => [temporary, hostEnd]),
+    // Whoever it was made for.
+    ...withCarriers(
+      waiting.map(({ name }) => name),
+      seen.links,
+    ),
   ]);
-  const unwanted = seen.links.filter(
-    (link) => isMadeHere(link) && !kept.has(link.name) && !belongsToWaiting(link, intent),
-  );
+  const unwanted = seen.links.filter((link) => isMadeHere(link) && !kept.has(link.name));
   for (const link of unwanted) {
     remove.push({ kind: 'link.delete', object: objectOf(link), name: link.name, reason: 'no longer wanted' });
   }
@@ -69,20 +75,21 @@ export function planLinks(intent: Intent, seen: Observation): LinksPlan {
 
 /** This namespace may itself be a workload's sandbox: what another gateway put into it bears our group, but no such name. */
 function isMadeHere(link: ObservedLink): boolean {
-  return link.ours && /^ls[vxubspt]-/.test(link.name);
+  return link.ours && /^ls[voqxubspt]-/.test(link.name);
 }
 
 /** A network that waits (its underlay or uplink lost, say) keeps what it has: waiting is no reason to tear down. */
 export function belongsToWaiting(link: ObservedLink, intent: Intent): boolean {
   const { alias } = splitAlias(link.alias);
   const [kind, first = '', second = ''] = (alias.split(':')[2] ?? '').split('/');
-  return intent.waiting.has(`network/${kind === 'endpoint' ? second : first}`);
+  return kind !== 'uplink' && intent.waiting.has(`network/${kind === 'endpoint' ? second : first}`);
 }
 
 /** The object that a link of ours was made for, read from its alias `linkspan:<gateway>:network/<name>/…`. */
 function objectOf(link: ObservedLink): string {
   const [kind = 'link', name = link.name, third] = (splitAlias(link.alias).alias.split(':')[2] ?? '').split('/');
-  return kind === 'endpoint' ? `endpoint/${name}/${third ?? ''}` : `network/${name}`;
+  if (kind === 'endpoint') return `endpoint/${name}/${third ?? ''}`;
+  return `${kind === 'uplink' ? 'uplink' : 'network'}/${name}`;
 }
 
 /** Why a link of ours must be made anew, or undefined. Only what we set is compared. */
@@ -97,9 +104,7 @@ function incompatible(want: LinkSpec, have: ObservedLink, links: readonly Observ
     const parent = links.find((link) => link.name === kind.parent);
     if (have.parent !== parent?.index) return `hangs on another interface than ${kind.parent}`;
   }
-  if (kind.type === 'vlan' && have.data.id !== kind.id) {
-    return `has VLAN ${String(have.data.id)} and shall have ${kind.id}`;
-  }
+  if (kind.type === 'vlan') return otherVlan(kind, have.data);
   if ('mode' in kind) {
     if (have.data.mode !== kind.mode) return `has mode ${String(have.data.mode)} and shall have ${kind.mode}`;
   }
@@ -109,6 +114,11 @@ function incompatible(want: LinkSpec, have: ObservedLink, links: readonly Observ
 /** The kernel's module for TAPs is `tun`, which makes two kinds of link. */
 function kindOf(have: ObservedLink): string {
   return have.kind === 'tun' ? String(have.data.type) : have.kind;
+}
+
+function otherVlan(kind: Extract<LinkSpec['kind'], { type: 'vlan' }>, data: ObservedLink['data']): string | undefined {
+  if (data.id !== kind.id) return `has VLAN ${String(data.id)} and shall have ${kind.id}`;
+  return data.protocol === TAG_TYPE[kind.protocol] ? undefined : `has another tag than that of ${kind.protocol}`;
 }
 
 function otherVxlan(kind: Vxlan, data: ObservedLink['data']): string | undefined {

@@ -1,5 +1,6 @@
 import type { ObservedLink } from '../host/links.ts';
 import type { Problem } from '../model/problem.ts';
+import { withCarriers } from './carriers.ts';
 import type { Intent } from './intend.ts';
 import type { Observation } from './observe.ts';
 import type { Step } from './plan.ts';
@@ -26,7 +27,10 @@ type PortPlan = {
  * those who are stuck go on as they were.
  */
 export function planPort(intent: Intent, seen: Observation, remove: readonly Step[], move: readonly Move[]): PortPlan {
-  const left = new Set(move.map(({ from }) => from));
+  const left = withCarriers(
+    move.flatMap(({ from }) => from ?? []),
+    seen.links,
+  );
   const vacant = remove.filter((step) => step.kind !== 'link.delete' || !left.has(step.name));
   const standing = holders(seen).filter(({ name }) => !deletes(vacant, name));
   const willBeFree = standing.every(({ name }) => deletes(remove, name));

@@ -20,7 +20,7 @@ export function networks(list: readonly NetworkStatus[], limit: number): Html {
         one.engine_reason ?? one.driver_reason,
       ),
       one.vni,
-      one.vlan,
+      one.outer_vlan === null ? one.vlan : `${one.vlan} in ${one.outer_vlan}`,
       one.mtu,
       one.endpoints,
       one.peers,

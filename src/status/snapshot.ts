@@ -7,6 +7,7 @@ import { formatIpPrefix } from '../model/ip.ts';
 import { type Endpoint, endpointKey, isSite, type Network, sandboxPath } from '../model/network.ts';
 import type { RemotesByVni } from '../model/peer.ts';
 import { formatPublished } from '../model/published.ts';
+import type { Vlan } from '../model/vlan.ts';
 import type { EndpointStatus, FdbEntry, NetworkStatus } from '../model/status.ts';
 import type { CycleView } from '../reconcile/cycle.ts';
 import { guardsObject } from '../reconcile/guards/plan-guards.ts';
@@ -27,13 +28,15 @@ export function networkStatuses(
 ): readonly NetworkStatus[] {
   return view.desired.networks.map((network) => {
     const spec = view.intent.networks.get(network.name);
+    const { vlan = null, outerVlan = null } = placeOf(network);
     const attached = view.desired.endpoints.filter((e) => e.network === network.name && attachedLink(view, e));
     return {
       name: network.name,
       driver: network.driver,
       ...modeStatus(isSite(network) ? spec?.attachment : undefined),
       vni: network.driver === 'overlay' ? network.vni : null,
-      vlan: vlanOf(network),
+      vlan,
+      outer_vlan: outerVlan,
       ...standing(spec),
       endpoints: attached.length,
       peers: peerCount(network, remotes),
@@ -62,9 +65,9 @@ function standing(
   };
 }
 
-function vlanOf(network: Network): number | null {
-  if (network.driver === 'overlay') return network.stretch?.vlan ?? null;
-  return isSite(network) ? (network.vlan ?? null) : null;
+function placeOf(network: Network): Vlan {
+  if (network.driver === 'overlay') return network.stretch ?? {};
+  return isSite(network) ? network : {};
 }
 
 /** MACs of devices of the plant that a stretched network's bridge has learned. */

@@ -40,6 +40,8 @@ const healthy: GatewayStatus = {
       ...LINE1,
       driver: 'macvlan',
       vni: null,
+      vlan: 110,
+      outer_vlan: 20,
       engine: null,
       engine_reason: null,
       mtu: 1500,
@@ -160,6 +162,7 @@ describe('reading', () => {
     }
     expect(results[3]?.out).toContain('\n\\x1b[31mhist');
     expect(results[3]?.out).toContain(ENDPOINT.mac);
+    expect(results[2]?.out).toMatch(/\nvlan {5}110\nouter {4}20 /);
     expect(results[0]?.out).toContain('gw-a  healthy');
     expect(results[0]?.out).toMatch(/\neth1 +eth1 +2 +- +ok, promiscuous\n/);
     expect(results[0]?.out).toContain('too many');

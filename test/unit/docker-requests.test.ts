@@ -141,6 +141,9 @@ describe('the options of docker network create', () => {
     });
     expect(wanted({ parent: 'lan0', address: 'dhcp' })).toMatchObject({ own: { dhcp: true, shim: true } });
     expect(wanted({ parent: 'lan0', vlan: '4094' })).toMatchObject({ own: { uplink, vlan: 4094 } });
+    expect(wanted({ parent: 'lan0', vlan: '110', outer_vlan: '20' })).toMatchObject({
+      own: { uplink, vlan: 110, outerVlan: 20 },
+    });
   });
 
   test('ipvlan, by the word of Docker’s own driver alone, or by name', () => {
@@ -215,6 +218,8 @@ describe('the options of docker network create', () => {
     ['mode', { parent: 'lan0', mode: 'source' }],
     ['vlan', { parent: 'lan0', vlan: '4095' }],
     ['vlan', { parent: 'lan0', vlan: 'ten' }],
+    ['vlan', { parent: 'lan0', outer_vlan: '20' }],
+    ['outer_vlan', { parent: 'lan0', ipvlan_mode: 'l2', vlan: '110', outer_vlan: '0' }],
     ['com.docker.network.container_iface_prefix', { 'com.docker.network.container_iface_prefix': '../eth' }],
   ])('%s is refused with what it may be: %j', (option, generic) => {
     expect(codeOf(() => wanted(generic))).toBe(`bad_option option ${option}`);

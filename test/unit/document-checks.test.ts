@@ -165,6 +165,24 @@ describe('what the cross-checks refuse', () => {
       [`duplicate_vlan ${NET}/b/vlan`],
     ],
     [
+      'one VLAN inside one outer VLAN twice',
+      document({ a: macvlan({ vlan: 5, outerVlan: 20 }), b: macvlan({ vlan: 5, outerVlan: 20 }) }),
+      [`duplicate_vlan ${NET}/b/vlan`],
+    ],
+    [
+      'ipvlan in two modes on one VLAN inside another',
+      document({ a: ipvlan({ vlan: 5, outerVlan: 20 }), b: ipvlan({ vlan: 5, outerVlan: 20, mode: 'l3' }) }),
+      [`duplicate_vlan ${NET}/b/vlan`, `parent_busy ${NET}/b/mode`],
+    ],
+    [
+      'a VLAN inside another and its stretch',
+      document({
+        a: macvlan({ vlan: 5, outerVlan: 20 }),
+        b: overlay(1, { stretch: { uplink: 'lan', vlan: 5, outerVlan: 20 } }),
+      }),
+      [`parent_busy ${NET}/b/stretch`],
+    ],
+    [
       'a VLAN and its stretch with unequal subnets',
       document({
         a: macvlan({ vlan: 5, subnet: '10.0.0.0/24' }),
@@ -193,6 +211,23 @@ describe('what the cross-checks refuse', () => {
       'a stretch to nowhere',
       document({ a: overlay(1, { stretch: { uplink: 'wan' } }) }),
       [`missing_uplink ${NET}/a/stretch/uplink`],
+    ],
+    [
+      'one VLAN by itself, inside an outer one, and stretched inside another',
+      document(
+        {
+          a: macvlan({ vlan: 5 }),
+          b: ipvlan({ vlan: 5, outerVlan: 20 }),
+          c: ipvlan({ vlan: 5, outerVlan: 21, mode: 'l3' }),
+          d: overlay(1, { stretch: { uplink: 'lan', vlan: 5, outerVlan: 22 } }),
+          e: macvlan({ vlan: 20 }),
+        },
+        {
+          w: workload({ a: { mac: '02:00:00:00:00:01', address: '10.0.0.5/24' } }),
+          x: workload({ e: { mac: '02:00:00:00:00:01', address: '10.0.0.5/24' } }, 'x'),
+        },
+      ),
+      [],
     ],
     [
       'a VLAN beside the stretch of another',

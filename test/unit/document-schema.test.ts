@@ -4,6 +4,7 @@ import {
   document,
   END,
   type Json,
+  ipvlan,
   macvlan,
   NET,
   overlay,
@@ -33,6 +34,18 @@ describe('what the schema refuses', () => {
     ['a bridge without subnet', document({ b: { driver: 'bridge' } }), [`schema ${NET}/b`]],
     ['a mode that is none', document({ m: macvlan({ mode: 'l2' }) }), [`schema ${NET}/m/mode`]],
     ['an MTU too small', document({ o: overlay(1, { mtu: 575 }) }), [`schema ${NET}/o/mtu`]],
+    ['an outer VLAN alone', document({ m: macvlan({ outerVlan: 20 }) }), [`schema ${NET}/m/outerVlan`]],
+    ['an outer VLAN alone on ipvlan', document({ m: ipvlan({ outerVlan: 20 }) }), [`schema ${NET}/m/outerVlan`]],
+    [
+      'an outer VLAN alone, stretched',
+      document({ o: overlay(1, { stretch: { uplink: 'lan', outerVlan: 20 } }) }),
+      [`schema ${NET}/o/stretch/outerVlan`],
+    ],
+    [
+      'an outer VLAN of no number',
+      document({ m: macvlan({ vlan: 5, outerVlan: 4095 }) }),
+      [`schema ${NET}/m/outerVlan`],
+    ],
     ['shim as text', document({ m: macvlan({ shim: 'yes' }) }), [`schema ${NET}/m/shim`]],
     ['another bum', document({ o: overlay(1, { bum: 'flood' }) }), [`schema ${NET}/o/bum`]],
     ['a bum with other keys', document({ o: overlay(1, { bum: { multicats: 'x' } }) }), [`schema ${NET}/o/bum`]],
@@ -97,6 +110,7 @@ describe('what the schema refuses', () => {
   test.each([
     [document({ o: overlay(0) }), 'spec.networks.o.vni must be a whole number from 1 to 16777215'],
     [document({ o: { driver: 'vlan' } }), 'spec.networks.o.driver must be one of bridge, macvlan, ipvlan, overlay'],
+    [document({ m: macvlan({ outerVlan: 20 }) }), 'spec.networks.m.outerVlan needs "vlan" beside it; add it'],
     [document({ o: { driver: 'overlay' } }), 'spec.networks.o lacks "vni" (the VXLAN network identifier); add it'],
     [
       { v: 1, version: 1, spec: { x: 1 } },

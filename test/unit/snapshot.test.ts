@@ -61,6 +61,22 @@ describe('a snapshot', () => {
     ]);
   });
 
+  test('says on which VLAN it stands, or which it reaches', () => {
+    const qinq = { vlan: 110, outerVlan: 20 };
+    const state = desired({
+      line: overlay(5, { stretch: { uplink: 'lan2', ...qinq } }),
+      one: macvlan({ vlan: 110 }),
+      two: macvlan(qinq),
+      none: macvlan(),
+    });
+    expect(networkStatuses({ ...viewOf(), desired: state }, REMOTES)).toMatchObject([
+      { name: 'line', vlan: 110, outer_vlan: 20 },
+      { name: 'one', vlan: 110, outer_vlan: null },
+      { name: 'two', vlan: 110, outer_vlan: 20 },
+      { name: 'none', vlan: null, outer_vlan: null },
+    ]);
+  });
+
   test('of a network that waits has its reason and nothing made up', () => {
     const kernel = newHost();
     kernel.underlay = undefined;

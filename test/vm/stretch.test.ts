@@ -9,8 +9,6 @@ import { builtService } from '../netns/support/built.ts';
 import { apply, type Spec, workload } from '../netns/support/documents.ts';
 import { gatewayName } from '../netns/support/names.ts';
 
-const LINK = 'lsv-lan0.110';
-
 let lab: Lab;
 let sites: Sites;
 let gateway: Gateway;
@@ -104,10 +102,25 @@ test('a trunk between the plants is a loop: cut where Linkspan is, and joined ag
   await until('the PLCs to reach each other', () => sites.a.plc.reaches('10.20.0.20'));
 });
 
+test('so are a VLAN inside a provider’s at one site, and a plain one at the other', async () => {
+  await sites.a.switch.batch([
+    'link add link gw name s20 type vlan protocol 802.1ad id 20',
+    'link set s20 up',
+    'link add link s20 name s20.110 type vlan id 110',
+    'address add 10.20.0.14/24 dev s20.110',
+    'link set s20.110 up',
+  ]);
+  await apply(gateway, 2, documentOf({ stretch: { uplink: 'lan', vlan: 110, outerVlan: 20 } }));
+  await until('what is behind both tags to reach the other PLC', () => sites.a.switch.reaches('10.20.0.20'));
+  expect(await w.reaches('10.20.0.14', 3)).toBe(true);
+  expect(await w.reaches('10.20.0.10')).toBe(false);
+  expect((await gateway.status()).networks).toMatchObject([{ vlan: 110, outer_vlan: 20, problem: null }]);
+});
+
 test('switched off, the VLAN’s link goes and the workload goes on', async () => {
-  await apply(gateway, 2, documentOf({}));
+  await apply(gateway, 3, documentOf({}));
   expect(await w.reaches('10.20.0.20', 3)).toBe(true);
   expect(await w.reaches('10.20.0.10')).toBe(false);
   const links = await sites.a.gateway.ipJson<{ ifname: string }[]>('link', 'show');
-  expect(links.map(({ ifname }) => ifname)).not.toContain(LINK);
+  expect(links.filter(({ ifname }) => /^ls[voq]-/.test(ifname))).toEqual([]);
 });

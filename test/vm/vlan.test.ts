@@ -106,6 +106,60 @@ test('a VLAN link that the host has is used and left alone; ours goes with its l
   expect(await links()).toContain('plant110');
 });
 
+/** A machine on a VLAN inside what comes in by one of the switch's links. */
+async function behind(port: string, vlan: number, machine: Namespace, address: string): Promise<void> {
+  await site.switch.batch([`link add link ${port} name eth0 netns ${machine.name} type vlan id ${vlan}`]);
+  await machine.batch([`address add ${address}/24 dev eth0`, 'link set eth0 up']);
+}
+
+/** The longest packet that a MTU of 1500 takes, which nobody may cut up. */
+const whole = (from: Namespace, to: string): Promise<number> =>
+  from.attempt('ping', '-n', '-c', '1', '-W', '3', '-M', 'do', '-s', '1472', to).then(({ code }) => code);
+
+test('VLANs inside a provider’s: whole packets reach what is behind both tags, by one outer link for two networks', async () => {
+  // Behind the same numbers, but the outer tag 802.1Q too: only its type keeps the two apart.
+  await site.switch.batch([
+    'link add link gw name s20 type vlan protocol 802.1ad id 20',
+    'link add link gw name q20 type vlan protocol 802.1Q id 20',
+    'link set s20 up',
+    'link set q20 up',
+  ]);
+  await behind('s20', 110, await lab.namespace('s20-110'), '10.20.0.14');
+  await behind('s20', 120, await lab.namespace('s20-120'), '10.21.0.14');
+  await behind('q20', 110, await lab.namespace('q20-110'), '10.20.0.15');
+  const qinq = { a: { ...on(110), outerVlan: 20 }, b: { ...on(120, '10.21.0.0/24'), driver: 'ipvlan', outerVlan: 20 } };
+  const first = { w1: workload(w1, { a: { address: '10.20.0.31' } }) };
+  await wish(qinq, { ...first, w2: workload(w2, { b: { address: '10.21.0.32' } }) });
+  expect(await whole(w1, '10.20.0.14')).toBe(0);
+  expect(await whole(w2, '10.21.0.14')).toBe(0);
+  expect(await w1.reaches('10.20.0.15')).toBe(false);
+  expect((await links()).filter((name) => name.startsWith('ls'))).toEqual([
+    'lso-lan0.20',
+    'lsq-lan0.20.110',
+    'lsq-lan0.20.120',
+  ]);
+  expect((await gateway.status()).networks).toMatchObject([
+    { vlan: 110, outer_vlan: 20, mtu: 1500 },
+    { vlan: 120, outer_vlan: 20, mtu: 1500 },
+  ]);
+  await wish({ a: qinq.a }, first);
+  expect(await w1.reaches('10.20.0.14')).toBe(true);
+  expect((await links()).filter((name) => name.startsWith('ls'))).toEqual(['lso-lan0.20', 'lsq-lan0.20.110']);
+});
+
+test('a VLAN on an uplink that is itself a VLAN’s link: whole packets pass, and the host’s link stays', async () => {
+  await site.gateway.batch(['link add link lan0 name lan0.20 type vlan id 20', 'link set lan0.20 up']);
+  const uplinks = { lan: { interface: 'lan0.20' } };
+  const workloads = { w1: workload(w1, { a: { address: '10.20.0.31' } }) };
+  await apply(gateway, (version += 1), { uplinks, networks: { a: on(110) }, workloads });
+  expect(await whole(w1, '10.20.0.15')).toBe(0);
+  expect(await w1.reaches('10.20.0.14')).toBe(false);
+  await wish({}, {});
+  expect((await links()).filter((name) => /^ls|^lan0/.test(name))).toEqual(['lan0', 'lan0.20']);
+  await site.gateway.ip('link', 'delete', 'lan0.20');
+  await site.switch.batch(['link delete s20', 'link delete q20']);
+});
+
 test('a kernel without 802.1Q is told of by the module’s name', async () => {
   await wish({}, {});
   await site.gateway.ip('link', 'delete', 'plant110');

@@ -116,6 +116,9 @@ async function fdbLines(gateway: Namespace): Promise<string[]> {
     .toSorted();
 }
 
+/** Of loop probes' rules, new with each start of the service. */
+const PROBE_KEY = /(@ll,144,96 0x)[0-9a-f]+(?=[0-9a-f]{8} )/g;
+
 async function hostLines(gateway: Namespace): Promise<string[]> {
   const rules = await gateway.exec('nft', '--stateless', 'list', 'ruleset');
   return [
@@ -125,6 +128,7 @@ async function hostLines(gateway: Namespace): Promise<string[]> {
     `${gateway.label} passes 127.0.0.0/8 ${await devicesWith(gateway, 4, 'route_localnet')}`,
     // In the order in which they came to be.
     ...rules.stdout
+      .replaceAll(PROBE_KEY, '$1')
       .split(/^(?=table )/m)
       .map((table) => table.trim())
       .toSorted(),

@@ -43,7 +43,12 @@ const line1 = fc
       mtu: fc.constantFrom(undefined, 1300, 9000),
       peers: option(['203.0.113.9']),
       bum: option({ multicast: '239.1.1.10' }),
-      stretch: fc.constantFrom(undefined, { uplink: 'lan2', vlan: 110 }, { uplink: 'lan', vlan: 120 }),
+      stretch: fc.constantFrom(
+        undefined,
+        { uplink: 'lan2', vlan: 110 },
+        { uplink: 'lan', vlan: 120 },
+        { uplink: 'lan2', vlan: 110, outerVlan: 20 },
+      ),
       engine,
     }),
   )
@@ -55,9 +60,12 @@ const plant = record({
 const plant2 = fc
   .tuple(
     record({ shim: option(false), mtu: option(1400) }),
+    fc.constantFrom({}, { vlan: 120 }, { vlan: 120, outerVlan: 20 }, { vlan: 120, outerVlan: 21 }),
     fc.constantFrom({}, { driver: 'ipvlan' }, { driver: 'ipvlan', mode: 'l3' }),
   )
-  .map(([rest, kind]) => macvlan({ uplink: 'lan2', subnet: '10.30.0.0/16', range: '10.30.8.0/24', ...rest, ...kind }));
+  .map(([rest, place, kind]) =>
+    macvlan({ uplink: 'lan2', subnet: '10.30.0.0/16', range: '10.30.8.0/24', ...rest, ...place, ...kind }),
+  );
 const cell = record({ subnet6: option('fd00:30::/64'), mtu: option(1400) }).map((rest) =>
   bridge('172.30.0.0/24', rest),
 );

@@ -2,7 +2,7 @@ import { totals } from '../../../src/datapath/counters.ts';
 import { canonicalState, type DatapathState } from '../../../src/datapath/state.ts';
 import type { DatapathStatus } from '../../../src/datapath/status.ts';
 import type { ChildAttachment } from '../../../src/drivers/attachment.ts';
-import type { EndpointSpec, LinkKind, LinkSpec } from '../../../src/drivers/driver.ts';
+import type { EndpointSpec, LinkSpec } from '../../../src/drivers/driver.ts';
 import { memoOf } from '../../../src/drivers/driver.ts';
 import { withMemo } from '../../../src/drivers/naming.ts';
 import type { FdbRow } from '../../../src/host/fdb.ts';
@@ -21,7 +21,7 @@ import type { FirewallMemory, Step } from '../../../src/reconcile/plan.ts';
 import type { Adjustment } from '../../../src/reconcile/plan-links.ts';
 import { Bridges, refuseToJoin } from './bridges.ts';
 import { GuardTables } from './guard-tables.ts';
-import { adjusted, dataOf, sameVxlan, switchAll } from './link-data.ts';
+import { adjusted, dataOf, refuseVlan, sameVxlan, switchAll } from './link-data.ts';
 import { tableOf } from './nft-table.ts';
 
 /** A link as the kernel would show it. */
@@ -215,7 +215,7 @@ export class Kernel {
 
   #create(spec: LinkSpec): void {
     this.#fresh(this.links, spec.name);
-    const parent = this.#parentOf(spec.kind);
+    const parent = this.#parentOf(spec);
     const data = dataOf(spec.kind, this.links);
     const same = this.links.find(({ kind, data: other }) => kind === 'vxlan' && sameVxlan(other, data));
     if (spec.kind.type === 'vxlan' && same !== undefined)
@@ -236,8 +236,12 @@ export class Kernel {
     this.links = [...this.links, ...links];
   }
 
-  #parentOf(kind: LinkKind): number | undefined {
-    if (kind.type === 'vlan') return this.#find(this.links, kind.parent).index;
+  #parentOf({ kind, mtu }: LinkSpec): number | undefined {
+    if (kind.type === 'vlan') {
+      const parent = this.#find(this.links, kind.parent);
+      refuseVlan(kind, mtu, parent, this.links);
+      return parent.index;
+    }
     return kind.type === 'macvlan' || kind.type === 'ipvlan' ? this.#parentFor(kind) : undefined;
   }
 
@@ -272,10 +276,16 @@ export class Kernel {
     if (!gone.ours) throw new Error(`${gone.name} is not Linkspan's`);
     if (this.datapathRuns && this.told?.networks.some(({ tap }) => tap === gone.name))
       throw new Error(`${gone.name} is in use by the datapath`);
+    const all = this.#everywhere();
+    const reached = (index: number): readonly number[] => [
+      index,
+      ...all
+        .filter((other) => other.kind !== 'veth' && other.parent === index)
+        .flatMap((other) => reached(other.index)),
+    ];
+    const dead = new Set(reached(gone.index));
     const stays = (other: ObservedLink): boolean =>
-      other.index !== gone.index &&
-      other.parent !== gone.index &&
-      !(gone.kind === 'veth' && other.index === gone.parent);
+      !dead.has(other.index) && !(gone.kind === 'veth' && (other.index === gone.parent || other.parent === gone.index));
     this.links = this.links.filter(stays);
     for (const [path, { links }] of this.#sandboxes) this.#put(path, links.filter(stays));
     const names = new Set(this.links.map((other) => other.name));

@@ -2,6 +2,7 @@ import type { LinkKind } from '../../../src/drivers/driver.ts';
 import type { ObservedLink } from '../../../src/host/links.ts';
 import type { Adjustment } from '../../../src/reconcile/plan-links.ts';
 import { switchWords } from '../../../src/reconcile/plain-switch.ts';
+import { TAG_TYPE } from '../../../src/model/vlan.ts';
 import type { LinkData } from '../../../src/packet/rtnetlink/link-data.ts';
 
 /** What the kernel would say of a link of that kind. */
@@ -9,7 +10,7 @@ export function dataOf(kind: LinkKind, links: readonly ObservedLink[]): LinkData
   if (kind.type === 'bridge')
     return kind.carrier === true ? switchData({ bridge: switchWords() }) : { mcast_snooping: 1 };
   if ('mode' in kind) return { mode: kind.mode };
-  if (kind.type === 'vlan') return { id: kind.id, protocol: 0x8100 };
+  if (kind.type === 'vlan') return { id: kind.id, protocol: TAG_TYPE[kind.protocol] };
   if (kind.type === 'tap') return { type: 'tap', vnet_hdr: true };
   const { vni, port, local, learning, multicast } = kind;
   const device = links.find(({ name }) => name === multicast?.device)?.index;
@@ -49,6 +50,21 @@ function membership(before: ObservedLink, changes: Adjustment): Pick<ObservedLin
 /** The kernel takes no second one. */
 export function sameVxlan(a: LinkData, b: LinkData): boolean {
   return a.id === b.id && a.port === b.port;
+}
+
+/** The kernel has room for one of each VLAN, whose frames are no longer than the parent's; MACsec counts the tag too. */
+export function refuseVlan(
+  kind: Extract<LinkKind, { type: 'vlan' }>,
+  mtu: number,
+  parent: ObservedLink,
+  links: readonly ObservedLink[],
+): void {
+  const most = parent.mtu - (parent.kind === 'macsec' ? 4 : 0);
+  if (mtu > most) throw new Error(`Invalid argument: mtu ${mtu} on ${parent.name}`);
+  const data = dataOf(kind, links);
+  const same = (one: ObservedLink): boolean => one.data.id === data.id && one.data.protocol === data.protocol;
+  if (links.some((one) => one.kind === 'vlan' && one.parent === parent.index && same(one)))
+    throw new Error(`VLAN device already exists on ${parent.name}`);
 }
 
 /** Puts names into a set, or takes them out. */

@@ -5,6 +5,7 @@ export const LINE1: NetworkStatus = {
   driver: 'overlay',
   vni: 10_110,
   vlan: null,
+  outer_vlan: null,
   engine: 'kernel',
   driver_reason: null,
   engine_reason: 'vxlan is there',
