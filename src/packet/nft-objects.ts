@@ -1,9 +1,9 @@
-import { message, NETLINK, number } from './netlink.ts';
+import { number } from './netlink.ts';
 import { type NetlinkMessage, nestedIn, readAttributes, textIn } from './netlink-read.ts';
-import { GENERAL_HEADER, SUBSYSTEM } from './nftables.ts';
+import { GENERAL_HEADER, NFT, nftDump, SUBSYSTEM } from './nft-batch.ts';
 
 // linux/netfilter/nf_tables.h
-const [NEW_TABLE, GET_TABLE, NEW_OBJECT, GET_OBJECT] = [0, 1, 18, 19];
+const ALL_FAMILIES = 0;
 const COUNTER = 1;
 const [OBJECT_TABLE, OBJECT_NAME, OBJECT_TYPE, OBJECT_DATA] = [1, 2, 3, 4];
 const TABLE_NAME = 1;
@@ -29,12 +29,12 @@ export type NftCounter = {
 };
 
 export function tableDump(): Buffer {
-  return message((SUBSYSTEM << 8) | GET_TABLE, NETLINK.DUMP, 0, Buffer.alloc(GENERAL_HEADER));
+  return nftDump(NFT.GET_TABLE, ALL_FAMILIES);
 }
 
 /** Undefined of any other message, and of a table without a family that nft knows. */
 export function readTable({ type, payload }: NetlinkMessage): NftTable | undefined {
-  if (type !== ((SUBSYSTEM << 8) | NEW_TABLE)) return undefined;
+  if (type !== ((SUBSYSTEM << 8) | NFT.NEW_TABLE)) return undefined;
   const family = FAMILIES.get(payload[0] ?? 0);
   const name = textIn(readAttributes(payload, GENERAL_HEADER), TABLE_NAME);
   return family === undefined || name === undefined ? undefined : { family, name };
@@ -42,18 +42,12 @@ export function readTable({ type, payload }: NetlinkMessage): NftTable | undefin
 
 /** Of all tables of all families. */
 export function counterDump(): Buffer {
-  return message(
-    (SUBSYSTEM << 8) | GET_OBJECT,
-    NETLINK.DUMP,
-    0,
-    Buffer.alloc(GENERAL_HEADER),
-    number(OBJECT_TYPE, COUNTER),
-  );
+  return nftDump(NFT.GET_OBJECT, ALL_FAMILIES, number(OBJECT_TYPE, COUNTER));
 }
 
 /** Undefined of any other message, and of an object that is no counter. */
 export function readCounter({ type, payload }: NetlinkMessage): NftCounter | undefined {
-  if (type !== ((SUBSYSTEM << 8) | NEW_OBJECT)) return undefined;
+  if (type !== ((SUBSYSTEM << 8) | NFT.NEW_OBJECT)) return undefined;
   const attributes = readAttributes(payload, GENERAL_HEADER);
   const [table, name] = [textIn(attributes, OBJECT_TABLE), textIn(attributes, OBJECT_NAME)];
   const packets = nestedIn(attributes, OBJECT_DATA).get(COUNTER_PACKETS);
