@@ -135,6 +135,7 @@ function portsOf(endpoints: readonly Endpoint[]): ReadonlySet<string> {
 function factsOf({ gateway, underlay, datapath, brokerPort, devices }: CycleInput, seen: Observation): HostFacts {
   const engines = {
     vxlan: seen.vxlan,
+    answers: seen.answers,
     preferred: datapath.engine,
     datapath: { socket: datapath.socket, running: seen.datapath !== undefined },
   };
