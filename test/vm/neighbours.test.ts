@@ -17,22 +17,22 @@ let sites: Sites;
 let gateways: readonly Gateway[];
 let workloads: readonly Namespace[];
 
+function start(key: 'a' | 'b'): Promise<Gateway> {
+  const { gateway: namespace, underlay: address } = sites[key];
+  const own = { url: '', embedded: { listen: `${address}:1883` } };
+  const mqtt = key === 'a' ? own : { url: `mqtt://${sites.a.underlay}:1883` };
+  const config = { gateway: gatewayName(key), underlay: { address }, mqtt, status: { listen: '127.0.0.1:0' } };
+  return startGateway(lab, { namespace, config });
+}
+
 beforeAll(async () => {
   builtService();
   lab = await vmLab();
   sites = await twoSites(lab);
-  const ends = ['a', 'b'] as const;
-  const start = (key: 'a' | 'b'): Promise<Gateway> => {
-    const { gateway: namespace, underlay: address } = sites[key];
-    const own = { url: '', embedded: { listen: `${address}:1883` } };
-    const mqtt = key === 'a' ? own : { url: `mqtt://${sites.a.underlay}:1883` };
-    const config = { gateway: gatewayName(key), underlay: { address }, mqtt, status: { listen: '127.0.0.1:0' } };
-    return startGateway(lab, { namespace, config });
-  };
   gateways = [await start('a'), await start('b')];
   workloads = [await sites.a.workload('w'), await sites.b.workload('w')];
   const line = { driver: 'overlay', vni: 10_110, subnet: '10.20.0.0/24', subnet6: 'fd00:20::/64', engine: 'kernel' };
-  for (const [n, key] of ends.entries()) {
+  for (const [n, key] of (['a', 'b'] as const).entries()) {
     const [gateway, namespace] = [gateways[n], workloads[n]];
     if (gateway === undefined || namespace === undefined) throw new Error('no end');
     const [address, address6] = AT[key];
