@@ -45,9 +45,10 @@ beforeAll(async () => {
 }, 240_000);
 afterAll(() => lab.close());
 
+const answered = async (): Promise<number> => (await gateways[0]?.status())?.suppressed_requests ?? 0;
+
 test('Debian’s kernel answers who looks for a workload at another site, IPv4 and IPv6', async () => {
   const [w] = workloads;
-  const answered = async (): Promise<number> => (await gateways[0]?.status())?.suppressed_requests ?? 0;
   for (const address of AT.b) {
     const before = await answered();
     await until(
