@@ -52,6 +52,7 @@ const PLANNERS = [
   'twins',
   'endpoint-drift',
   'plan-datapath',
+  'plan-neighbours',
   'plan-port',
   'narrow-path',
   'intend',

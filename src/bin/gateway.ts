@@ -158,6 +158,7 @@ export class Gateway {
       peers: directory.peers(),
       datapath: this.#host.datapath,
       guards: this.#host.guardDrops,
+      suppressed: this.#host.suppressed,
     });
   }
 }

@@ -4,6 +4,7 @@ import { DatapathWatch } from '../host/datapath-watch.ts';
 import { GuardWatch } from '../host/guard-watch.ts';
 import { watchHost } from '../host/link-events.ts';
 import type { ObservedLink } from '../host/links.ts';
+import { suppressedRequests } from '../host/neighbour-tables.ts';
 import type { EventSink } from '../model/status.ts';
 import { systemClock } from '../service/clock.ts';
 import { GuardEpisodes } from '../status/guard-episodes.ts';
@@ -36,6 +37,11 @@ export class HostWatch {
   /** At the latest look. */
   get guardDrops(): readonly GuardDrop[] {
     return guardDrops(this.#state.view, this.#guards.latest);
+  }
+
+  /** Requests for neighbours that the kernel's engine has answered, at the latest look. */
+  get suppressed(): number {
+    return suppressedRequests(this.#guards.latest);
   }
 
   /** Returns what ends it. */

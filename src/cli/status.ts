@@ -44,5 +44,7 @@ function show(status: GatewayStatus, output: Output): void {
   output.line('');
   peerTable(output, status.peers);
   const drops = Object.entries(status.drops).filter(([, count]) => count > 0);
+  const { suppressed_requests: answered } = status;
+  if (answered > 0) output.line(`\nanswered ${answered} requests for neighbours at other sites`);
   if (drops.length > 0) output.line(`\ndropped  ${drops.map(([reason, count]) => `${reason} ${count}`).join(', ')}`);
 }

@@ -5,6 +5,7 @@ import type { EngineNetwork, EngineState } from './engine-state.ts';
 import { MacTable } from './fdb.ts';
 import { type IngressNetwork, STRANGER } from './ingress.ts';
 import { Learning, type OnLearned } from './learning.ts';
+import { NeighbourTable } from './neighbours.ts';
 import type { Tap } from './ports.ts';
 import type { Segmenter } from './segmenter.ts';
 import { sockaddr } from './sockaddr.ts';
@@ -36,7 +37,8 @@ export function egressNetworks(
       if (network.learned.includes(value)) learned.set(high, low, value);
     }
     const { vni, mtu, tagged, flood } = network;
-    return { vni, tap, mtu, tagged, known: knownOf(network), learned, flood, storm: new StormLimit(network.bumPps) };
+    const tables = { known: knownOf(network), learned, neighbours: new NeighbourTable(network.neighbours) };
+    return { vni, tap, mtu, tagged, ...tables, flood, storm: new StormLimit(network.bumPps) };
   });
 }
 

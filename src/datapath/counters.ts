@@ -48,6 +48,8 @@ export const TRAFFIC = [
   'received_frames',
   'received_bytes',
   'received_messages',
+  /** requests for a neighbour that were answered here instead of flooded */
+  'suppressed',
 ] as const;
 
 export type TrafficCounter = (typeof TRAFFIC)[number];

@@ -12,6 +12,7 @@ import {
   macLow,
   VNET_HEADER,
 } from './frame.ts';
+import { neighbourAnswer, type NeighbourTable } from './neighbours.ts';
 import { ERRNO, type Tap, type Underlay } from './ports.ts';
 import { type Segmenter, VERDICTS } from './segmenter.ts';
 import { StormLimit } from './storm.ts';
@@ -27,6 +28,8 @@ export type EgressNetwork = {
   readonly known: MacTable;
   /** MAC to peer, learned from foreign VTEPs' frames */
   readonly learned: MacTable;
+  /** for whose addresses is answered here */
+  readonly neighbours: NeighbourTable;
   /** who gets what has no single target: the head-end's list, or the one group of the underlay */
   readonly flood: readonly number[];
   readonly storm: StormLimit;
@@ -94,10 +97,22 @@ export class Egress {
     if (isGroup(bytes, frame + 6) || isNobody(bytes, frame + 6)) return this.#drop('group_source', at, length);
     if (isLinkLocal(bytes, frame)) return this.#drop('link_local', at, length);
     if (!network.tagged && isTagged(bytes, frame)) return this.#drop('inner_vlan', at, length);
-    const peer = isGroup(bytes, frame) ? -1 : lookUp(network, macHigh(bytes, frame), macLow(bytes, frame));
+    const toGroup = isGroup(bytes, frame);
+    const peer = toGroup ? -1 : lookUp(network, macHigh(bytes, frame), macLow(bytes, frame));
     if (peer >= 0) this.#encapsulate(network, at, length, peer);
-    else if (network.storm.admits() || isLoopProbe(bytes, frame)) this.#flood(network, at, length);
-    else this.#drop('storm', at, length);
+    else if (!network.storm.admits() && !isLoopProbe(bytes, frame)) this.#drop('storm', at, length);
+    else if (!toGroup || !this.#answerNeighbour(network, at, length)) this.#flood(network, at, length);
+  }
+
+  /** Who asks all for an address that a record has is answered here, and nobody else hears it. */
+  #answerNeighbour({ tap, neighbours }: EgressNetwork, at: number, length: number): boolean {
+    if (neighbours.size === 0) return false;
+    const answer = neighbourAnswer(this.#frame(at, length), neighbours);
+    if (answer === undefined) return false;
+    // The frame goes no further, and its slot has room for much longer ones.
+    this.#put(tap, at, answer, at + VNET_HEADER + answer.length);
+    this.#counters.add(COUNTER.suppressed, 1);
+    return true;
   }
 
   /** To everybody in the network, once each. */
@@ -135,13 +150,21 @@ export class Egress {
   /** Where frames come from a plant whose MTU is larger than the overlay's; workloads' own kernels know it. */
   #answer({ tap, mtu }: EgressNetwork, at: number, length: number): void {
     if (!this.#answers.admits()) return;
-    const { bytes, address } = this.#segmenter;
-    const answer = answerTooBig(Buffer.from(bytes.buffer, at + VNET_HEADER, length - VNET_HEADER), mtu);
+    const answer = answerTooBig(this.#frame(at, length), mtu);
     // It takes the frame's place, and what describes it the rest of that; in a network of the least MTU there is no room.
     if (answer === undefined || VNET_HEADER + answer.length + IOVEC_SIZE > length) return;
+    this.#put(tap, at, answer, at + length - IOVEC_SIZE);
+  }
+
+  #frame(at: number, length: number): Buffer {
+    return Buffer.from(this.#segmenter.bytes.buffer, at + VNET_HEADER, length - VNET_HEADER);
+  }
+
+  /** Gives the TAP an answer, which takes its frame's place. @param iovec where what describes it is written */
+  #put(tap: Tap, at: number, answer: Uint8Array, iovec: number): void {
+    const { bytes, address } = this.#segmenter;
     bytes.fill(0, at, at + VNET_HEADER);
     bytes.set(answer, at + VNET_HEADER);
-    const iovec = at + length - IOVEC_SIZE;
     this.#view.setBigUint64(iovec, address + BigInt(at), true);
     this.#view.setBigUint64(iovec + 8, BigInt(VNET_HEADER + answer.length), true);
     tap.put(iovec, 1);

@@ -1,7 +1,10 @@
+import { familyOf } from '../model/ip.ts';
 import { macBytes } from '../model/mac.ts';
-import type { Vtep } from '../model/peer.ts';
+import type { Neighbour, Vtep } from '../model/peer.ts';
+import { addressBytes } from '../packet/address.ts';
 import { type AddressBook, vtepKey } from './address-book.ts';
 import { macHigh, macLow } from './frame.ts';
+import { NEIGHBOUR_ROW } from './neighbours.ts';
 import type { DatapathNetwork, DatapathState } from './state.ts';
 
 /** A state with its VTEPs numbered and its MACs in the table's form: plain data, as it goes to the workers. */
@@ -24,6 +27,8 @@ export type EngineNetwork = {
   readonly learned: readonly number[];
   /** MAC and peer, three numbers each */
   readonly known: Int32Array;
+  /** rows of `NeighbourTable` */
+  readonly neighbours: Uint8Array;
 };
 
 /** Numbers a state's VTEPs. Pure but for the book. */
@@ -43,7 +48,7 @@ export function numberState(
 }
 
 function numberNetwork(network: DatapathNetwork, port: number, numberOf: (vtep: Vtep) => number): EngineNetwork {
-  const { vni, mtu, tagged, bumPps, peers } = network;
+  const { vni, mtu, tagged, bumPps, peers, neighbours = [] } = network;
   const group = groupOf(network, port);
   const sources = peers.map((peer) => numberOf(peer.vtep));
   const learned = peers.filter((peer) => peer.learned).map((peer) => numberOf(peer.vtep));
@@ -63,7 +68,17 @@ function numberNetwork(network: DatapathNetwork, port: number, numberOf: (vtep: 
     sources,
     learned,
     known: Int32Array.from(known),
+    neighbours: Uint8Array.from(Buffer.concat(neighbours.map((neighbour) => rowOf(neighbour)))),
   };
+}
+
+function rowOf({ ip, mac }: Neighbour): Buffer {
+  const row = Buffer.alloc(NEIGHBOUR_ROW);
+  const address = addressBytes(ip, familyOf(ip));
+  row.writeUInt8(address.length, 0);
+  row.set(address, 1);
+  row.set(macBytes(mac), NEIGHBOUR_ROW - 6);
+  return row;
 }
 
 function groupOf(network: DatapathNetwork, port: number): Vtep | undefined {

@@ -1,6 +1,6 @@
 import { parseIp } from '../model/ip.ts';
 import { type Mac, parseMac } from '../model/mac.ts';
-import type { Vtep } from '../model/peer.ts';
+import type { Neighbour, Vtep } from '../model/peer.ts';
 import { isVni } from '../model/vni.ts';
 import { PEERS_MAX } from './address-book.ts';
 import type { DatapathNetwork, DatapathPeer, DatapathState, OwnVtep } from './state.ts';
@@ -9,6 +9,7 @@ const IFNAME_MAX = 15;
 const IFINDEX_MAX = 2 ** 31 - 1;
 const MTU = { least: 68, most: 65_535 } as const;
 const NETWORKS_MAX = 1000;
+const [MACS_MAX, NEIGHBOURS_MAX] = [65_536, 65_536];
 
 /** What is wrong with a state: a JSON pointer, and what should stand there. */
 export class StateError extends Error {
@@ -45,7 +46,7 @@ export function parseState(raw: unknown): DatapathState {
 }
 
 function parseNetwork(raw: unknown, path: string): DatapathNetwork {
-  const { vni, tap, mtu, tagged, bumPps, group, peers } = object(raw, path);
+  const { vni, tap, mtu, tagged, bumPps, group, peers, neighbours = [] } = object(raw, path);
   if (!isVni(vni)) throw new StateError(`${path}/vni`, 'a whole number from 1 to 16777215');
   if (typeof tap !== 'string' || !/^[^\s/:]+$/.test(tap) || Buffer.byteLength(tap) > IFNAME_MAX) {
     throw new StateError(`${path}/tap`, "an interface's name");
@@ -61,18 +62,28 @@ function parseNetwork(raw: unknown, path: string): DatapathNetwork {
     bumPps,
     group: group === null ? null : parseAddress(group, `${path}/group`),
     peers: list(peers, `${path}/peers`, PEERS_MAX).map((peer, index) => parsePeer(peer, `${path}/peers/${index}`)),
+    neighbours: list(neighbours, `${path}/neighbours`, NEIGHBOURS_MAX).map((neighbour, index) =>
+      parseNeighbour(neighbour, `${path}/neighbours/${index}`),
+    ),
   };
 }
 
 function parsePeer(raw: unknown, path: string): DatapathPeer {
   const { vtep, macs, learned } = object(raw, path);
   if (typeof learned !== 'boolean') throw new StateError(`${path}/learned`, 'true or false');
-  const parsed = list(macs, `${path}/macs`, 65_536).map((mac, index): Mac => {
-    const value = typeof mac === 'string' ? parseMac(mac) : undefined;
-    if (value === undefined) throw new StateError(`${path}/macs/${index}`, 'a unicast MAC');
-    return value;
-  });
+  const parsed = list(macs, `${path}/macs`, MACS_MAX).map((mac, index) => parseUnicast(mac, `${path}/macs/${index}`));
   return { vtep: parseVtep(vtep, `${path}/vtep`), macs: parsed, learned };
+}
+
+function parseNeighbour(raw: unknown, path: string): Neighbour {
+  const { ip, mac } = object(raw, path);
+  return { ip: parseAddress(ip, `${path}/ip`), mac: parseUnicast(mac, `${path}/mac`) };
+}
+
+function parseUnicast(raw: unknown, path: string): Mac {
+  const mac = typeof raw === 'string' ? parseMac(raw) : undefined;
+  if (mac === undefined) throw new StateError(path, 'a unicast MAC');
+  return mac;
 }
 
 /** A linkspand of before, and the file it left, tell no interface. */

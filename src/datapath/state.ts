@@ -1,5 +1,5 @@
 import type { Mac } from '../model/mac.ts';
-import type { Vtep } from '../model/peer.ts';
+import type { Neighbour, Vtep } from '../model/peer.ts';
 import type { Vni } from '../model/vni.ts';
 
 /** One network as the datapath knows it. */
@@ -17,6 +17,8 @@ export type DatapathNetwork = {
   readonly peers: readonly DatapathPeer[];
   /** multicast group of the underlay that takes the flood list's place, or null */
   readonly group: string | null;
+  /** for whose addresses it answers itself whoever asks all for them; absent: for none's */
+  readonly neighbours?: readonly Neighbour[];
 };
 
 export type DatapathPeer = {
@@ -48,7 +50,7 @@ export type DatapathState = {
 export function canonicalState(state: DatapathState): string {
   const { v, vtep } = state;
   // Key by key: whoever made the state may have had another order of keys.
-  const networks = state.networks.map(({ vni, tap, mtu, tagged, bumPps, group, peers }) => ({
+  const networks = state.networks.map(({ vni, tap, mtu, tagged, bumPps, group, peers, neighbours = [] }) => ({
     vni,
     tap,
     mtu,
@@ -58,9 +60,14 @@ export function canonicalState(state: DatapathState): string {
     peers: peers
       .map((peer) => ({ vtep: plain(peer.vtep), macs: [...peer.macs].sort(), learned: peer.learned }))
       .sort(byText),
+    ...(neighbours.length > 0 && { neighbours: inOrder(neighbours) }),
   }));
   const own = { ...plain(vtep), ifindex: vtep.ifindex };
   return JSON.stringify({ v, vtep: own, networks: networks.sort(byText) });
+}
+
+function inOrder(neighbours: readonly Neighbour[]): readonly Neighbour[] {
+  return neighbours.map(({ ip, mac }) => ({ ip, mac })).sort((a, b) => (a.ip < b.ip ? -1 : 1));
 }
 
 function plain({ ip, port }: Vtep): Vtep {

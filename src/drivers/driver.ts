@@ -5,7 +5,7 @@ import type { HostRoute } from '../host/routes.ts';
 import { formatIpPrefix, type IpPrefix } from '../model/ip.ts';
 import type { Mac } from '../model/mac.ts';
 import type { Endpoint, IpvlanMode, MacvlanMode, Network } from '../model/network.ts';
-import type { Remote } from '../model/peer.ts';
+import type { Neighbour, Remote } from '../model/peer.ts';
 import type { Problem } from '../model/problem.ts';
 import type { VlanProtocol } from '../model/vlan.ts';
 import type { Vni } from '../model/vni.ts';
@@ -77,6 +77,18 @@ export type StretchSpec = {
   readonly claimed: ReadonlySet<Mac>;
 };
 
+/** What answers, by the kernel's engine, for workloads at other sites. */
+export type NeighbourSpec = {
+  /** the vxlan device, on whose way out it is answered */
+  readonly port: string;
+  /** by which the answers go to whoever asked: a macvlan child of `parent`, as the workloads are */
+  readonly answerer: string;
+  readonly parent: string;
+  /** whose port the device is, where the network is stretched */
+  readonly bridge: string | undefined;
+  readonly rows: readonly Neighbour[];
+};
+
 /** All that a network needs in the host: a driver's answer, as data. */
 export type NetworkSpec = {
   readonly links: readonly LinkSpec[];
@@ -89,6 +101,8 @@ export type NetworkSpec = {
   readonly stretch?: StretchSpec;
   /** of a bridge network: how its packets may pass to and from all else */
   readonly nat: NatSpec | undefined;
+  /** of an overlay network of the kernel's engine */
+  readonly neighbours?: NeighbourSpec;
   /** of an overlay network: what may cross between its sites */
   readonly guards?: GuardSpec;
   readonly engine: EngineChoice | undefined;

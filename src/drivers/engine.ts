@@ -4,6 +4,8 @@ import type { EngineName, OverlayNetwork } from '../model/network.ts';
 export type EngineHost = {
   /** whether the kernel has vxlan */
   readonly vxlan: boolean;
+  /** whether it can answer for neighbours at other sites; absent: it cannot */
+  readonly answers?: boolean;
   /** `datapath.engine` of the bootstrap file: the engine of networks that say auto */
   readonly preferred: OverlayNetwork['engine'];
   /** linkspan-datapath: its socket, and whether it answers there */

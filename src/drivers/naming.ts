@@ -2,11 +2,13 @@ import { createHash } from 'node:crypto';
 
 const IFNAME_MAX = 15;
 
-type LinkPrefix = `ls${'v' | 'o' | 'q' | 'x' | 'u' | 'b' | 's' | 'p' | 't'}`;
+type LinkPrefix = `ls${'v' | 'o' | 'q' | 'x' | 'u' | 'b' | 's' | 'n' | 'p' | 't'}`;
 
 /**
  * A stable interface name: `<prefix>-<name>` where that fits Linux's 15 characters, otherwise shortened with a hash.
- * Prefixes: lsv VLAN link, lso VLAN link of a service provider's tag, lsq VLAN link on one of those, lsx vxlan device, lsu TAP of the user engine, lsb bridge, lss the host's shim, lsp a veth's host end, lst a link on its way to a sandbox.
+ * Prefixes: lsv VLAN link, lso VLAN link of a service provider's tag, lsq VLAN link on one of those, lsx vxlan device,
+ * lsu TAP of the user engine, lsb bridge, lss the host's shim, lsn the interface that answers for neighbours, lsp a veth's
+ * host end, lst a link on its way to a sandbox.
  */
 export function linkName(prefix: LinkPrefix, name: string): string {
   const plain = `${prefix}-${name}`;
@@ -28,9 +30,22 @@ export function uplinkAlias(gateway: string, device: string, role: string): stri
 /** The role of a bridge that only carries frames. */
 export const SWITCH = 'switch';
 
+/** The role of an interface by which answers go to whoever asked for a neighbour. */
+export const ANSWERS = 'answers';
+
 /** Whether an alias is that of such a bridge. */
 export function isSwitch(alias: string): boolean {
-  return alias.split('/')[2] === SWITCH && alias.split('/')[0]?.endsWith(':network') === true;
+  return roleIn(alias) === SWITCH;
+}
+
+/** Whether an alias is that of such an interface. */
+export function isAnswerer(alias: string): boolean {
+  return roleIn(alias) === ANSWERS;
+}
+
+function roleIn(alias: string): string | undefined {
+  const [kind = '', , role] = alias.split('/');
+  return kind.endsWith(':network') ? role : undefined;
 }
 
 /** The names in the host of an endpoint's link, until it is moved into its sandbox, and of a veth's other end. */

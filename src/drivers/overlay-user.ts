@@ -1,7 +1,7 @@
 import type { DatapathNetwork, DatapathPeer } from '../datapath/state.ts';
 import { DEFAULT_GUARDS } from '../model/guards.ts';
 import type { OverlayNetwork } from '../model/network.ts';
-import type { Remote } from '../model/peer.ts';
+import type { Neighbour, Remote } from '../model/peer.ts';
 import type { Problem } from '../model/problem.ts';
 import { type HostView, type NetworkSpec, waitingFor } from './driver.ts';
 import { guardSpec } from './guards.ts';
@@ -16,6 +16,7 @@ const GSO_MAX = 61_000;
 export function userEngine(
   network: OverlayNetwork,
   remotes: readonly Remote[],
+  neighbours: readonly Neighbour[],
   host: HostView,
   mtu: number,
 ): EngineSpec | Problem {
@@ -35,7 +36,10 @@ export function userEngine(
     attachment: { type: 'macvlan', parent: tap, mode: 'bridge', gsoMax: GSO_MAX },
     fdb: [],
     guards: guardSpec(network, tap, host),
-    datapath: told(network, tap, mtu, peersOf(network, remotes, host)),
+    datapath: {
+      ...told(network, tap, mtu, peersOf(network, remotes, host)),
+      ...(neighbours.length > 0 && { neighbours }),
+    },
   };
 }
 

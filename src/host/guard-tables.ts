@@ -29,8 +29,8 @@ export type ObservedGuards = {
   readonly cut: ReadonlySet<GuardKey>;
 };
 
-/** Packets of each table's counters, by their names. */
-export type GuardCounters = ReadonlyMap<GuardKey, ReadonlyMap<string, number>>;
+/** Packets of each table's counters, by their names; of the tables that answer for neighbours, too. */
+export type GuardCounters = ReadonlyMap<string, ReadonlyMap<string, number>>;
 
 /** @param wanted whether there is anything to guard, which is when the kernel is asked for its hooks */
 export async function readGuards(wanted: boolean): Promise<ObservedGuards> {
@@ -56,10 +56,11 @@ const readTables = whileRulesetStands(async (): Promise<ObservedGuards['tables']
 export async function readGuardCounters(): Promise<GuardCounters | undefined> {
   const answer = await netfilter(counterDump());
   if (answer === undefined) return undefined;
-  const counters = new Map<GuardKey, Map<string, number>>();
+  const counters = new Map<string, Map<string, number>>();
   for (const { family, table, name, packets } of answer.flatMap((one) => readCounter(one) ?? [])) {
-    const key = ourKey({ family, name: table });
-    if (key !== undefined) counters.set(key, (counters.get(key) ?? new Map<string, number>()).set(name, packets));
+    const key = `${family} ${table}`;
+    if (/ linkspan[-_]/.test(key))
+      counters.set(key, (counters.get(key) ?? new Map<string, number>()).set(name, packets));
   }
   return counters;
 }

@@ -1,6 +1,5 @@
 import {
   DESTINATION_PORT,
-  type Expression,
   holds,
   IP_DESTINATION,
   IP_PROTOCOL,
@@ -11,6 +10,7 @@ import {
   write,
 } from '../packet/nftables.ts';
 import { addressBytes } from '../packet/address.ts';
+import type { Expression } from '../packet/nft-expressions.ts';
 import { makeOwnedTable } from './owned-table.ts';
 
 /** Where a workload's resolver is asked, by Docker's convention. */

@@ -69,15 +69,21 @@ export function overlaps(a: IpPrefix, b: IpPrefix): boolean {
   return contains(a, networkOf(b).address) || contains(b, networkOf(a).address);
 }
 
+/** The addresses of a subnet that interfaces may hold (`isHostAddress`), as numbers. */
+export function hostRange(subnet: IpPrefix): { first: bigint; last: bigint } {
+  const { first, last } = rangeOf(subnet);
+  if (subnet.length >= bits(subnet.family) - 1) return { first, last };
+  return { first: first + 1n, last: subnet.family === 6 ? last : last - 1n };
+}
+
 /**
  * Whether an interface may hold the address in this subnet: inside it, and neither IPv4's network or broadcast address
  * (RFC 1122 section 3.2.1.3) nor IPv6's subnet-router anycast address (RFC 4291 section 2.6.1). Point-to-point
  * prefixes have neither (RFC 3021, RFC 6164).
  */
 export function isHostAddress(subnet: IpPrefix, address: string): boolean {
-  if (!contains(subnet, address)) return false;
-  if (subnet.length >= bits(subnet.family) - 1) return true;
-  const { first, last } = rangeOf(subnet);
+  if (familyOf(address) !== subnet.family) return false;
+  const { first, last } = hostRange(subnet);
   const value = ipToNumber(address);
-  return value !== first && (subnet.family === 6 || value !== last);
+  return value >= first && value <= last;
 }

@@ -53,6 +53,15 @@ export type Alive = {
 };
 
 /** What the datapath of one network needs to know about its peers. */
-export type Remote = { readonly gateway: string; readonly vtep: Vtep; readonly macs: readonly MacEntry[] };
+export type Remote = {
+  readonly gateway: string;
+  readonly vtep: Vtep;
+  readonly macs: readonly MacEntry[];
+  /** its service is not on the broker: whether what it said still holds, nobody knows */
+  readonly away?: true;
+};
+
+/** That an address is the interface's with this MAC, at another site. */
+export type Neighbour = { readonly ip: string; readonly mac: Mac };
 
 export type RemotesByVni = ReadonlyMap<Vni, readonly Remote[]>;

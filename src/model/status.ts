@@ -152,6 +152,8 @@ export type GatewayStatus = {
   readonly peers: readonly PeerStatus[];
   /** by reason, those that happened; counted by the user engine and by all networks' guards */
   readonly drops: Readonly<Record<string, number>>;
+  /** ARP requests and neighbour solicitations that were answered here instead of flooded to the other sites */
+  readonly suppressed_requests: number;
   /** null: the kernel carries the networks, or the datapath does not answer */
   readonly datapath: DatapathSummary | null;
 };

@@ -52,6 +52,18 @@ export function readAttributes(bytes: Buffer, offset = 0): Attributes {
   return found;
 }
 
+/** Those of a list, whose types all are the same. */
+export function readList(bytes: Buffer): readonly Buffer[] {
+  const found: Buffer[] = [];
+  for (let at = 0; at + ATTRIBUTE_HEADER <= bytes.length;) {
+    const length = bytes.readUInt16LE(at);
+    if (length < ATTRIBUTE_HEADER || at + length > bytes.length) break;
+    found.push(bytes.subarray(at + ATTRIBUTE_HEADER, at + length));
+    at += align(length);
+  }
+  return found;
+}
+
 const NONE = Buffer.alloc(0);
 
 /** Those nested in an attribute; none where it is missing. */

@@ -1,9 +1,9 @@
-import { message, NETLINK, number, text } from './netlink.ts';
+import { number, text } from './netlink.ts';
 import { type NetlinkMessage, nestedIn, readAttributes, textIn } from './netlink-read.ts';
-import { GENERAL_HEADER, SUBSYSTEM } from './nftables.ts';
+import { GENERAL_HEADER, NFT, nftDump, SUBSYSTEM } from './nft-batch.ts';
 
 // linux/netfilter/nf_tables.h
-const [NEW_TABLE, GET_TABLE, NEW_ELEMENTS, GET_ELEMENTS, NEW_OBJECT, GET_OBJECT] = [0, 1, 12, 13, 18, 19];
+const ALL_FAMILIES = 0;
 const COUNTER = 1;
 const [OBJECT_TABLE, OBJECT_NAME, OBJECT_TYPE, OBJECT_DATA] = [1, 2, 3, 4];
 const TABLE_NAME = 1;
@@ -32,12 +32,12 @@ export type NftCounter = {
 };
 
 export function tableDump(): Buffer {
-  return message((SUBSYSTEM << 8) | GET_TABLE, NETLINK.DUMP, 0, Buffer.alloc(GENERAL_HEADER));
+  return nftDump(NFT.GET_TABLE, ALL_FAMILIES);
 }
 
 /** Undefined of any other message, and of a table without a family that nft knows. */
 export function readTable({ type, payload }: NetlinkMessage): NftTable | undefined {
-  if (type !== ((SUBSYSTEM << 8) | NEW_TABLE)) return undefined;
+  if (type !== ((SUBSYSTEM << 8) | NFT.NEW_TABLE)) return undefined;
   const family = FAMILIES.get(payload[0] ?? 0);
   const name = textIn(readAttributes(payload, GENERAL_HEADER), TABLE_NAME);
   return family === undefined || name === undefined ? undefined : { family, name };
@@ -45,27 +45,18 @@ export function readTable({ type, payload }: NetlinkMessage): NftTable | undefin
 
 /** Of all tables of all families. */
 export function counterDump(): Buffer {
-  return message(
-    (SUBSYSTEM << 8) | GET_OBJECT,
-    NETLINK.DUMP,
-    0,
-    Buffer.alloc(GENERAL_HEADER),
-    number(OBJECT_TYPE, COUNTER),
-  );
+  return nftDump(NFT.GET_OBJECT, ALL_FAMILIES, number(OBJECT_TYPE, COUNTER));
 }
 
 /** Of one set; an error of the kernel's where there is no such table, or set in it. */
 export function elementDump({ family, name }: NftTable, set: string): Buffer {
   const [code = 0] = [...FAMILIES].find(([, known]) => known === family) ?? [];
-  const header = Buffer.alloc(GENERAL_HEADER);
-  header.writeUInt8(code);
-  const asked = [text(ELEMENTS_TABLE, name), text(ELEMENTS_SET, set)];
-  return message((SUBSYSTEM << 8) | GET_ELEMENTS, NETLINK.DUMP, 0, header, ...asked);
+  return nftDump(NFT.GET_ELEMENT, code, text(ELEMENTS_TABLE, name), text(ELEMENTS_SET, set));
 }
 
 /** How long ago, in milliseconds, the first element of a set began its time anew; undefined of any other message. */
 export function readElementAge({ type, payload }: NetlinkMessage): number | undefined {
-  if (type !== ((SUBSYSTEM << 8) | NEW_ELEMENTS)) return undefined;
+  if (type !== ((SUBSYSTEM << 8) | NFT.NEW_ELEMENT)) return undefined;
   const list = nestedIn(readAttributes(payload, GENERAL_HEADER), ELEMENTS_LIST);
   const element = nestedIn(list, LIST_ELEMENT);
   const [timeout, left] = [element.get(ELEMENT_TIMEOUT), element.get(ELEMENT_EXPIRATION)];
@@ -75,7 +66,7 @@ export function readElementAge({ type, payload }: NetlinkMessage): number | unde
 
 /** Undefined of any other message, and of an object that is no counter. */
 export function readCounter({ type, payload }: NetlinkMessage): NftCounter | undefined {
-  if (type !== ((SUBSYSTEM << 8) | NEW_OBJECT)) return undefined;
+  if (type !== ((SUBSYSTEM << 8) | NFT.NEW_OBJECT)) return undefined;
   const attributes = readAttributes(payload, GENERAL_HEADER);
   const [table, name] = [textIn(attributes, OBJECT_TABLE), textIn(attributes, OBJECT_NAME)];
   const packets = nestedIn(attributes, OBJECT_DATA).get(COUNTER_PACKETS);

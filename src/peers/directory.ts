@@ -104,10 +104,10 @@ export class PeerDirectory {
       record.macs.filter(({ m }) => !this.#duplicates.isOwn(vni, m)).map((entry): Claim => ({ gateway, alive, entry })),
     );
     const won = winners([...this.#ownClaims(vni), ...claims]);
-    return members.flatMap(({ record }): Remote[] => {
+    return members.flatMap(({ owner, record }): Remote[] => {
       const [vtep] = record.vtep;
       const macs = record.macs.filter((entry) => won.get(entry.m)?.entry === entry);
-      return vtep ? [{ gateway: record.gw, vtep, macs }] : [];
+      return vtep ? [{ gateway: record.gw, vtep, macs, ...(owner.isAway && { away: true }) }] : [];
     });
   }
 
@@ -196,13 +196,13 @@ export class PeerDirectory {
   }
 
   #take(owner: Owner, alive: Alive): void {
-    const before = owner.isAlive;
+    const [wasAlive, wasAway] = [owner.isAlive, owner.isAway];
     owner.sawAlive(alive);
     owner.lastSeen = this.#options.clock.monotonic();
     // a control service that is gone is no proof that its datapath is gone: its records stay
     if (alive.state !== 'down') this.#takeManifest(owner, alive);
-    if (before === owner.isAlive) return;
-    this.#signal.changed();
+    if (wasAlive !== owner.isAlive || wasAway !== owner.isAway) this.#signal.changed();
+    if (wasAlive === owner.isAlive) return;
     this.#events.state(owner.gw, alive.state);
   }
 

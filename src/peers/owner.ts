@@ -28,6 +28,11 @@ export class Owner {
     return this.manifest?.state === 'up' && compareStamps(this.#alive, this.manifest) === 0;
   }
 
+  /** It has said that it goes, or its will has. */
+  get isAway(): boolean {
+    return !this.isAlive && this.#alive !== NEVER;
+  }
+
   /** Whether it holds a record or is not known to have left. */
   get isKnown(): boolean {
     return this.records.size > 0 || this.manifest?.state === 'up';
@@ -75,7 +80,7 @@ export class Owner {
       gateway: this.gw,
       vtep: vtep?.ip ?? '',
       vnis: [...this.records.keys()].sort((a, b) => a - b),
-      state: this.isAlive || this.#alive === NEVER ? 'up' : 'suspect',
+      state: this.isAway ? 'suspect' : 'up',
       rtt_ms: null,
       path_mtu: null,
       last_seen_s: this.lastSeen === undefined ? null : Math.round((now - this.lastSeen) / 1000),

@@ -138,6 +138,7 @@ function factsOf(input: CycleInput, seen: Observation): HostFacts {
   const { gateway, underlay, datapath, brokerPort, devices, probeKey } = input;
   const engines = {
     vxlan: seen.vxlan,
+    answers: seen.answers,
     preferred: datapath.engine,
     datapath: { socket: datapath.socket, running: seen.datapath !== undefined },
   };

@@ -4,6 +4,7 @@ import type { FdbRow } from '../host/fdb.ts';
 import { type ObservedDockers, readDockers } from '../host/docker-user.ts';
 import { type ObservedFirewall, readFirewall } from '../host/firewall.ts';
 import { readDatapath } from '../host/datapath-client.ts';
+import { canAnswer, type ObservedNeighbours, readNeighbourTables } from '../host/neighbour-tables.ts';
 import { hasVxlan } from '../host/vxlan.ts';
 import type { DatapathStatus } from '../datapath/status.ts';
 import { type ObservedGuards, readGuards } from '../host/guard-tables.ts';
@@ -32,6 +33,9 @@ export type Observation = {
   readonly firewall: ObservedFirewall;
   readonly dockers: ObservedDockers;
   readonly guards: ObservedGuards;
+  /** what answers for workloads at other sites, by port; and whether the kernel takes the rules for that */
+  readonly neighbours: ReadonlyMap<string, ObservedNeighbours>;
+  readonly answers: boolean;
   /** the host's own services at ports that shall be published */
   readonly listeners: readonly Listener[];
   readonly forwarding: ObservedForwarding;
@@ -65,22 +69,25 @@ export async function observe(options: ObserveOptions): Promise<Observation> {
   const { underlayAddress, sandboxPaths, datapathSocket } = options;
   const found = await readLinks();
   const switches = found.filter((link) => link.ours && isSwitch(link.alias));
-  const [wireless, fdb, bridges, routes, rules, guards, listeners, source, datapath, sandboxes] = await Promise.all([
-    options.uplinks ? readWireless() : NONE,
-    readFdb(found),
-    readBridges(switches, found),
-    readRoutes(found),
-    readRules(options.bridges),
-    readGuards(options.overlays),
-    readListeners(options.ports),
-    // canonical, as the kernel writes it
-    underlayAddress === '' ? defaultSource() : parseIp(underlayAddress),
-    datapathSocket === '' ? undefined : readDatapath(datapathSocket),
-    Promise.all([...sandboxPaths].map(async (path) => [path, await readSandbox(path)] as const)),
-  ]);
+  const [wireless, fdb, bridges, routes, rules, guards, neighbours, listeners, source, datapath, sandboxes] =
+    await Promise.all([
+      options.uplinks ? readWireless() : NONE,
+      readFdb(found),
+      readBridges(switches, found),
+      readRoutes(found),
+      readRules(options.bridges),
+      readGuards(options.overlays),
+      readNeighbourTables(),
+      readListeners(options.ports),
+      // canonical, as the kernel writes it
+      underlayAddress === '' ? defaultSource() : parseIp(underlayAddress),
+      datapathSocket === '' ? undefined : readDatapath(datapathSocket),
+      Promise.all([...sandboxPaths].map(async (path) => [path, await readSandbox(path)] as const)),
+    ]);
   const links = found.map((link) => withMore(link, wireless));
   const underlay = findUnderlay(links, source);
   const vxlan = options.overlays && (await hasVxlan(found));
+  const answers = vxlan && (await canAnswer());
   const unshielded = new Set(found.filter((link) => link.ours && !hasShield(link)).map(({ name }) => name));
   const host = {
     links,
@@ -90,6 +97,8 @@ export async function observe(options: ObserveOptions): Promise<Observation> {
     routes,
     ...rules,
     guards,
+    neighbours,
+    answers,
     listeners,
     forwarding: readForwarding(),
     underlay,

@@ -1,6 +1,6 @@
 import type { LinkSpec } from '../drivers/driver.ts';
 import { roleOf } from '../drivers/role.ts';
-import { isSwitch, splitAlias } from '../drivers/naming.ts';
+import { isAnswerer, isSwitch, splitAlias } from '../drivers/naming.ts';
 import type { ObservedLink, PortFlags } from '../host/links.ts';
 import { TAG_TYPE } from '../model/vlan.ts';
 import type { Role } from '../host/shield.ts';
@@ -60,6 +60,7 @@ export function planLinks(intent: Intent, seen: Observation): LinksPlan {
   }
   for (const want of intent.links) {
     const have = seen.links.find((link) => link.name === want.name);
+    if (isAnswerer(want.alias) && isOnPort(want, seen.links)) continue;
     const reason = have === undefined ? undefined : incompatible(want, have, seen.links);
     if (have !== undefined && reason === undefined) {
       const changes = drift(want, have, seen.unshielded?.has(want.name) ?? false);
@@ -73,9 +74,14 @@ export function planLinks(intent: Intent, seen: Observation): LinksPlan {
   return { remove, make };
 }
 
+/** Its parent is still a bridge's port, which can have no child: a later look finds that it has left. */
+function isOnPort({ kind }: LinkSpec, links: readonly ObservedLink[]): boolean {
+  return kind.type === 'macvlan' && links.some(({ name, master }) => name === kind.parent && master !== undefined);
+}
+
 /** This namespace may itself be a workload's sandbox: what another gateway put into it bears our group, but no such name. */
 function isMadeHere(link: ObservedLink): boolean {
-  return link.ours && /^ls[voqxubspt]-/.test(link.name);
+  return link.ours && /^ls[voqxubsnpt]-/.test(link.name);
 }
 
 /** A network that waits (its underlay or uplink lost, say) keeps what it has: waiting is no reason to tear down. */

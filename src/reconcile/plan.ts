@@ -6,6 +6,7 @@ import type { FdbRow } from '../host/fdb.ts';
 import type { FlowTarget } from '../host/conntrack.ts';
 import type { FirewallFamily } from '../host/firewall.ts';
 import type { GuardKey } from '../host/guard-tables.ts';
+import type { NeighbourChange } from '../host/neighbour-tables.ts';
 import type { HostRoute } from '../host/routes.ts';
 import type { Problem } from '../model/problem.ts';
 import { planEndpoints } from './plan-endpoints.ts';
@@ -16,6 +17,7 @@ import { planNat } from './nat/plan-nat.ts';
 import type { Observation } from './observe.ts';
 import { planDatapath } from './plan-datapath.ts';
 import { type Adjustment, planLinks } from './plan-links.ts';
+import { planNeighbours } from './plan-neighbours.ts';
 import { planPort } from './plan-port.ts';
 import { planStretch, stretchProblems } from './plan-stretch.ts';
 
@@ -49,6 +51,8 @@ export type Step = { readonly object: string } & (
       readonly add: readonly BridgeRow[];
       readonly remove: readonly BridgeRow[];
     }
+  | ({ readonly kind: 'neighbours.sync' } & NeighbourChange)
+  | { readonly kind: 'neighbours.clear'; readonly port: string }
   | { readonly kind: 'routes.sync'; readonly add: readonly HostRoute[]; readonly remove: readonly HostRoute[] }
   | {
       readonly kind: 'firewall.apply';
@@ -110,7 +114,9 @@ export function plan(intent: Intent, seen: Observation, gateway: string, memory:
   const guards = planGuards(intent, seen, { make, remove: port.vacant }, memory);
   const datapath = planDatapath(intent, seen, port.staying);
   const stretch = planStretch(intent, seen, gone);
+  const neighbours = planNeighbours(intent, seen, [...links.make, ...stretch.join], gone);
   const steps = [
+    ...neighbours.clear,
     ...endpoints.detach,
     ...others,
     ...datapath.release,
@@ -118,6 +124,7 @@ export function plan(intent: Intent, seen: Observation, gateway: string, memory:
     ...guards.set,
     ...planFdb(intent, seen, gone).filter((step) => step.kind !== 'fdb.sync' || !deletesAny(kept, step.device)),
     ...stretch.join,
+    ...neighbours.sync,
     ...planRoutes(intent, seen, gone),
     ...planNat(intent.nat, seen, memory),
     ...stretch.leave,

@@ -9,6 +9,7 @@ import { syncDockerUser } from '../host/docker-user.ts';
 import { applyFirewall, readTable } from '../host/firewall.ts';
 import { applyGuards, readGuardTable } from '../host/guard-tables.ts';
 import { setForwarding, setLocalnet } from '../host/forwarding.ts';
+import { clearNeighbours, syncNeighbours } from '../host/neighbour-tables.ts';
 import { syncRoutes } from '../host/routes.ts';
 import { adjustLink, createLink, deleteLink, setDown } from './link-steps.ts';
 import type { FirewallMemory, Step } from './plan.ts';
@@ -40,6 +41,8 @@ const executors: Executors = {
   'link.adjust': (step) => adjustLink(step.name, step.changes, step.sandbox),
   'fdb.sync': (step) => syncFdb(step.device, step.add, step.remove),
   'bridge.sync': (step) => syncBridge(step.bridge, step.add, step.remove),
+  'neighbours.sync': (step) => syncNeighbours(step),
+  'neighbours.clear': (step) => clearNeighbours(step.port),
   'routes.sync': (step) => syncRoutes(step.add, step.remove),
   'forwarding.set': async (step) => setForwarding(step.family, step.devices, step.on),
   'localnet.set': async (step) => setLocalnet(step.devices, step.on),

@@ -9,11 +9,13 @@ const OFFLOADS = ['none', 'checksum', 'tso', 'tso+uso'];
 export function datapathParts(
   view: CycleView | undefined,
   status: DatapathStatus | undefined,
-): Pick<GatewayStatus, 'drops' | 'datapath'> {
+): Pick<GatewayStatus, 'drops' | 'datapath'> & { readonly suppressed: number } {
   const carries = [...(view?.intent.networks.values() ?? [])].some((spec) => spec.datapath !== undefined);
-  if (!carries || status === undefined) return { drops: {}, datapath: null };
+  if (!carries || status === undefined) return { drops: {}, suppressed: 0, datapath: null };
   const drops = Object.entries(status.counters.drops).filter(([, count]) => count > 0);
-  return { drops: Object.fromEntries(drops), datapath: summary(status) };
+  // A datapath of before does not count them.
+  const { suppressed = 0 } = status.counters as Partial<DatapathStatus['counters']>;
+  return { drops: Object.fromEntries(drops), suppressed, datapath: summary(status) };
 }
 
 function summary({ workers, batching, rss_bytes, networks, counters }: DatapathStatus): DatapathSummary {

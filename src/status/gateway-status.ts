@@ -30,12 +30,14 @@ export type StatusParts = {
   readonly datapath: DatapathStatus | undefined;
   /** what the guards have dropped */
   readonly guards: readonly GuardDrop[];
+  /** requests for neighbours that the kernel's engine has answered */
+  readonly suppressed: number;
 };
 
 /** The whole state, put together from its parts. */
 export function gatewayStatus(parts: StatusParts): GatewayStatus {
   const { bootstrap, view, remotes, guards } = parts;
-  const { drops, datapath } = datapathParts(view, parts.datapath);
+  const { drops, suppressed, datapath } = datapathParts(view, parts.datapath);
   return {
     gateway: bootstrap.gateway,
     fleet: bootstrap.fleet,
@@ -50,6 +52,7 @@ export function gatewayStatus(parts: StatusParts): GatewayStatus {
     endpoints: view ? endpointStatuses(view) : [],
     peers: [...parts.peers, ...staticPeers(view?.desired.networks ?? [])],
     drops: withGuards(drops, guards),
+    suppressed_requests: suppressed + parts.suppressed,
     datapath,
   };
 }

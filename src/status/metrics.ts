@@ -35,7 +35,7 @@ function gatewayMetrics(status: GatewayStatus): readonly Metric[] {
 }
 
 function objectMetrics(status: GatewayStatus): readonly Metric[] {
-  const { networks, uplinks, endpoints, peers, drops } = status;
+  const { networks, uplinks, endpoints, peers, drops, suppressed_requests: suppressed } = status;
   return [
     gauge(
       'network_endpoints',
@@ -87,6 +87,11 @@ function objectMetrics(status: GatewayStatus): readonly Metric[] {
       'drops_total',
       'Frames dropped, by reason.',
       Object.entries(drops).map(([reason, count]) => [{ reason }, count]),
+    ),
+    counter(
+      'suppressed_requests_total',
+      'ARP requests and neighbour solicitations answered here instead of flooded to the other sites.',
+      single(suppressed),
     ),
   ];
 }

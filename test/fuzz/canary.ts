@@ -4,6 +4,7 @@ import { COUNTER, Counters, DROP_REASONS } from '../../src/datapath/counters.ts'
 import { Egress, type EgressNetwork } from '../../src/datapath/egress.ts';
 import { setGroSize, MESSAGE } from '../../src/datapath/fake-memory.ts';
 import { MacTable } from '../../src/datapath/fdb.ts';
+import { NeighbourTable } from '../../src/datapath/neighbours.ts';
 import { Ingress } from '../../src/datapath/ingress.ts';
 import { Learning } from '../../src/datapath/learning.ts';
 import { ERRNO, type Tap, type Underlay } from '../../src/datapath/ports.ts';
@@ -85,6 +86,7 @@ export class CanaryEgress {
       tagged: true,
       known: new MacTable(),
       learned: new MacTable(),
+      neighbours: new NeighbourTable(Buffer.alloc(0)),
       flood: [0],
       storm: new StormLimit(null),
     };

@@ -133,6 +133,26 @@ describe('life and death', () => {
     expect(events).toEqual(['record_erased']);
   });
 
+  test('that is not on the broker is away, which is told at once; one of which nobody has said anything is not', async () => {
+    const { directory } = setup();
+    const away = (): readonly (true | undefined)[] => directory.remotes(LINE1).map((remote) => remote.away);
+    let told = 0;
+    directory.onChange(() => void (told += 1));
+    give(directory, record());
+    await settled();
+    expect([away(), told]).toEqual([[undefined], 1]);
+    for (const [word, seq, expected] of [
+      ['down', 6, true],
+      ['up', 7, undefined],
+      ['down', 8, true],
+    ] as const) {
+      directory.receiveAlive('gw-b', encodeAlive(alive({ state: word, seq, vnis: { [LINE1]: [5, '0'.repeat(16)] } })));
+      await settled();
+      expect(away()).toEqual([expected]);
+    }
+    expect(told).toBe(4);
+  });
+
   test('will, rebirth of the same epoch, and the will once more, late', () => {
     const publisher = new Publisher({
       fleet: 'plant',
@@ -177,6 +197,8 @@ describe('life and death', () => {
     expect(directory.peers()).toEqual([]);
   });
 });
+
+const settled = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
 const claim = (gateway: string, q: number, s: 0 | 1, isAlive = true): Claim => ({
   gateway,

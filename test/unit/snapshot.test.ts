@@ -142,6 +142,8 @@ const told = (rest: object): CycleView => {
 const rowsOf = (rest = {}): readonly string[] =>
   fdbEntries(told(rest), REMOTES, 'gw-a').map((e) => `${e.mac} ${e.vtep} ${e.gateway} ${e.origin}`);
 
+const NOTHING = { drops: {}, suppressed: 0, datapath: null };
+
 describe('a snapshot of a network of the user engine', () => {
   test('names its engine, and shows the table that the datapath was told', () => {
     expect(networkStatuses(told({}), REMOTES)[0]).toMatchObject({ engine: 'user', engine_reason: 'asked for' });
@@ -156,11 +158,18 @@ describe('a snapshot of a network of the user engine', () => {
   test('has the datapath’s counters, of which only those that count', () => {
     const view = told({});
     const { counters, ...rest } = view.seen.datapath ?? {};
-    const counted = { ...counters, drops: { ...counters?.drops, storm: 3 }, tap_writes: 4, received_frames: 10 };
+    const counted = {
+      ...counters,
+      drops: { ...counters?.drops, storm: 3 },
+      suppressed: 7,
+      tap_writes: 4,
+      received_frames: 10,
+    };
     const networks = ['tso+uso', 'tso', null].map((offload) => ({ offload }));
     const status = { ...rest, networks, counters: counted } as unknown as CycleView['seen']['datapath'];
     expect(datapathParts(view, status)).toMatchObject({
       drops: { storm: 3 },
+      suppressed: 7,
       datapath: {
         workers: 'two',
         batching: 'io_uring',
@@ -171,8 +180,8 @@ describe('a snapshot of a network of the user engine', () => {
       },
     });
     expect(datapathParts(view, view.seen.datapath).datapath?.segments_per_write).toBeNull();
-    expect(datapathParts(view, undefined)).toEqual({ drops: {}, datapath: null });
-    expect(datapathParts(viewOf(), view.seen.datapath)).toEqual({ drops: {}, datapath: null });
+    expect(datapathParts(view, undefined)).toEqual(NOTHING);
+    expect(datapathParts(viewOf(), view.seen.datapath)).toEqual(NOTHING);
   });
 });
 
@@ -181,13 +190,23 @@ describe('the gateway’s status', () => {
   const parts = (over: Partial<StatusParts> = {}): StatusParts => {
     const { version, epoch, broker, config } = HEALTHY;
     const common = { bootstrap, version, epoch, broker, config, uptimeMs: 61_999, cycleAgeMs: 1000, view: viewOf() };
-    return { ...common, remotes: REMOTES, wifi: new Map(), peers: [PEER], datapath: undefined, guards: [], ...over };
+    return {
+      ...common,
+      remotes: REMOTES,
+      wifi: new Map(),
+      peers: [PEER],
+      datapath: undefined,
+      guards: [],
+      suppressed: 3,
+      ...over,
+    };
   };
   const healthOf = (over: Partial<StatusParts>): GatewayStatus['health'] => gatewayStatus(parts(over)).health;
 
   test('is put together from its parts', () => {
     const status = gatewayStatus(parts());
     expect(status).toMatchObject({ gateway: 'gw-a', fleet: 'plant', uptime_s: 61, epoch: 3, config: HEALTHY.config });
+    expect(status.suppressed_requests).toBe(3);
     expect([status.networks.length, status.endpoints.length]).toEqual([3, 3]);
     expect(status.peers).toMatchObject([
       { gateway: 'gw-b', state: 'up' },

@@ -56,6 +56,12 @@ export class Operator {
     await this.#client.publishAsync(`${PREFIX}/gw/${gateway}/desired`, text, { qos: 1, retain: true });
   }
 
+  /** Publishes to a retained topic below the fleet; undefined: forgets it. */
+  async publish(name: string, value: object | undefined): Promise<void> {
+    const text = value === undefined ? '' : JSON.stringify(value);
+    await this.#client.publishAsync(`${PREFIX}/${name}`, text, { qos: 1, retain: true });
+  }
+
   /** Publishes a document and waits for the gateway's report that it is applied. */
   async apply(gateway: string, text: string): Promise<void> {
     const { version } = JSON.parse(text) as { version: number };

@@ -123,7 +123,14 @@ export class Site {
 
   count(
     way: 'out' | 'in',
-    name: 'sent_frames' | 'sent_bytes' | 'sent_messages' | 'received_frames' | 'received_bytes' | 'tap_writes',
+    name:
+      | 'sent_frames'
+      | 'sent_bytes'
+      | 'sent_messages'
+      | 'received_frames'
+      | 'received_bytes'
+      | 'tap_writes'
+      | 'suppressed',
   ): number {
     return totals([this.counters[way]])[name];
   }

@@ -118,7 +118,13 @@ const remote = fc
   .map(([n, port, count]) => ({
     gateway: `gw-${n}`,
     vtep: { ip: n === 5 ? '2001:db8::5' : `192.0.2.${n}`, port },
-    macs: Array.from({ length: count }, (_, m) => ({ m: mac(`02:00:00:0${n}:00:0${m}`), ip: [], q: 0, s: 1 as const })),
+    macs: Array.from({ length: count }, (_, m) => ({
+      m: mac(`02:00:00:0${n}:00:0${m}`),
+      // .40 to .59 are workloads' here, .15 is claimed by several
+      ip: [`10.110.0.${40 + n * 3 + m}`, `fd00:110::${n}${m}`, ...(m === 1 ? ['10.110.0.15'] : [])],
+      q: 0,
+      s: 1 as const,
+    })),
   }));
 
 /** What peers publish: each gateway once. */

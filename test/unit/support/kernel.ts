@@ -22,6 +22,7 @@ import type { Adjustment } from '../../../src/reconcile/plan-links.ts';
 import { Bridges, refuseToJoin } from './bridges.ts';
 import { GuardTables } from './guard-tables.ts';
 import { adjusted, dataOf, refuseVlan, sameVxlan, switchAll } from './link-data.ts';
+import { NeighbourTables } from './neighbour-tables.ts';
 import { tableOf } from './nft-table.ts';
 
 /** A link as the kernel would show it. */
@@ -51,6 +52,7 @@ export class Kernel {
   underlay: Observation['underlay'] = UNDERLAY;
   vxlan = true;
   readonly guards = new GuardTables();
+  readonly neighbours = new NeighbourTables();
   /** `datapath.engine` of the bootstrap file */
   preferred: 'auto' | 'kernel' | 'user' = 'auto';
   /** whether linkspan-datapath answers; what it was told holds while it does not */
@@ -94,6 +96,7 @@ export class Kernel {
       routes: this.#routes,
       firewall,
       guards: this.guards.observe(),
+      ...this.neighbours.observe(links),
       dockers,
       listeners,
       forwarding,
@@ -159,6 +162,7 @@ export class Kernel {
     else if (step.kind === 'docker.sync') this.#syncDocker(step);
     else if (step.kind === 'firewall.apply') this.#applyFirewall(step.family, step.body);
     else if (step.kind === 'guards.apply') this.memory = this.guards.apply(step, this.links, this.memory);
+    else this.neighbours.run(step, this.links);
   }
 
   #runLink(step: Step): void {

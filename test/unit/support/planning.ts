@@ -18,8 +18,13 @@ export function desired(networks: Json, workloads: Json = {}): DesiredState {
 
 export function intentOf(kernel: Kernel, state: DesiredState, remotes: RemotesByVni, gateway = 'gw-a'): Intent {
   const seen = kernel.observe();
-  const { links, underlay, vxlan } = seen;
-  const engines = { vxlan, preferred: kernel.preferred, datapath: { socket: SOCKET, running: kernel.datapathRuns } };
+  const { links, underlay, vxlan, answers } = seen;
+  const engines = {
+    vxlan,
+    answers,
+    preferred: kernel.preferred,
+    datapath: { socket: SOCKET, running: kernel.datapathRuns },
+  };
   const { devices } = kernel;
   return intend(state, remotes, { gateway, links, underlay, port: PORT, engines, devices, probeKey: PROBE_KEY }, seen);
 }

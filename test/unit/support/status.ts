@@ -61,5 +61,6 @@ export const HEALTHY: GatewayStatus = {
   endpoints: [],
   peers: [PEER],
   drops: { unknown_peer: 7 },
+  suppressed_requests: 0,
   datapath: null,
 };
