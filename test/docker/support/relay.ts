@@ -65,7 +65,7 @@ export class Relay {
   }
 
   async #pause(path: string, when: When, body: string): Promise<void> {
-    const index = this.#stops.findIndex((one) => one.when === when && path === `/NetworkDriver.${one.call}`);
+    const index = this.#stops.findIndex((one) => one.when === when && path.endsWith(`.${one.call}`));
     const [stop] = index === -1 ? [] : this.#stops.splice(index, 1);
     if (stop === undefined) return;
     await new Promise<void>((resolve, reject) => {
