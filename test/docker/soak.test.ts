@@ -83,6 +83,8 @@ async function killDuring(
 async function loseSome(): Promise<void> {
   const run = ['run', '-d', '--name', 'lost', '--network'] as const;
   kept = new Set(addressRows());
+  await killDuring([['RequestAddress', 'after']], [...run, 'line2', 'busybox', 'true']);
+  await site.docker('rm', '-f', 'lost');
   await killDuring(
     [
       ['Join', 'before'],
@@ -91,8 +93,6 @@ async function loseSome(): Promise<void> {
     [...run, 'plant', '--ip', '10.20.0.21', 'busybox', 'true'],
     [...CREATE, '--subnet', '172.31.9.0/24', 'lost'],
   );
-  await site.docker('rm', '-f', 'lost');
-  await killDuring([['RequestAddress', 'after']], [...run, 'line2', 'busybox', 'true']);
   await site.docker('rm', '-f', 'lost');
   expect(lost()).toHaveLength(3);
 }

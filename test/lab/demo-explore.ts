@@ -15,7 +15,7 @@ export function tour({ sites, workloads, devices, gateways }: Scene, pages: Page
     `  ${cli} peer ls`,
     `  ${cli} fdb line1`,
     `  ${historian} ping -c 3 10.110.0.31`,
-    `  ${cli} fdb cell`,
+    `  ${cli} fdb hall`,
     `  nsenter --net=${devices.sensor.path} ping -c 3 10.130.0.41`,
     `  ${historian} sh`,
     `  nsenter --net=${sites.a.gateway.path} tcpdump -nc 4 -i wan0 port 4789`,

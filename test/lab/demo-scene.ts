@@ -14,11 +14,11 @@ export const FLEET = 'demo';
 export const BROKER = 'mqtt://198.51.100.1:1883';
 export const LINE1 = 10_110;
 export const LINE2 = 10_120;
-export const CELL = 10_130;
+export const HALL = 10_130;
 
 export type Workloads = Record<'historian' | 'press' | 'packer' | 'robot' | 'oven', Namespace>;
 
-/** Machines of the plant, on which nothing of Linkspan's runs: each behind its gateway's `cell0`. */
+/** Machines of the plant, on which nothing of Linkspan's runs: each behind its gateway's `hall0`. */
 export const DEVICES = {
   drive: { site: 'a', address: '10.130.0.41' },
   sensor: { site: 'b', address: '10.130.0.51' },
@@ -59,7 +59,7 @@ export type Scene = {
 async function buildDevice(lab: Lab, sites: Sites, name: keyof Devices): Promise<Namespace> {
   const { site, address } = DEVICES[name];
   const device = await lab.namespace(`${site}-${name}`);
-  await lab.veth(sites[site].gateway, 'cell0', device, 'eth0');
+  await lab.veth(sites[site].gateway, 'hall0', device, 'eth0');
   await device.ip('address', 'add', `${address}/24`, 'dev', 'eth0');
   return device;
 }
@@ -103,10 +103,10 @@ export function documentOf(scene: Scene, site: 'a' | 'b'): Record<string, unknow
   const networks = {
     line1: { driver: 'overlay', vni: LINE1, subnet: '10.110.0.0/24', engine },
     line2: { driver: 'overlay', vni: LINE2, subnet: '10.120.0.0/24', engine },
-    cell: { driver: 'overlay', vni: CELL, subnet: '10.130.0.0/24', engine, stretch: { uplink: 'cell' } },
+    hall: { driver: 'overlay', vni: HALL, subnet: '10.130.0.0/24', engine, stretch: { uplink: 'hall' } },
     plant: { driver: 'macvlan', uplink: 'lan', subnet: '10.20.0.0/24' },
   };
-  const uplinks = { lan: { interface: 'lan0' }, cell: { interface: 'cell0' } };
+  const uplinks = { lan: { interface: 'lan0' }, hall: { interface: 'hall0' } };
   return { v: 1, version: 1, spec: { uplinks, networks, workloads: Object.fromEntries(workloads) } };
 }
 

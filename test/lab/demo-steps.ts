@@ -4,7 +4,7 @@ import { exposePage } from './demo-page.ts';
 import { expectThat, type Report, type Seen } from './demo-report.ts';
 import {
   BROKER,
-  CELL,
+  HALL,
   DEVICES,
   documentOf,
   FLEET,
@@ -129,7 +129,7 @@ async function records(scene: Scene): Promise<Seen> {
   return { detail, evidence: found.flat() };
 }
 
-/** ARP and ping with empty neighbour tables, so that the question really goes to the other site. */
+/** ARP and ping with empty neighbour tables: the gateway answers for the other site, whose records it has. */
 async function across(from: Namespace, to: WorkloadName, remote: Gateway): Promise<Seen> {
   const address = first(to);
   await from.ip('neigh', 'flush', 'dev', 'eth0');
@@ -172,7 +172,7 @@ async function isolation(oven: Namespace): Promise<Seen> {
 }
 
 async function underlay(packets: readonly Decoded[]): Promise<Seen> {
-  const strangers = packets.filter(({ vni }) => vni !== LINE1 && vni !== LINE2 && vni !== CELL);
+  const strangers = packets.filter(({ vni }) => vni !== LINE1 && vni !== LINE2 && vni !== HALL);
   const crossing = packets.filter(
     (packet) => packet.vni === LINE1 && packet.inner === `${first('historian')} ${first('robot')}`,
   );
