@@ -3,6 +3,7 @@ import { Presence } from '../control/presence.ts';
 import { encodeReported } from '../control/reported.ts';
 import type { EventSink, GatewayStatus } from '../model/status.ts';
 import type { CycleView } from '../reconcile/cycle.ts';
+import { forgetGone } from '../reconcile/forget-gone.ts';
 import { ReconcileLoop } from '../reconcile/loop.ts';
 import type { Bootstrap } from '../service/bootstrap.ts';
 import { systemClock } from '../service/clock.ts';
@@ -131,6 +132,7 @@ export class Gateway {
       this.#events.add(type, level, message);
     }
     this.#state.view = view;
+    if (view.complete) forgetGone(view, this.#state.store.endpoints);
     // A cycle that a newer document interrupted says nothing about that document.
     if (view.complete && view.document === documents.desired) documents.settled([...view.problems.values()]);
     this.#presence.localChanged();
