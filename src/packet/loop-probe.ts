@@ -16,12 +16,15 @@ export type ProbePart = { readonly at: number; readonly length: number };
 export const PROBE_MAGIC_PART: ProbePart = { at: MAGIC_AT, length: KEY_AT - MAGIC_AT };
 /** Whose it is, told by what nobody else knows. */
 export const PROBE_SECRET_PART: ProbePart = { at: KEY_AT, length: NAME_AT - KEY_AT };
+/** The last byte of a name's room, which no name fills: not zero once somebody let it pass against the order. */
+export const PROBE_MARK_PART: ProbePart = { at: PROBE_LENGTH - 1, length: 1 };
 /** Whose it is, in the order of all probers. */
-export const PROBE_RANK_PART: ProbePart = { at: VNI_AT, length: PROBE_LENGTH - VNI_AT };
+export const PROBE_RANK_PART: ProbePart = { at: VNI_AT, length: PROBE_MARK_PART.at - VNI_AT };
 
 /**
  * A probe as a whole frame of 94 bytes: a broadcast, so that it takes the way of all that a loop would multiply.
- * Behind the EtherType a magic number (4 bytes), the key (8), the VNI (4) and the gateway's name, padded with zeros (64).
+ * Behind the EtherType a magic number (4 bytes), the key (8), the VNI (4) and the gateway's name, padded with zeros (64),
+ * the last of which is the mark.
  * @param source the MAC of the port that it leaves by
  */
 export function loopProbe(source: Mac, prober: LoopProber): Buffer {
@@ -45,6 +48,6 @@ export function readLoopProbe(frame: Buffer): Omit<LoopProber, 'key'> | undefine
   if (frame.length < PROBE_LENGTH || frame.readUInt16BE(ETHERNET_HEADER_LENGTH - 2) !== ETHERTYPE_LOCAL)
     return undefined;
   if (frame.readUInt32BE(MAGIC_AT) !== PROBE_MAGIC) return undefined;
-  const gateway = /^([a-z0-9-]{1,63})\0+$/.exec(frame.toString('latin1', NAME_AT, PROBE_LENGTH))?.[1];
+  const gateway = /^([a-z0-9-]{1,63})\0*$/.exec(frame.toString('latin1', NAME_AT, PROBE_MARK_PART.at))?.[1];
   return gateway === undefined ? undefined : { vni: frame.readUInt32BE(VNI_AT), gateway };
 }
