@@ -27,14 +27,14 @@ export const PROBE_RANK_PART: ProbePart = { at: VNI_AT, length: PROBE_MARK_PART.
  * the last of which is the mark.
  * @param source the MAC of the port that it leaves by
  */
-export function loopProbe(source: Mac, prober: LoopProber): Buffer {
+export function loopProbe(source: Mac, prober: Omit<LoopProber, 'former'>): Buffer {
   const frame = probeOf(prober);
   writeEthernetHeader(frame, BROADCAST, source, ETHERTYPE_LOCAL);
   return frame;
 }
 
 /** The same, with both addresses left empty: what a filter compares with. */
-export function probeOf({ vni, gateway, key }: LoopProber): Buffer {
+export function probeOf({ vni, gateway, key }: Omit<LoopProber, 'former'>): Buffer {
   const frame = Buffer.alloc(PROBE_LENGTH);
   frame.writeUInt32BE(PROBE_MAGIC, MAGIC_AT);
   key.copy(frame, KEY_AT, 0, VNI_AT - KEY_AT);
@@ -44,7 +44,7 @@ export function probeOf({ vni, gateway, key }: LoopProber): Buffer {
 }
 
 /** The sender's name and network; undefined of anything else, and of a name that is no gateway's. */
-export function readLoopProbe(frame: Buffer): Omit<LoopProber, 'key'> | undefined {
+export function readLoopProbe(frame: Buffer): Pick<LoopProber, 'vni' | 'gateway'> | undefined {
   if (frame.length < PROBE_LENGTH || frame.readUInt16BE(ETHERNET_HEADER_LENGTH - 2) !== ETHERTYPE_LOCAL)
     return undefined;
   if (frame.readUInt32BE(MAGIC_AT) !== PROBE_MAGIC) return undefined;

@@ -5,6 +5,7 @@ import { loopProbe, readLoopProbe } from '../../src/packet/loop-probe.ts';
 import { elementDump, readElementAge } from '../../src/packet/nft-objects.ts';
 import { readMessages } from '../../src/packet/netlink-read.ts';
 import { attribute, message, nested, NETLINK } from '../../src/packet/netlink.ts';
+import { RenewedKeys } from '../../src/control/probe-keys.ts';
 import { loopProblems, turned, watchedLoops } from '../../src/control/loops.ts';
 import type { CycleView } from '../../src/reconcile/cycle.ts';
 import { loopRules } from '../../src/reconcile/guards/loop-rules.ts';
@@ -17,7 +18,7 @@ import { mac } from './support/values.ts';
 
 const KEY = Buffer.from('0102030405060708', 'hex');
 const MAC = mac('02:00:00:00:00:0a');
-const prober = (gateway: string, vni = 10_110): LoopProber => ({ vni, gateway, key: KEY });
+const prober = (gateway: string, vni = 10_110): LoopProber => ({ vni, gateway, key: KEY, former: undefined });
 const rulesOf = (who: LoopProber): string => loopRules({ plant: 'lan0', overlay: 'lsx-net', prober: who });
 
 describe('a probe', () => {
@@ -77,7 +78,7 @@ describe('the rules', () => {
 
   test('cut where the own probe comes back, by either port, and nothing but that passes a cut port', () => {
     const rules = rulesOf(prober('gw-a'));
-    const own = '@ll,144,96 0x01020304050607080000277e';
+    const own = '@ll,144,96 { 0x01020304050607080000277e }';
     const cut = 'update @cut { meta iiftype timeout 300s } drop';
     expect(body('overlay_in', rules)[1]).toBe(`ether type 0x88b5 @ll,112,32 0x4c534c50 ${own} goto own`);
     expect(body('own', rules).slice(0, 2)).toEqual([`@ll,744,8 0 ${cut}`, `meta iiftype != @later ${cut}`]);
@@ -87,6 +88,20 @@ describe('the rules', () => {
       `ether type 0x88b5 @ll,112,32 0x4c534c50 ${own} accept`,
       'meta oiftype @cut counter name loop_in drop',
     ]);
+  });
+
+  test('know the own probe by its former key, too, which is renewed each minute while a loop is cut', () => {
+    let now = 0;
+    const keys = new RenewedKeys({ now: () => 0, monotonic: () => now });
+    const first = keys.keys.key;
+    now = 60_000;
+    expect(keys.renew(false)).toBe(false);
+    expect(keys.renew(true)).toBe(true);
+    expect(keys.renew(true)).toBe(false);
+    expect(keys.keys.former).toBe(first);
+    expect(keys.keys.key).not.toEqual(first);
+    const known = [keys.keys.key, first].map((key) => `0x${key.toString('hex')}0000277e`);
+    expect(rulesOf({ ...prober('gw-a'), ...keys.keys })).toContain(`@ll,144,96 { ${known.join(', ')} } goto own`);
   });
 });
 

@@ -1,5 +1,5 @@
 import type { LoopSpec } from '../../drivers/guards.ts';
-import { CUT_SET as CUT } from '../../model/guards.ts';
+import { CUT_SET as CUT, type LoopProber } from '../../model/guards.ts';
 import {
   ETHERTYPE_LOCAL,
   PROBE_MAGIC,
@@ -42,7 +42,7 @@ const MARK = place(PROBE_MARK_PART);
  */
 export function loopRules({ plant, overlay, prober }: LoopSpec): string {
   const probe = probeOf(prober);
-  const own = `${PROBER} ${bytes(probe, PROBE_SECRET_PART)}`;
+  const own = `${PROBER} { ${secrets(prober).join(', ')} }`;
   const cut = `update @${CUT} { meta iiftype timeout ${ALONE_S}s } drop`;
   return `  counter loop_in {}
   counter loop_out {}
@@ -78,6 +78,11 @@ ${order(probe).join('')}  }
     type filter hook ingress device "${overlay}" priority filter - 10; policy accept;
     ${PROBES} ${own} goto own
   }\n`;
+}
+
+function secrets(prober: LoopProber): readonly string[] {
+  const keys = [prober.key, ...(prober.former ? [prober.former] : [])];
+  return keys.map((key) => bytes(probeOf({ ...prober, key }), PROBE_SECRET_PART));
 }
 
 /** Drops while what is told of a frame is new. @param known, recent names of sets: it is told of, and since a short while */
