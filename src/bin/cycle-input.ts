@@ -22,7 +22,7 @@ export function cycleInput(state: GatewayState, docker: DockerPlugin, plantLease
     plantLeases,
     remotes: state.remotes(),
     devices: state.devices.macs,
-    probeKey: state.probeKey,
+    probeKeys: state.probeKeys.keys,
     otherSandboxes: store.endpoints.list().map((row) => row.sandbox),
   };
 }

@@ -1,7 +1,7 @@
-import { randomBytes } from 'node:crypto';
 import { Documents, type DocumentsOptions } from '../control/documents.ts';
 import { Epoch } from '../control/epoch.ts';
 import { remotesByVni } from '../control/local-state.ts';
+import { RenewedKeys } from '../control/probe-keys.ts';
 import { wishesOf } from '../docker/records.ts';
 import type { RemotesByVni } from '../model/peer.ts';
 import { DeviceClaims } from '../peers/devices.ts';
@@ -23,8 +23,8 @@ export class GatewayState {
   readonly directory: PeerDirectory;
   readonly documents: Documents;
   readonly devices = new DeviceClaims(systemClock);
-  /** of loop probes: new with each start, so that nobody can have learned it long ago */
-  readonly probeKey = randomBytes(8);
+  /** of loop probes */
+  readonly probeKeys = new RenewedKeys(systemClock);
   /** the last cycle's, with what all watchers found; undefined before the first */
   view: CycleView | undefined;
 

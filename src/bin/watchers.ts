@@ -53,12 +53,13 @@ export class Watchers {
 
   /** Tells them what a cycle saw; returns that with what they find wrong. On one object, the cycle has the last word. */
   update(cycle: CycleView): CycleView {
-    const { directory, devices, store } = this.#state;
+    const { directory, devices, store, probeKeys } = this.#state;
     devices.update(sightings(cycle, (vni) => directory.remotes(vni)));
     directory.setOwnMacs(ownMacs(cycle, devices));
     this.#addresses.update(wireInterfaces(cycle));
     this.wifi.sync(cycle.document.uplinks);
     this.#loops.sync(watchedLoops(cycle));
+    if (probeKeys.renew(cycle.seen.guards.cut.size > 0)) this.#wake('peers');
     const found = [
       ...wireProblems(cycle, this.#addresses.conflicts()),
       ...duplicateProblems(cycle, directory),

@@ -4,6 +4,7 @@ import type { FdbRow } from '../host/fdb.ts';
 import type { HostRoute } from '../host/routes.ts';
 import { formatIpPrefix, type IpPrefix } from '../model/ip.ts';
 import type { Mac } from '../model/mac.ts';
+import type { ProbeKeys } from '../model/guards.ts';
 import type { Endpoint, IpvlanMode, MacvlanMode, Network } from '../model/network.ts';
 import type { Neighbour, Remote } from '../model/peer.ts';
 import type { Problem } from '../model/problem.ts';
@@ -134,8 +135,8 @@ export type HostView = {
   readonly engines: EngineHost;
   /** MACs of devices behind the uplinks that this gateway has published, by VNI */
   readonly devices?: ReadonlyMap<Vni, readonly Mac[]>;
-  /** by which this gateway knows its own loop probes, 8 bytes */
-  readonly probeKey?: Buffer | undefined;
+  /** by which this gateway knows its own loop probes */
+  readonly probeKeys?: ProbeKeys | undefined;
 };
 
 /**

@@ -74,10 +74,10 @@ function loopOf(
   { vni, guards = DEFAULT_GUARDS }: Stretched,
   wire: Wire | undefined,
   overlay: string,
-  { gateway, probeKey }: HostView,
+  { gateway, probeKeys }: HostView,
 ): Pick<GuardSpec, 'loop'> {
-  if (wire === undefined || guards.loop === 'off' || probeKey === undefined) return {};
-  return { loop: { plant: wire.name, overlay, prober: { vni, gateway, key: probeKey } } };
+  if (wire === undefined || guards.loop === 'off' || probeKeys === undefined) return {};
+  return { loop: { plant: wire.name, overlay, prober: { vni, gateway, ...probeKeys } } };
 }
 
 function plantOf(network: Stretched, bridge: string, host: HostView): Plant {

@@ -24,6 +24,8 @@ export type WatchedLoop = {
 
 /** A loop that is cut. */
 type Cut = {
+  /** the port's, which has another one once it was away */
+  readonly index: number;
   readonly listener: PacketListener | undefined;
   readonly others: Set<string>;
   /** since this service knows of it */
@@ -64,9 +66,11 @@ export class LoopWatch {
   }
 
   async #turn(): Promise<void> {
+    const timer = this.#timer;
     for (const { port, prober } of this.#loops) sendFrames(OWN_NAMESPACE, port.name, [loopProbe(port.mac, prober)]);
     const cuts = await readCuts(this.#loops.map(({ table }) => table));
-    if (this.#timer === undefined) return;
+    // Stopped meanwhile, and perhaps begun anew.
+    if (this.#timer !== timer) return;
     this.#timer = setTimeout(() => void this.#turn(), PROBE_MS).unref();
     const news = this.#loops.map((loop) => this.#look(loop, cuts.get(loop.table)));
     if (news.includes(true)) this.#onChange();
@@ -84,7 +88,9 @@ export class LoopWatch {
 
   /** True once it is known who else is in the loop, or nobody says so. */
   #hear({ table, port, prober }: WatchedLoop): boolean {
-    const cut = this.#cuts.get(table) ?? { listener: listen(port.index), others: new Set<string>(), looks: 0 };
+    const { index } = port;
+    if (this.#cuts.get(table)?.index !== index) this.#forget(table);
+    const cut = this.#cuts.get(table) ?? { index, listener: listen(index), others: new Set<string>(), looks: 0 };
     this.#cuts.set(table, cut);
     cut.looks += 1;
     for (const frame of receive(cut.listener)) {

@@ -46,11 +46,13 @@ export const GUARD_DIRECTIONS = ['in', 'out'] as const;
 export type GuardDirection = (typeof GUARD_DIRECTIONS)[number];
 
 /** Who asks whether a stretched network comes back to itself. */
-export type LoopProber = {
-  readonly vni: number;
-  readonly gateway: string;
-  /** 8 bytes that only this gateway and its VLAN know: who forges its probes elsewhere cuts nothing */
+export type LoopProber = ProbeKeys & { readonly vni: number; readonly gateway: string };
+
+/** 8 bytes that only this gateway and its VLAN know: who forges its probes elsewhere cuts nothing. */
+export type ProbeKeys = {
   readonly key: Buffer;
+  /** what is sent with it is still known */
+  readonly former: Buffer | undefined;
 };
 
 /** The set of nftables in which an element stands for as long as a loop is cut. */

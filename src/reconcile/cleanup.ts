@@ -32,7 +32,7 @@ export async function cleanUp(
       leases: NO_LEASES,
       plantLeases: new Map(),
       remotes: new Map(),
-      probeKey: undefined,
+      probeKeys: undefined,
       devices: new Map(),
       otherSandboxes: [...sandboxes, ...(await namedSandboxes())],
     },

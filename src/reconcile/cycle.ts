@@ -1,4 +1,5 @@
 import type { DockerWishes } from '../model/docker.ts';
+import type { ProbeKeys } from '../model/guards.ts';
 import { type Endpoint, endpointKey, isSite, type Network, sandboxPath } from '../model/network.ts';
 import type { DesiredState, OverlayNetwork } from '../model/network.ts';
 import type { RemotesByVni } from '../model/peer.ts';
@@ -34,8 +35,8 @@ export type CycleInput = {
   readonly remotes: RemotesByVni;
   /** MACs of devices behind the uplinks that this gateway has published, by VNI */
   readonly devices: ReadonlyMap<Vni, readonly Mac[]>;
-  /** by which this gateway knows its own loop probes, 8 bytes */
-  readonly probeKey: Buffer | undefined;
+  /** by which this gateway knows its own loop probes */
+  readonly probeKeys: ProbeKeys | undefined;
   /** namespaces that may hold interfaces of ours beside the desired ones */
   readonly otherSandboxes: Iterable<string>;
 };
@@ -135,7 +136,7 @@ function portsOf(endpoints: readonly Endpoint[]): ReadonlySet<string> {
 }
 
 function factsOf(input: CycleInput, seen: Observation): HostFacts {
-  const { gateway, underlay, datapath, brokerPort, devices, probeKey } = input;
+  const { gateway, underlay, datapath, brokerPort, devices, probeKeys } = input;
   const engines = {
     vxlan: seen.vxlan,
     answers: seen.answers,
@@ -143,7 +144,7 @@ function factsOf(input: CycleInput, seen: Observation): HostFacts {
     datapath: { socket: datapath.socket, running: seen.datapath !== undefined },
   };
   const { links, underlay: way } = seen;
-  return { gateway, links, underlay: way, port: underlay.port, brokerPort, engines, devices, probeKey };
+  return { gateway, links, underlay: way, port: underlay.port, brokerPort, engines, devices, probeKeys };
 }
 
 /** Addresses in use at other sites. */

@@ -5,6 +5,7 @@ import { loopProbe, readLoopProbe } from '../../src/packet/loop-probe.ts';
 import { elementDump, readElementAge } from '../../src/packet/nft-objects.ts';
 import { readMessages } from '../../src/packet/netlink-read.ts';
 import { attribute, message, nested, NETLINK } from '../../src/packet/netlink.ts';
+import { RenewedKeys } from '../../src/control/probe-keys.ts';
 import { loopProblems, turned, watchedLoops } from '../../src/control/loops.ts';
 import type { CycleView } from '../../src/reconcile/cycle.ts';
 import { loopRules } from '../../src/reconcile/guards/loop-rules.ts';
@@ -17,7 +18,7 @@ import { mac } from './support/values.ts';
 
 const KEY = Buffer.from('0102030405060708', 'hex');
 const MAC = mac('02:00:00:00:00:0a');
-const prober = (gateway: string, vni = 10_110): LoopProber => ({ vni, gateway, key: KEY });
+const prober = (gateway: string, vni = 10_110): LoopProber => ({ vni, gateway, key: KEY, former: undefined });
 const rulesOf = (who: LoopProber): string => loopRules({ plant: 'lan0', overlay: 'lsx-net', prober: who });
 
 describe('a probe', () => {
@@ -27,7 +28,8 @@ describe('a probe', () => {
     expect(frame).toHaveLength(94);
     expect(frame.toString('hex', 0, 34)).toBe('ffffffffffff02000000000a88b54c534c5001020304050607080000277e67772d61');
     expect(readLoopProbe(frame)).toEqual({ vni: 10_110, gateway: 'gw-a' });
-    expect(readLoopProbe(loopProbe(MAC, prober('x'.repeat(63))))?.gateway).toHaveLength(63);
+    const marked = Buffer.concat([loopProbe(MAC, prober('x'.repeat(63))).subarray(0, 93), Buffer.of(1)]);
+    expect(readLoopProbe(marked)?.gateway).toHaveLength(63);
   });
 
   test('is told from all else, whatever is sent', () => {
@@ -37,7 +39,7 @@ describe('a probe', () => {
       [14, 0],
       [30, 0],
       [30, 0x0a],
-      [93, 0x61],
+      [92, 0x61],
     ] as const) {
       const other = Buffer.from(frame);
       other.writeUInt8(byte, at);
@@ -52,16 +54,16 @@ describe('a probe', () => {
 const body = (name: string, rules: string): readonly string[] =>
   (new RegExp(`chain ${name} \\{\n(.*?)  \\}\n`, 's').exec(rules)?.[1] ?? '').trim().split(/\n */);
 
-/** What the rules about the order of probers make of a frame, as nftables compares: bytes, from the first on. */
+/** Whether the rules let a frame pass at once, as nftables compares: bytes, from the first on. */
 function passes(rules: string, frame: Buffer): boolean {
   for (const rule of body('probes', rules).slice(2)) {
-    const [, at, length, sign, value = '', verdict] = /^@ll,(\d+),(\d+) ([<>]) 0x(\w+) (\w+)$/.exec(rule) ?? [];
-    if (sign === undefined) return rule === 'accept';
+    const [, at, length, sign, value = '', verdict] = /^@ll,(\d+),(\d+) ([<>]) 0x(\w+) (.+)$/.exec(rule) ?? [];
+    if (sign === undefined) break;
     const piece = frame.subarray(Number(at) / 8, (Number(at) + Number(length)) / 8);
     const compared = Buffer.compare(piece, Buffer.from(value, 'hex'));
-    if (sign === '<' ? compared < 0 : compared > 0) return verdict === 'accept';
+    if (sign === '<' ? compared < 0 : compared > 0) return verdict === 'goto later';
   }
-  throw new Error('undecided');
+  return false;
 }
 
 describe('the rules', () => {
@@ -76,14 +78,30 @@ describe('the rules', () => {
 
   test('cut where the own probe comes back, by either port, and nothing but that passes a cut port', () => {
     const rules = rulesOf(prober('gw-a'));
-    const own = '@ll,144,96 0x01020304050607080000277e';
+    const own = '@ll,144,96 { 0x01020304050607080000277e }';
     const cut = 'update @cut { meta iiftype timeout 300s } drop';
-    expect(body('overlay_in', rules)[1]).toBe(`ether type 0x88b5 @ll,112,32 0x4c534c50 ${own} ${cut}`);
-    expect(body('probes', rules).slice(0, 2)).toEqual([`${own} ${cut}`, 'meta iiftype @cut drop']);
+    expect(body('overlay_in', rules)[1]).toBe(`ether type 0x88b5 @ll,112,32 0x4c534c50 ${own} goto own`);
+    expect(body('own', rules).slice(0, 2)).toEqual([`@ll,744,8 0 ${cut}`, `meta iiftype != @later ${cut}`]);
+    expect(body('own', rules).at(-1)).toBe(cut);
+    expect(body('probes', rules).slice(0, 2)).toEqual([`${own} goto own`, 'meta iiftype @cut drop']);
     expect(body('plant_out', rules).slice(1)).toEqual([
       `ether type 0x88b5 @ll,112,32 0x4c534c50 ${own} accept`,
       'meta oiftype @cut counter name loop_in drop',
     ]);
+  });
+
+  test('know the own probe by its former key, too, which is renewed each minute while a loop is cut', () => {
+    let now = 0;
+    const keys = new RenewedKeys({ now: () => 0, monotonic: () => now });
+    const first = keys.keys.key;
+    now = 60_000;
+    expect(keys.renew(false)).toBe(false);
+    expect(keys.renew(true)).toBe(true);
+    expect(keys.renew(true)).toBe(false);
+    expect(keys.keys.former).toBe(first);
+    expect(keys.keys.key).not.toEqual(first);
+    const known = [keys.keys.key, first].map((key) => `0x${key.toString('hex')}0000277e`);
+    expect(rulesOf({ ...prober('gw-a'), ...keys.keys })).toContain(`@ll,144,96 { ${known.join(', ')} } goto own`);
   });
 });
 

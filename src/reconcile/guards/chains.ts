@@ -6,7 +6,7 @@ export type Rule = { readonly match: string; readonly verdict: (way: GuardDirect
 /** Rules for frames of one direction; the chain `port` is where they come in. */
 export type Chain = { readonly name: 'port' | ChainName; readonly rules: readonly Rule[] };
 
-type ChainName = 'unicast' | 'services' | 'ports' | 'groups' | 'neighbours' | 'probes' | 'limited';
+type ChainName = 'unicast' | 'services' | 'ports' | 'groups' | 'neighbours' | 'probes' | 'prober' | 'limited';
 
 const HOOKS: Readonly<Record<GuardDirection, string>> = { in: 'ingress', out: 'egress' };
 
@@ -17,6 +17,11 @@ export function accept(match: string): Rule {
 /** Counted by its reason and direction. */
 export function drop(match: string, reason: GuardReason): Rule {
   return { match, verdict: (way) => `counter name ${reason}_${way} drop` };
+}
+
+/** A whole rule that names what each direction has of its own. */
+export function each(rule: (way: GuardDirection) => string): Rule {
+  return { match: '', verdict: rule };
 }
 
 /** `goto` does not come back; at its end the frame passes. */

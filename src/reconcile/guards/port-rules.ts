@@ -1,8 +1,14 @@
 import type { GuardSpec } from '../../drivers/guards.ts';
-import { GUARD_DIRECTIONS, GUARD_REASONS, type GuardProfile, type Guards } from '../../model/guards.ts';
+import {
+  GUARD_DIRECTIONS,
+  GUARD_REASONS,
+  type GuardDirection,
+  type GuardProfile,
+  type Guards,
+} from '../../model/guards.ts';
 import { crossingOf, NEVER_FRAMES, NEVER_GROUPS } from './profiles.ts';
-import { PROBES } from './loop-rules.ts';
-import { accept, type Chain, drop, go, render, type Rule } from './chains.ts';
+import { PROBER, PROBES } from './loop-rules.ts';
+import { accept, type Chain, drop, each, go, render, type Rule } from './chains.ts';
 
 /** The group bit of an address (IEEE 802.3 section 3.2.3). */
 const GROUP = '& 01:00:00:00:00:00 == 01:00:00:00:00:00';
@@ -28,8 +34,14 @@ const LINK_LOCAL = [
   'ether daddr { 01:00:0c:cc:cc:cc, 01:00:0c:cc:cc:cd }',
 ];
 
-/** Of loop probes: a site that is in a loop sends four a second, and they must be back whatever storms. */
+/**
+ * Of loop probes: who is in a loop sends four a second, and they must be back whatever storms. Who got through once has a
+ * share of its own, told by its key: a flood of others' probes would have a loop found gone that is there.
+ */
 const PROBES_LIMIT = 'limit rate over 100/second burst 20 packets';
+const PROBER_LIMIT = 'limit rate over 8/second burst 8 packets';
+const PROBERS_MAX = 64;
+const PROBER_S = 10;
 
 /** ARP, neighbour solicitation and advertisement. */
 const NEIGHBOURS = ['ether type 0x0806', 'icmpv6 type { 135, 136 }'];
@@ -43,7 +55,13 @@ export function portRules(spec: GuardSpec, outgoing: boolean): string {
   const counters = GUARD_REASONS.flatMap((reason) => GUARD_DIRECTIONS.map((way) => `  counter ${reason}_${way} {}\n`));
   const chains = [...services(spec), ...limits(spec.guards), groups(spec.guards.profiles), port(spec.guards.profiles)];
   const ways = GUARD_DIRECTIONS.filter((way) => way === 'in' || outgoing);
-  return [...counters, ...ways.flatMap((way) => chains.map((chain) => render(chain, way, spec.device)))].join('');
+  const sets = ways.map(
+    (way) =>
+      `  set ${probers(way)} { typeof ${PROBER}; flags dynamic,timeout; timeout ${PROBER_S}s; size ${PROBERS_MAX}; }\n`,
+  );
+  return [...counters, ...sets, ...ways.flatMap((way) => chains.map((chain) => render(chain, way, spec.device)))].join(
+    '',
+  );
 }
 
 /**
@@ -111,10 +129,27 @@ function limits({ bumPps }: Guards): readonly Chain[] {
   const kept = Math.floor(bumPps / 4);
   const own = kept === 0 ? [] : [accept(`limit rate ${bucket(kept)}`)];
   return [
-    { name: 'probes', rules: [drop(PROBES_LIMIT, 'storm')] },
+    {
+      name: 'prober',
+      rules: [each((way) => `${share(way)} counter name storm_${way} drop`)],
+    },
+    {
+      name: 'probes',
+      rules: [each((way) => `${PROBER} @${probers(way)} goto prober_${way}`), drop(PROBES_LIMIT, 'storm'), each(share)],
+    },
     { name: 'limited', rules: [drop(`limit rate over ${bucket(bumPps - kept)}`, 'storm')] },
     { name: 'neighbours', rules: [...own, go('', 'goto', 'limited')] },
   ];
+}
+
+/** The set of those who got through of late. */
+function probers(way: GuardDirection): string {
+  return `probers_${way}`;
+}
+
+/** Matches what is above a prober's share, which this gives it where there is room. */
+function share(way: GuardDirection): string {
+  return `update @${probers(way)} { ${PROBER} ${PROBER_LIMIT} }`;
 }
 
 /** A tenth of the frames may come at once, and is left off the steady rate: a bucket gives both in its first second. */

@@ -26,7 +26,12 @@ export function intentOf(kernel: Kernel, state: DesiredState, remotes: RemotesBy
     datapath: { socket: SOCKET, running: kernel.datapathRuns },
   };
   const { devices } = kernel;
-  return intend(state, remotes, { gateway, links, underlay, port: PORT, engines, devices, probeKey: PROBE_KEY }, seen);
+  return intend(
+    state,
+    remotes,
+    { gateway, links, underlay, port: PORT, engines, devices, probeKeys: { key: PROBE_KEY, former: undefined } },
+    seen,
+  );
 }
 
 /** One look at the kernel, as a cycle takes it. */
