@@ -117,7 +117,7 @@ async function fdbLines(gateway: Namespace): Promise<string[]> {
 }
 
 /** Of loop probes' rules, new with each start of the service. */
-const PROBE_KEY = /(@ll,144,96 0x)[0-9a-f]+(?=[0-9a-f]{8} )/g;
+const PROBE_KEY = /(@ll,144,96 (?:\{ )?0x)[0-9a-f]+(?=[0-9a-f]{8}\b)/g;
 
 async function hostLines(gateway: Namespace): Promise<string[]> {
   const rules = await gateway.exec('nft', '--stateless', 'list', 'ruleset');
