@@ -13,7 +13,10 @@ test('many workloads are announced a few at a time, so that the limit between si
     const [at, wire] = [await lab.namespace('many'), await lab.namespace('wire')];
     await lab.veth(at, 'eth0', wire, 'eth0');
     const all = Array.from({ length: COUNT }, (_, n) => {
-      const endpoint = { sandbox: { kind: 'netns', name: at.name }, addresses: [{ family: 4, address: `10.20.0.${n + 1}` }] };
+      const endpoint = {
+        sandbox: { kind: 'netns', name: at.name },
+        addresses: [{ family: 4, address: `10.20.0.${n + 1}` }],
+      };
       return { name: 'eth0', spec: { endpoint, attachment: { type: 'macvlan' }, seenMac: mac('02:00:00:00:00:01') } };
     });
     const capture = await Capture.start(lab, wire, 'eth0', '-Q', 'in', 'arp');
