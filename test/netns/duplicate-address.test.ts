@@ -183,7 +183,7 @@ test('the switch port’s MACs are counted, and above the limit said without tak
   const uplinks = async (): Promise<unknown> => (await gateway.status()).uplinks;
   // The gateway's own, the shim's and two workloads'.
   expect(await uplinks()).toEqual([
-    { name: 'lan', interface: 'lan0', macs: 4, mac_limit: 8, problem: null, wifi: null },
+    { name: 'lan', interface: 'lan0', macs: 4, mac_limit: 8, promiscuous: true, problem: null, wifi: null },
   ]);
   await apply(gateway, 2, { ...plant(), uplinks: { lan: { interface: 'lan0', macLimit: 3 } } });
   expect(await uplinks()).toMatchObject([{ macs: 4, mac_limit: 3, problem: expect.stringContaining('sees 4 MACs') }]);
