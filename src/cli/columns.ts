@@ -61,6 +61,18 @@ export function uplinkTable(output: Output, uplinks: readonly UplinkStatus[]): v
   output.table([...titled(...titles), state], rows, 'no uplinks');
 }
 
+/** What each WiFi uplink hears that is not joined: so that who has misspelt an SSID sees it. Left out where all are. */
+export function heardTable(output: Output, uplinks: readonly UplinkStatus[]): void {
+  const rows = uplinks.flatMap(({ interface: device, wifi }) =>
+    wifi === null || wifi.state === 'joined'
+      ? []
+      : wifi.heard.map((one) => [device, one.ssid, `${one.signal_percent} %`, one.security || 'open']),
+  );
+  if (rows.length === 0) return;
+  output.table([...titled('IFACE'), column('HEARS'), ...titled('SIGNAL', 'SECURITY')], rows, '');
+  output.line('');
+}
+
 function wifiCell({ wifi }: UplinkStatus): string {
   if (wifi === null) return '';
   return wifi.signal_percent === null ? wifi.ssid : `${wifi.ssid} ${wifi.signal_percent} %`;

@@ -1,6 +1,6 @@
 import type { GatewayStatus } from '../model/status.ts';
 import { visible } from '../model/text.ts';
-import { endpointTable, networkTable, peerTable, uplinkTable } from './columns.ts';
+import { endpointTable, heardTable, networkTable, peerTable, uplinkTable } from './columns.ts';
 import { EXIT } from './exit.ts';
 import type { Output } from './output.ts';
 import type { Verb } from './verb.ts';
@@ -39,6 +39,7 @@ function show(status: GatewayStatus, output: Output): void {
   if (status.uplinks.length > 0) {
     uplinkTable(output, status.uplinks);
     output.line('');
+    heardTable(output, status.uplinks);
   }
   endpointTable(output, status.endpoints);
   output.line('');

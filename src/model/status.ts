@@ -65,12 +65,23 @@ export type UplinkStatus = {
   readonly problem: string | null;
 };
 
+/** A WiFi network that an interface hears, by the strongest of its access points. */
+export type HeardNetwork = {
+  readonly ssid: string;
+  /** 0 to 100 */
+  readonly signal_percent: number;
+  /** as NetworkManager names it, `WPA2` say; empty: an open one */
+  readonly security: string;
+};
+
 /** `absent`: its interface is gone; `lost`: it was joined, and will be again. */
 export type WifiStatus = {
   readonly ssid: string;
   readonly state: 'absent' | 'joining' | 'joined' | 'failed' | 'lost';
   /** of the access point, 0 to 100; null while not joined */
   readonly signal_percent: number | null;
+  /** at the last scan, the strongest first */
+  readonly heard: readonly HeardNetwork[];
   readonly problem: string | null;
 };
 

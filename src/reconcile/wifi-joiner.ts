@@ -62,6 +62,7 @@ export class WifiJoiner {
           ssid: uplink.wifi.ssid,
           state: wifi.state,
           signal_percent: wifi.signal ?? null,
+          heard: wifi.heard ?? [],
           problem: problemOf(uplink, wifi)?.message ?? null,
         },
       ]),

@@ -1,6 +1,6 @@
 import type { WifiLook } from '../host/wifi/look.ts';
 import type { Problem } from '../model/problem.ts';
-import type { WifiStatus } from '../model/status.ts';
+import type { HeardNetwork, WifiStatus } from '../model/status.ts';
 
 /** How long NetworkManager may be at it before the attempt counts as failed. */
 const JOINING_MAX_MS = 45_000;
@@ -12,6 +12,8 @@ export type Wifi = {
   readonly state: WifiStatus['state'];
   /** percent, while joined and known */
   readonly signal?: number;
+  /** at the last scan that was looked at */
+  readonly heard?: readonly HeardNetwork[];
   /** since when NetworkManager is at it, in monotonic milliseconds */
   readonly since?: number;
   /** of the last attempt that failed; forgotten once joined */
@@ -31,12 +33,12 @@ export function seen(before: Wifi, look: WifiLook, ssid: string, now: number): {
   if (look.kind === 'absent') return { wifi: { state: 'absent' }, step: 'none' };
   if (look.kind === 'joined' && look.ssid === ssid) {
     return {
-      wifi: { state: 'joined', ...(look.signal !== undefined && { signal: look.signal }) },
+      wifi: { state: 'joined', heard: look.heard, ...(look.signal !== undefined && { signal: look.signal }) },
       step: 'none',
     };
   }
   const { since: _, signal: __, ...kept } = before;
-  const wifi: Wifi = { ...kept, state: withoutLink(before.state) };
+  const wifi: Wifi = { ...kept, state: withoutLink(before.state), ...('heard' in look && { heard: look.heard }) };
   if (look.kind === 'joining') return atIt(wifi, before.since ?? now, now);
   if (look.kind === 'unusable') return { wifi: { ...wifi, why: unusable(look.why) }, step: 'none' };
   return before.since === undefined ? { wifi, step: 'join' } : { wifi: failed(wifi, GAVE_UP), step: 'rest' };
@@ -44,7 +46,8 @@ export function seen(before: Wifi, look: WifiLook, ssid: string, now: number): {
 
 /** An attempt has failed. */
 export function failed(before: Wifi, why: string): Wifi {
-  return { state: before.state === 'lost' ? 'lost' : 'failed', why };
+  const { heard, state } = before;
+  return { state: state === 'lost' ? 'lost' : 'failed', why, ...(heard && { heard }) };
 }
 
 type Told = { readonly code: Problem['code']; readonly text: (ssid: string) => string };

@@ -53,6 +53,27 @@ export function uplinks(list: readonly UplinkStatus[], limit: number): Html {
   });
 }
 
+/** What WiFi uplinks hear; left out where there is none. */
+export function heard(list: readonly UplinkStatus[], limit: number): Html {
+  const rows = list.flatMap(({ interface: device, wifi }) =>
+    (wifi?.heard ?? []).map((one): readonly Cell[] => [
+      device,
+      one.ssid,
+      `${one.signal_percent} %`,
+      one.security || 'open',
+    ]),
+  );
+  if (rows.length === 0) return html``;
+  return table({
+    title: 'WiFi networks heard',
+    columns: ['Interface', 'Network', 'Signal', 'Security'],
+    rows,
+    limit,
+    more: '/v1/status',
+    empty: '',
+  });
+}
+
 function wifiCell({ wifi }: UplinkStatus): Cell {
   if (wifi === null) return null;
   return wifi.signal_percent === null ? wifi.ssid : `${wifi.ssid}, ${wifi.signal_percent} %`;

@@ -1,7 +1,7 @@
 import type { Problem } from '../model/problem.ts';
 import type { GatewayEvent, GatewayStatus } from '../model/status.ts';
 import { html, join, type Html } from './html.ts';
-import { drops, endpoints, guards, latest, networks, peers, uplinks } from './page-lists.ts';
+import { drops, endpoints, guards, heard, latest, networks, peers, uplinks } from './page-lists.ts';
 import { STYLE } from './page-style.ts';
 import { duration, toned, type Tone } from './page-table.ts';
 
@@ -35,7 +35,7 @@ function render(status: GatewayStatus, events: readonly GatewayEvent[], limit: n
             <span>fleet ${status.fleet}</span><span>Linkspan ${status.version}</span
             ><span>up ${duration(status.uptime_s)}</span>
           </header>
-          ${bar(health)}${config(status, limit)}${networks(status.networks, limit)}${uplinks(status.uplinks, limit)}${endpoints(status.endpoints, limit)}
+          ${bar(health)}${config(status, limit)}${networks(status.networks, limit)}${uplinks(status.uplinks, limit)}${heard(status.uplinks, limit)}${endpoints(status.endpoints, limit)}
           ${peers(status.peers, limit)}${guards(status.networks, limit)}${drops(status.drops, limit)}${latest(events, limit)}
           <footer>
             <a href="/v1/status">JSON</a><a href="/metrics">Metrics</a><a href="/v1/events?once=1">Events</a

@@ -146,18 +146,26 @@ describe('a look', () => {
   test.each<[string, object]>([
     ['10 (unmanaged)', { kind: 'unusable', why: 'unmanaged' }],
     ['20 (unavailable)', { kind: 'unusable', why: 'unavailable' }],
-    ['30 (disconnected)', { kind: 'idle' }],
+    ['30 (disconnected)', { kind: 'idle', heard: [] }],
     ['60 (connecting (need authentication))', { kind: 'joining' }],
-    ['120 (connection failed)', { kind: 'idle' }],
+    ['120 (connection failed)', { kind: 'idle', heard: [] }],
     ['nonsense', { kind: 'unusable', why: 'in no known state' }],
   ])('%s', async (state, look) => expect(await stateOf(state)).toEqual(look));
 
   test('with or without an address there, an associated interface is joined', async () => {
-    const list = ` :other:90\nM:${ODD_TERSE}:77\n :${ODD_TERSE}:30\n`;
-    const joined = { kind: 'joined', ssid: ODD, signal: 77 };
+    const list = ` :other:90:\nM:${ODD_TERSE}:77:WPA2\n ::60:WPA2\n :${ODD_TERSE}:30:\n`;
+    const heard = [
+      { ssid: 'other', signal_percent: 90, security: '' },
+      { ssid: ODD, signal_percent: 77, security: 'WPA2' },
+    ];
+    const joined = { kind: 'joined', ssid: ODD, signal: 77, heard };
     expect(await stateOf('70 (connecting (getting IP configuration))', list.replace('M', ' '))).toEqual(joined);
     expect(await stateOf('100 (connected)', list.replace('M', '*'))).toEqual(joined);
-    expect(await stateOf('100 (connected)', ' :other:50\n')).toEqual({ ...joined, signal: undefined });
+    expect(await stateOf('100 (connected)', ' :other:90:\n')).toEqual({
+      ...joined,
+      signal: undefined,
+      heard: heard.slice(0, 1),
+    });
     expect(calls()).not.toContain('rescan|yes');
   });
 
@@ -175,7 +183,7 @@ describe('a look', () => {
 const protectedNetwork = (): { ssid: string; pskFile: string } => ({ ssid: ODD, pskFile: keyFile(`${KEY}\n`) });
 
 describe('joining', () => {
-  const heard = { 'rescan no': { out: ` :${ODD_TERSE}:70\n :-open:40\n` } };
+  const heard = { 'rescan no': { out: ` :${ODD_TERSE}:70:WPA2\n :-open:40:\n` } };
 
   test('hands the key over in a file for root alone, and in no argument', async () => {
     fakeNmcli(heard);
@@ -197,14 +205,14 @@ describe('joining', () => {
   });
 
   test('an open network whose SSID looks like an access point’s address is joined by its profile', async () => {
-    fakeNmcli({ 'rescan no': { out: ' :02\\:00\\:00\\:00\\:00\\:77:70\n' } });
+    fakeNmcli({ 'rescan no': { out: ' :02\\:00\\:00\\:00\\:00\\:77:70:\n' } });
     await wifiHost(folder).join('wlan0', { ssid: '02:00:00:00:00:77' });
     expect(calls()).toContain('connection|up|id|linkspan-wlan0|ifname|wlan0|');
     expect(calls()).not.toContain('wifi|connect');
   });
 
   test('what is not heard is not tried', async () => {
-    fakeNmcli({ 'rescan no': { out: ' :other:70\n' } });
+    fakeNmcli({ 'rescan no': { out: ' :other:70:\n' } });
     expect(await failure(wifiHost(folder).join('wlan0', { ssid: 'x"\n' }))).toMatchObject({ code: 'wifi_unheard' });
     expect(calls()).not.toContain('connect');
   });

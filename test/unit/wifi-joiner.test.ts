@@ -5,8 +5,9 @@ import type { WifiStatus } from '../../src/model/status.ts';
 import { WifiJoiner } from '../../src/reconcile/wifi-joiner.ts';
 
 const SSID = 'plant-iot';
-const IDLE: WifiLook = { kind: 'idle' };
-const JOINED: WifiLook = { kind: 'joined', ssid: SSID, signal: 70 };
+const HEARD = [{ ssid: SSID, signal_percent: 70, security: 'WPA2' }];
+const IDLE: WifiLook = { kind: 'idle', heard: [] };
+const JOINED: WifiLook = { kind: 'joined', ssid: SSID, signal: 70, heard: HEARD };
 
 let look: WifiLook | Error;
 /** what an attempt does */
@@ -63,7 +64,7 @@ test('what is joined already is not joined again; the signal is told, and is no 
   look = JOINED;
   joiner.sync([uplink({ ssid: SSID })]);
   await pass(1);
-  expect(status()).toEqual({ ssid: SSID, state: 'joined', signal_percent: 70, problem: null });
+  expect(status()).toEqual({ ssid: SSID, state: 'joined', signal_percent: 70, heard: HEARD, problem: null });
   look = { ...JOINED, signal: 20 };
   await pass(30);
   expect(status()?.signal_percent).toBe(20);
@@ -134,6 +135,7 @@ test('an access point that vanishes is a loss until it is back, also where Netwo
   expect(status()).toMatchObject({
     state: 'lost',
     signal_percent: null,
+    heard: [],
     problem: expect.stringContaining('not heard'),
   });
   expect(problem()).toBe('wifi_lost');

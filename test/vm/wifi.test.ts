@@ -91,11 +91,31 @@ test('an access point that is gone is told, and joined again when it is back', a
   expect(await protectedAp.hasStation()).toBe(true);
 });
 
+const stateOf = async (): Promise<string> =>
+  (await lab.run(['nmcli', '--terse', '--fields', 'GENERAL.STATE', 'device', 'show', wifi.station])).stdout;
+
+test('an access point that vanishes while it is joined is no access point, and joined once it is back', async () => {
+  await join(2, {});
+  await protectedAp.stop();
+  await until('the station to be without it', async () => !(await protectedAp.hasStation()));
+  await protectedAp.start();
+  protectedAp.fallSilent();
+  const before = protectedAp.joined();
+  await join(3, { ssid: SSID, pskFile: PSK_FILE });
+  await until('NetworkManager to be at it', async () => (await stateOf()).includes('(connecting'), PATIENCE_MS);
+  await protectedAp.vanish();
+  expect((await untilState('failed')).problem).toContain('has not joined');
+  expect(protectedAp.joined()).toBe(before);
+  await protectedAp.start();
+  await untilState('joined');
+  expect((await uplink())?.heard).toContainEqual(expect.objectContaining({ ssid: SSID, security: 'WPA2' }));
+});
+
 test('another SSID in the document is joined instead, an open one with a leading dash; left out, it stays', async () => {
-  await join(2, { ssid: '-open' });
+  await join(4, { ssid: '-open' });
   await untilState('joined');
   expect(await openAp.hasStation()).toBe(true);
-  await join(3, {});
+  await join(5, {});
   expect(await uplink()).toBeNull();
   expect(await openAp.hasStation()).toBe(true);
 });

@@ -32,6 +32,10 @@ export type AccessPoint = {
   /** a running hostapd, until `stop` */
   readonly start: () => Promise<void>;
   readonly stop: () => Promise<void>;
+  /** it is heard, by the kernel's beacons, and answers nobody */
+  readonly fallSilent: () => void;
+  /** without a word; `start` brings it back */
+  readonly vanish: () => Promise<void>;
   /** how often a station has been let in since the start of the lab */
   readonly joined: () => number;
   /** whether a station is let in now */
@@ -85,6 +89,12 @@ async function accessPoint(lab: Lab, air: Namespace, radio: string, lines: reado
       await until('the access point', () => run.log().includes('AP-ENABLED'), UP_MS);
     },
     stop: async () => runs.at(-1)?.stop(),
+    fallSilent: () => runs.at(-1)?.signal('SIGSTOP'),
+    vanish: async () => {
+      await air.ip('link', 'set', radio, 'down');
+      runs.at(-1)?.signal('SIGCONT');
+      await runs.at(-1)?.stop();
+    },
     joined: () => runs.flatMap((run) => run.log().match(/AP-STA-CONNECTED/g) ?? []).length,
     hasStation: async () =>
       (await air.attempt('iw', 'dev', radio, 'station', 'dump')).stdout.includes('authorized:\tyes'),
