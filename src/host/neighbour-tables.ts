@@ -89,7 +89,7 @@ async function netfilter(questions: readonly Buffer[]): ReturnType<typeof ask> {
 let known: boolean | undefined;
 
 /**
- * Whether the kernel takes the rules that answer (nftables on the way out with `fwd` there, Linux 5.17), asked once for
+ * Whether the kernel takes the rules that answer (nftables on the way out with `fwd` there), asked once for
  * each process: they are sent with a change that must fail, so that nothing comes of them.
  */
 export async function canAnswer(): Promise<boolean> {
