@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { DhcpEvent } from '../ipam/dhcp-event.ts';
 import type { DhcpIdentity } from '../ipam/dhcp-identity.ts';
 import { parseLease } from '../ipam/dhcp-lease.ts';
@@ -5,10 +6,14 @@ import type { DhcpLease } from '../model/dhcp.ts';
 import type { Mac } from '../model/mac.ts';
 import type { MacvlanMode } from '../model/network.ts';
 import { visible } from '../model/text.ts';
-import { LinkspanError } from '../service/errors.ts';
+import { failed, unusable } from './dhcp-failures.ts';
+import { Patience } from './dhcp-patience.ts';
 import { OUR_GROUP } from './links.ts';
 import { ipBatch } from './run.ts';
 import { Udhcpc } from './udhcpc.ts';
+
+/** At random, since those who were offered one address together are refused together; udhcpc itself waits for 3 s. */
+const REFUSED_PAUSE_MS = 400;
 
 export type DhcpRequest = {
   /** interface of the own namespace: the uplink or its VLAN link */
@@ -62,22 +67,43 @@ async function bringUp(name: string, namespace: string): Promise<void> {
   await ipBatch([`link set dev ${name} addrgenmode none`, up], namespace).catch(() => ipBatch([up], namespace));
 }
 
+/**
+ * RFC 2131 3.1.5: who is refused begins anew. A server that chooses by a hash of the MAC (dnsmasq) offers one free
+ * address to several that ask together, and refuses all but the first to take it.
+ */
 async function firstLease(request: DhcpRequest, place: DhcpRequestPlace, signal: AbortSignal): Promise<DhcpLease> {
-  const { promise, resolve, reject } = Promise.withResolvers<DhcpLease>();
-  let refusal: string | undefined;
-  // Many clients at once on a small gateway start slowly; the server's time counts from the first question on.
-  const slow = (): void => reject(failed(request, 'it did not start in time'));
-  const timers = [setTimeout(slow, 2 * place.timeout)];
-  const receive = ({ name, variables }: DhcpEvent): void => {
-    if (name === 'deconfig') timers.push(setTimeout(() => reject(noLease(request, place, refusal)), place.timeout));
-    if (name === 'nak') refusal = visible(variables['message'] ?? '').slice(0, 100);
-    if (name !== 'bound') return;
-    const read = parseLease(variables, place.now());
+  const patience = new Patience(request, place.timeout);
+  const either = AbortSignal.any([signal, patience.signal]);
+  try {
+    for (let { requested } = request; ; requested = undefined) {
+      const answer = await askOnce({ ...request, requested }, place, { patience, signal: either });
+      if (typeof answer !== 'string') return answer;
+      patience.refusal = answer;
+      await sleep(Math.random() * REFUSED_PAUSE_MS, undefined, { signal: either }).catch(() => either.throwIfAborted());
+    }
+  } finally {
+    patience.end();
+  }
+}
+
+type Asking = { readonly patience: Patience; readonly signal: AbortSignal };
+
+/** @returns the lease, or the server's words where it refused one */
+async function askOnce(
+  request: DhcpRequest,
+  { namespace, name, hook, now }: DhcpRequestPlace,
+  { patience, signal }: Asking,
+): Promise<DhcpLease | string> {
+  const { promise, resolve, reject } = Promise.withResolvers<DhcpLease | string>();
+  const receive = ({ name: event, variables }: DhcpEvent): void => {
+    if (event === 'deconfig') patience.asked();
+    if (event === 'nak') resolve(visible(variables['message'] ?? '').slice(0, 100));
+    if (event !== 'bound') return;
+    const read = parseLease(variables, now());
     if ('lease' in read) resolve(read.lease);
     else reject(unusable(request, read.unusable));
   };
   const { identity, requested } = request;
-  const { namespace, name, hook } = place;
   const client = new Udhcpc({ namespace, interface: name, identity, requested, once: true, hook }, receive);
   const giveUp = (): void => reject(signal.reason as Error);
   signal.addEventListener('abort', giveUp);
@@ -85,30 +111,7 @@ async function firstLease(request: DhcpRequest, place: DhcpRequestPlace, signal:
   try {
     return await promise;
   } finally {
-    timers.forEach(clearTimeout);
     signal.removeEventListener('abort', giveUp);
     await client.end();
   }
-}
-
-function noLease(request: DhcpRequest, { timeout }: DhcpRequestPlace, refusal: string | undefined): LinkspanError {
-  const within = `within ${timeout / 1000} s`;
-  const { code, reason } =
-    refusal === undefined
-      ? { code: 'dhcp_no_answer', reason: `no DHCP server gave ${request.mac} an address ${within}` }
-      : { code: 'dhcp_refused', reason: `a DHCP server refused ${request.mac} ${within}, saying "${refusal}"` };
-  const remedy =
-    'check that a DHCP server with free addresses serves this VLAN and that the switch port admits this MAC, or give the workload an "address"';
-  return new LinkspanError({ code, object: `DHCP on ${request.parent}`, reason, remedy });
-}
-
-function unusable(request: DhcpRequest, reason: string): LinkspanError {
-  const remedy = 'correct that DHCP server, or find the one that does not belong on this VLAN';
-  return new LinkspanError({ code: 'dhcp_unusable', object: `DHCP on ${request.parent}`, reason, remedy });
-}
-
-function failed(request: DhcpRequest, words: string): LinkspanError {
-  const reason = `the DHCP client failed: ${visible(words) || 'it said nothing'}`;
-  const remedy = 'install busybox with udhcpc, and util-linux';
-  return new LinkspanError({ code: 'dhcp_client_failed', object: `DHCP on ${request.parent}`, reason, remedy });
 }
