@@ -272,21 +272,13 @@ describe('with a DHCP server in the plant', () => {
     await expect(service.acquire(KEY, requestOf('w1'))).resolves.toMatchObject({ server: SERVER });
   });
 
-  test('who is refused, since somebody else took the address first, asks again at once', async () => {
-    // dnsmasq offers by a hash of the MAC: of eight that ask together for the last eight, some are offered the same one.
-    await server.restart(['dhcp-range=10.77.0.20,10.77.0.27,255.255.255.0,120']);
-    const names = Array.from({ length: 8 }, (_, index) => `n${index}`);
-    const leases = await Promise.all(names.map((name) => service.acquire(`${name}/plant`, requestOf(name))));
-    expect(new Set(leases.map((lease) => lease.address.address)).size).toBe(8);
-    expect(server.log()).toContain('DHCPNAK');
-  });
-
   test('fifty at once', async () => {
     const workloads = Array.from({ length: 50 }, (_, index) => `m${index}`);
     const started = performance.now();
     const leases = await Promise.all(workloads.map((name) => service.acquire(`${name}/plant`, requestOf(name))));
     const took = performance.now() - started;
     expect(new Set(leases.map((lease) => lease.address.address)).size).toBe(50);
+    expect(server.log()).toContain('DHCPNAK');
     await Promise.all(leases.map((lease, index) => attach(w1, `m${index}`, lease, `e${index}`)));
     await Promise.all(workloads.map((name, index) => service.hold(`${name}/plant`, placeOf(name, w1, `e${index}`))));
     await until('all to be bound inside', () => acks(server) >= 100, 60_000);
