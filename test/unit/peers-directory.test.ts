@@ -71,7 +71,7 @@ describe('acceptance', () => {
   test.each([
     ['newer seq', { epoch: 1, seq: 6 }, 'accepted'],
     ['newer epoch, lower seq', { epoch: 2, seq: 0 }, 'accepted'],
-    ['the same', { epoch: 1, seq: 5 }, 'stale'],
+    ['the same', { epoch: 1, seq: 5 }, 'known'],
     ['older seq', { epoch: 1, seq: 4 }, 'stale'],
     ['older epoch, higher seq', { epoch: 0, seq: 99 }, 'stale'],
     ['another VNI has its own floor', { vni: LINE2, epoch: 1, seq: 1 }, 'accepted'],
@@ -117,7 +117,7 @@ describe('acceptance', () => {
     tell(first, alive({ vnis: { [String(LINE1)]: [5, digestOf(listed)] } }));
     memory.records.clear();
     const again = setup(memory).directory;
-    expect(again.missing(new Set([LINE1]))).toEqual([{ vni: LINE1, gw: 'gw-b' }]);
+    expect(again.missing(new Set([LINE1]))).toEqual([{ vni: LINE1, gw: 'gw-b', page: 0 }]);
     expect(give(again, record({ mtu: 1400 }))).toBe('stale');
     expect(give(again, listed)).toBe('accepted');
     expect(again.missing(new Set([LINE1]))).toEqual([]);
@@ -290,8 +290,14 @@ describe('MACs', () => {
   });
 });
 
+const pagedTable = Array.from({ length: 450 }, (_, n) =>
+  entry(`02:00:00:01:${(n >> 8).toString(16).padStart(2, '0')}:${(n & 255).toString(16).padStart(2, '0')}`),
+);
+
 function deliver(directory: PeerDirectory, publication: Publication): void {
-  if (publication.kind === 'alive') directory.receiveAlive('gw-b', publication.payload);
+  const { kind, payload } = publication;
+  if (kind === 'alive') directory.receiveAlive('gw-b', payload);
+  else if (publication.page > 0) directory.receivePage({ fleet: 'plant', gw: 'gw-b', ...publication }, payload);
   else directory.receiveRecord({ fleet: 'plant', vni: publication.vni, gw: 'gw-b' }, publication.payload);
 }
 
@@ -300,7 +306,8 @@ function state(vnis: Record<number, number>): LocalState {
     vni: vni(Number(id)),
     mtu: 1450,
     bum: 'replicate',
-    macs: [entry(`02:00:00:00:01:0${n}`)],
+    // 3: of three pages, of which the life's next step changes one or all
+    macs: n === 3 ? pagedTable : [entry(`02:00:00:00:01:0${n}`), ...(n === 2 ? pagedTable.slice(150) : [])],
   }));
   return { vteps: [{ ip: '198.51.100.2', port: 4789 }], networks };
 }
@@ -350,11 +357,11 @@ test('any order and any repetition of what a gateway published ends in the same 
       .chain(([order, more]) =>
         fc
           .shuffledSubarray([...order, ...more], { minLength: order.length + more.length })
-          .map((sequence) => ({ all, last, sequence })),
+          .map((sequence) => ({ steps, all, last, sequence })),
       );
   });
   fc.assert(
-    fc.property(plan, ({ all, last, sequence }) => {
+    fc.property(plan, ({ steps, all, last, sequence }) => {
       const { directory, store } = setup();
       for (const index of sequence) {
         const publication = all[index];
@@ -362,6 +369,8 @@ test('any order and any repetition of what a gateway published ends in the same 
       }
       for (const view of [directory, setup(store).directory]) {
         expect([1, 2, 3].filter((id) => view.remotes(vni(id)).length > 0)).toEqual(last);
+        for (const { vni: id, macs } of state(steps.at(-1)?.vnis ?? {}).networks)
+          expect(view.remotes(id)[0]?.macs.map(({ m }) => m).toSorted()).toEqual(macs.map(({ m }) => m).toSorted());
         expect(view.missing(new Set([vni(1), vni(2), vni(3)]))).toEqual([]);
       }
     }),
