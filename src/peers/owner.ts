@@ -61,9 +61,11 @@ export class Owner {
     return this.#tables.get(vni)?.pending ?? this.records.get(vni) ?? NEVER;
   }
 
+  /** Forgets what is held in that VNI, and what is being put together unless the manifest leaves that standing. */
   drop(vni: Vni): void {
     this.records.delete(vni);
-    this.#tables.delete(vni);
+    const pending = this.#tables.get(vni)?.pending;
+    if (pending === undefined || this.withdraws(pending)) this.#tables.delete(vni);
   }
 
   /** Base records whose pages are not all here. */
