@@ -30,6 +30,8 @@ const pick = <T>(all: readonly T[]): T => all[Math.floor(Math.random() * all.len
 class HostileBroker {
   readonly seen: Message[] = [];
   hostile = false;
+  /** hands nothing on, as a broker whose queue is full or that loses what comes while one subscribes */
+  silent = false;
   readonly #aedes: Aedes;
   port = 0;
 
@@ -43,7 +45,7 @@ class HostileBroker {
       else done(null);
     };
     aedes.authorizeForward = (_client, packet: AedesPublishPacket) =>
-      this.hostile && Math.random() < 0.1 ? null : packet;
+      this.silent || (this.hostile && Math.random() < 0.1) ? null : packet;
   }
 
   static async start(): Promise<HostileBroker> {
@@ -211,3 +213,33 @@ test('a broker that loses, repeats, reorders, erases, swaps and replays puts not
   const late = new Gateway(COUNT, broker.port);
   await until('a gateway that comes now knows all', () => late.view === truthFor(late, [...gateways, late]));
 }, 120_000);
+
+test('what was lost while it subscribed is asked for again, though nothing ever told of it', async () => {
+  const broker = await HostileBroker.start();
+  const gateways = [1, 2].map((g) => new Gateway(g, broker.port));
+  broker.silent = true;
+  await until('both have published', () => broker.seen.filter(({ topic }) => topic.includes('vni/')).length >= 4);
+  await sleep(500);
+  expect(gateways.map(({ g, directory }) => [g, directory.peers()])).toEqual([
+    [1, []],
+    [2, []],
+  ]);
+  broker.silent = false;
+  await until('all know all', () => gateways.every((one) => one.view === truthFor(one, gateways)), 15_000);
+}, 30_000);
+
+test('a broker that comes back with an older backup changes nothing, and has the present again', async () => {
+  const broker = await HostileBroker.start();
+  const gateways = [0, 1].map((g) => new Gateway(g, broker.port));
+  const agree = (): boolean => gateways.every((one) => one.view === truthFor(one, gateways));
+  await until('all know all', agree);
+  const backup = [...broker.seen];
+  gateways.forEach((one) => one.change());
+  await until('all know the change', agree);
+  gateways.forEach((one) => one.directory.onChange(() => one.look()));
+  backup.forEach((message) => broker.say(message));
+  const late = new Gateway(3, broker.port);
+  const all = [...gateways, late];
+  await until('all know all again', () => all.every((one) => one.view === truthFor(one, all)), 15_000);
+  expect(gateways.flatMap(({ wrong }) => wrong)).toEqual([]);
+}, 30_000);

@@ -146,6 +146,16 @@ describe('publisher', () => {
     expect(shape(publisher.renew())).toEqual(['alive']);
   });
 
+  test('an idle gateway says three things a day, however many VNIs it has', () => {
+    const publisher = born();
+    publisher.update(local(...Array.from({ length: 40 }, (_, n) => n + 1)));
+    const said = Array.from({ length: 24 }, () => {
+      now += 3_600_000;
+      return publisher.renew().length;
+    });
+    expect(said.reduce((sum, one) => sum + one)).toBe(3);
+  });
+
   const table = (count: number): MacEntry[] =>
     Array.from({ length: count }, (_, n) => {
       const bytes = [n >> 16, (n >> 8) & 255, n & 255].map((byte) => byte.toString(16).padStart(2, '0'));
