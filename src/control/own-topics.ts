@@ -81,10 +81,13 @@ export class OwnTopics {
       if (foreign.includes(topic)) onEvent('record_healed', 'warning', message);
       heal(topic);
     }
-    const isOpen = ({ seen, repeated }: Own): boolean =>
-      seen === 'foreign' || (seen === 'nothing' && repeated < REPEATS);
     if (this.#orphans.size > 0 || [...this.#own.values()].some(isOpen)) this.#checkLater();
   }
+}
+
+/** Whether the broker does not show what it should, and something can still be done. */
+function isOpen({ seen, repeated }: Own): boolean {
+  return seen === 'foreign' || (seen === 'nothing' && repeated < REPEATS);
 }
 
 function seenIn({ payload, earlier }: Own, shown: Buffer): Own['seen'] {

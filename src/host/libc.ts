@@ -99,12 +99,7 @@ export type Libc = {
   addressOf(view: Uint8Array): bigint;
   /** The index of an interface in the calling thread's namespace, or 0 where there is none of that name. */
   ifNameToIndex(name: string): number;
-  /** Reads the kernel's clock discipline and changes nothing; returns the clock's state. */
-  adjtimex(): number;
 };
-
-/** struct timex (linux/timex.h) on 64-bit machines; all zero: nothing is to be set. */
-const TIMEX_BYTES = 208;
 
 let loaded: Libc | undefined;
 
@@ -160,7 +155,6 @@ function load(): Libc {
   );
   const eventfd = call('eventfd', 'int eventfd(unsigned int initial, int flags)');
   const write = call('write', 'intptr_t write(int fd, const void *data, size_t length)');
-  const adjtimex = call('adjtimex', 'int adjtimex(_Inout_ void *timex)');
   const ifNameToIndex = call('if_nametoindex', 'unsigned int if_nametoindex(const char *name)');
   return {
     socket: (domain, type, protocol) => socket(domain, type, protocol),
@@ -196,7 +190,6 @@ function load(): Libc {
     write: (descriptor, data) => write(descriptor, data, data.byteLength),
     addressOf: (view) => koffi.address(view),
     ifNameToIndex: (name) => ifNameToIndex(name),
-    adjtimex: () => adjtimex(new Uint8Array(TIMEX_BYTES)),
   };
 }
 

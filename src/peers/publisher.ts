@@ -86,7 +86,7 @@ export class Publisher {
     const before = this.#places();
     this.#local = local;
     const records = local.networks.flatMap((network) => this.#table(network, local.vteps));
-    for (const vni of [...this.#tables.keys()])
+    for (const vni of this.#tables.keys())
       if (!local.networks.some((network) => network.vni === vni)) this.#tables.delete(vni);
     const gone = this.#giveUp(before);
     if (!firstTime && !vtepsChanged && records.length === 0 && gone.length === 0) return [];

@@ -1,136 +1,30 @@
-import { afterAll, afterEach, describe, expect, test } from '@jest/globals';
+import { describe, expect, test } from '@jest/globals';
 import { spawn, type ChildProcess } from 'node:child_process';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { connect, createServer, type AddressInfo } from 'node:net';
-import { tmpdir } from 'node:os';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { connect as mqttConnect } from 'mqtt';
 import { startBroker } from '../../src/control/broker.ts';
 import { EventLimit } from '../../src/control/event-limit.ts';
-import { GatewaySession } from '../../src/control/gateway-session.ts';
 import { encodeReported } from '../../src/control/reported.ts';
 import { MqttSession } from '../../src/control/session.ts';
 import { formatTopic, parseTopic, type Topic } from '../../src/control/topics.ts';
-import { parseMac } from '../../src/model/mac.ts';
-import { isVni, type Vni } from '../../src/model/vni.ts';
-import { PeerDirectory, type PeerStore } from '../../src/peers/directory.ts';
-import { Publisher, type LocalState } from '../../src/peers/publisher.ts';
-import { systemClock } from '../../src/service/clock.ts';
-
-const vni = (n: number): Vni => {
-  if (!isVni(n)) throw new Error(`${n} is no VNI`);
-  return n;
-};
-const LINE1 = vni(10110);
-const SRC = join(import.meta.dirname, '../../src');
-const DIR = mkdtempSync(join(tmpdir(), 'linkspan-control-'));
-const children = new Set<ChildProcess>();
-const cleanups: (() => Promise<unknown>)[] = [];
-
-afterEach(async () => {
-  for (const cleanup of cleanups.splice(0).reverse()) await cleanup();
-});
-afterAll(async () => {
-  for (const child of children) await kill(child);
-  rmSync(DIR, { recursive: true });
-});
-
-async function kill(child: ChildProcess): Promise<void> {
-  children.delete(child);
-  if (child.exitCode !== null || child.signalCode !== null) return;
-  const gone = new Promise((resolve) => child.once('exit', resolve));
-  child.kill('SIGKILL');
-  await gone;
-}
-
-async function until(what: string, holds: () => boolean, ms = 10_000): Promise<void> {
-  for (const end = performance.now() + ms; !holds(); await sleep(10)) {
-    if (performance.now() > end) throw new Error(`not within ${ms} ms: ${what}`);
-  }
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => void server.listen(0, '127.0.0.1', resolve));
-  const { port } = server.address() as AddressInfo;
-  await new Promise((resolve) => void server.close(resolve));
-  return port;
-}
-
-const answers = (port: number): Promise<boolean> =>
-  new Promise((resolve) => {
-    const socket = connect(port, '127.0.0.1', () => {
-      socket.destroy();
-      resolve(true);
-    });
-    socket.once('error', () => resolve(false));
-  });
-
-type Running = { close(): Promise<void> };
-
-async function mosquitto(port: number, extra = 'allow_anonymous true'): Promise<Running> {
-  const config = join(DIR, `${port}.conf`);
-  writeFileSync(config, `listener ${port} 127.0.0.1\npersistence false\n${extra}\n`);
-  const child = spawn('/usr/sbin/mosquitto', ['-c', config], { stdio: 'ignore' });
-  children.add(child);
-  while (!(await answers(port))) await sleep(20);
-  return { close: () => kill(child) };
-}
-
-const embedded = (port: number): Promise<Running> => startBroker(`127.0.0.1:${port}`);
-
-const nothing = (): never[] => [];
-const emptyStore = (): PeerStore => {
-  return {
-    loadRecords: nothing,
-    loadFloors: nothing,
-    loadAlives: nothing,
-    saveRecord: () => undefined,
-    removeRecord: () => undefined,
-    saveFloor: () => undefined,
-    saveAlive: () => undefined,
-  };
-};
-
-type Gateway = {
-  session: GatewaySession;
-  directory: PeerDirectory;
-  events: string[];
-  desired: string[];
-  behind: number[];
-};
-
-function gateway(name: string, port: number, epoch = 5): Gateway {
-  const events: string[] = [];
-  const desired: string[] = [];
-  const behind: number[] = [];
-  const onEvent = (type: string): void => void events.push(type);
-  const common = { fleet: 'plant', gateway: name, clock: systemClock };
-  const directory = new PeerDirectory({ ...common, store: emptyStore(), onEvent });
-  const session = new GatewaySession({
-    ...common,
-    directory,
-    onEvent,
-    publisher: new Publisher({ ...common, epoch }),
-    mqtt: { url: `mqtt://127.0.0.1:${port}`, backoffMs: [50, 200] },
-    clockIsRight: () => false,
-    onDesired: (payload) => void desired.push(payload.toString()),
-    onEpochBehind: (value) => void behind.push(value),
-  });
-  cleanups.push(() => session.stop());
-  session.start();
-  return { session, directory, events, desired, behind };
-}
-
-function local(n: number, ...vnis: Vni[]): LocalState {
-  const m = parseMac(`02:00:00:00:00:0${n}`);
-  const macs = m ? [{ m, ip: [`10.110.0.${n}`], q: 0, s: 1 as const }] : [];
-  return {
-    vteps: [{ ip: `198.51.100.${n}`, port: 4789 }],
-    networks: vnis.map((id) => ({ vni: id, mtu: 1450, bum: 'replicate', macs })),
-  };
-}
+import {
+  children,
+  cleanups,
+  DIR,
+  embedded,
+  freePort,
+  type Gateway,
+  gateway,
+  kill,
+  LINE1,
+  local,
+  mosquitto,
+  type Running,
+  SRC,
+  until,
+} from './support/sessions.ts';
 
 const macsOf = ({ directory }: Gateway): string[] =>
   directory.remotes(LINE1).flatMap(({ macs }) => macs.map(({ m }) => m));
@@ -267,95 +161,7 @@ describe.each([
     await until('the epoch is behind', () => a.behind.length > 0);
     expect(a.behind).toEqual([41]);
   });
-
-  test('what others write on our topics is mended and told, and a page of an earlier run goes', async () => {
-    const port = await freePort();
-    await broker(port);
-    const other = mqttConnect(`mqtt://127.0.0.1:${port}`, { protocolVersion: 4 });
-    cleanups.push(() => other.endAsync(true));
-    const [ours, page, alive] = [`vni/${LINE1}/gw/gw-a`, `vni/${LINE1}/gw/gw-a/3`, 'gw/gw-a/alive'];
-    const write = (topic: string, text: string): Promise<unknown> =>
-      other.publishAsync(`linkspan/v1/plant/${topic}`, text, { qos: 1, retain: true });
-    await write(page, 'of an earlier run');
-    const retained = new Map<string, string>();
-    other.on(
-      'message',
-      (topic, payload) => void retained.set(topic.slice('linkspan/v1/plant/'.length), payload.toString()),
-    );
-    await other.subscribeAsync('linkspan/v1/plant/#', { qos: 1 });
-    const a = gateway('gw-a', port);
-    a.session.setLocal(local(1, LINE1));
-    const seqOf = (topic: string): number => (JSON.parse(retained.get(topic) || '{}') as { seq?: number }).seq ?? 0;
-    await until('the record and the birth', () => seqOf(ours) > 0 && seqOf(alive) > 0);
-    const before = seqOf(ours);
-    await write(ours, '');
-    await write(alive, 'no birth');
-    await until('it is mended', () => seqOf(ours) > before && seqOf(alive) > seqOf(ours) && retained.get(page) === '');
-    expect(a.events.filter((type) => type === 'record_healed')).toHaveLength(2);
-  });
-
-  test('a first change goes out at once, what follows within 200 ms together', async () => {
-    const port = await freePort();
-    await broker(port);
-    const other = mqttConnect(`mqtt://127.0.0.1:${port}`, { protocolVersion: 4 });
-    cleanups.push(() => other.endAsync(true));
-    const came: number[] = [];
-    const a = gateway('gw-a', port);
-    a.session.setLocal(local(1, LINE1));
-    await until('connected', () => a.session.connected);
-    await sleep(1000);
-    await other.subscribeAsync(`linkspan/v1/plant/vni/${LINE1}/gw/gw-a`, { qos: 1 });
-    await sleep(100);
-    other.on('message', () => void came.push(performance.now()));
-    const started = performance.now();
-    for (let n = 0; performance.now() - started < 1000; n += 1) {
-      a.session.setLocal(local((n % 8) + 2, LINE1));
-      await sleep(5);
-    }
-    await sleep(300);
-    expect((came[0] ?? Infinity) - started).toBeLessThan(150);
-    expect(came.length).toBeGreaterThan(3);
-    expect(came.length).toBeLessThanOrEqual(7);
-  });
-
-  test('only the alive topics of gateways in a VNI of ours are followed', async () => {
-    const port = await freePort();
-    await broker(port);
-    const [a, b] = [gateway('gw-a', port), gateway('gw-b', port)];
-    gateway('gw-c', port).session.setLocal(local(3, vni(99)));
-    a.session.setLocal(local(1, LINE1));
-    b.session.setLocal(local(2, LINE1));
-    await until('a follows b', () => a.events.includes('peer_up'));
-    await sleep(500);
-    expect(a.events.filter((type) => type === 'peer_up')).toHaveLength(1);
-    expect(a.directory.peers().map((peer) => peer.gateway)).toEqual(['gw-b']);
-  });
 });
-
-test('8000 records come through a queue of 1000, by their manifests', async () => {
-  const port = await freePort();
-  const running = await mosquitto(port);
-  cleanups.push(() => running.close());
-  const vnis = Array.from({ length: 40 }, (_, n) => vni(n + 1));
-  const writer = mqttConnect(`mqtt://127.0.0.1:${port}`, { protocolVersion: 4 });
-  cleanups.push(() => writer.endAsync(true));
-  for (let n = 0; n < 200; n += 1) {
-    const gw = `gw-${n}`;
-    const publisher = new Publisher({ fleet: 'plant', gateway: gw, epoch: 1, clock: systemClock });
-    const all = publisher.update(local(1, ...vnis)).map((one) => {
-      const topic = formatTopic('plant', one.kind === 'alive' ? { kind: 'alive', gw } : { ...one, gw });
-      return writer.publishAsync(topic, one.payload, { qos: 1, retain: true });
-    });
-    await Promise.all(all);
-  }
-  const a = gateway('gw-a', port);
-  const held = (): number => vnis.reduce((sum, id) => sum + a.directory.remotes(id).length, 0);
-  a.session.setLocal(local(1, ...vnis));
-  await until('the broker has given what it gives', () => held() > 0);
-  await sleep(1000);
-  expect(held()).toBeLessThan(8000);
-  await until('all 8000', () => held() === 8000, 60_000);
-}, 90_000);
 
 function mqttSession(
   port: number,

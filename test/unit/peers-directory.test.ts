@@ -1,60 +1,17 @@
 import { describe, expect, test } from '@jest/globals';
 import * as fc from 'fast-check';
-import type { Alive, MacEntry, PeerRecord } from '../../src/model/peer.ts';
+import type { MacEntry } from '../../src/model/peer.ts';
 import { encodeAlive } from '../../src/peers/alive.ts';
-import { PeerDirectory, type PeerStore } from '../../src/peers/directory.ts';
+import { PeerDirectory } from '../../src/peers/directory.ts';
 import { better, type Claim } from '../../src/peers/mobility.ts';
-import { encodePage } from '../../src/peers/page.ts';
-import { Publisher, type LocalState, type Publication } from '../../src/peers/publisher.ts';
+import { Publisher, type Publication } from '../../src/peers/publisher.ts';
 import { digestOf, encodeRecord } from '../../src/peers/record.ts';
 import { systemClock } from '../../src/service/clock.ts';
+import { LINE1, LINE2, alive, born, deliver, entry, give, held, record, setup, state, tell } from './support/peers.ts';
 import { MemoryStore } from './support/peer-store.ts';
 import { mac, vni } from './support/values.ts';
 
-const [LINE1, LINE2] = [vni(10110), vni(10120)];
-const entry = (text: string, q = 0, s: 0 | 1 = 1): MacEntry => ({ m: mac(text), ip: ['10.110.0.21'], q, s });
-
 const device = (q: number): MacEntry => ({ ...entry('02:00:00:00:00:01', q, 0), ip: [] });
-
-function setup(store: PeerStore = new MemoryStore()): { directory: PeerDirectory; events: string[]; store: PeerStore } {
-  const events: string[] = [];
-  const clock = { now: () => 1_000_000, monotonic: () => 0 };
-  const onEvent = (type: string): void => void events.push(type);
-  return { directory: new PeerDirectory({ fleet: 'plant', gateway: 'gw-a', store, clock, onEvent }), events, store };
-}
-
-const record = (over: Partial<PeerRecord> = {}): PeerRecord => ({
-  v: 1,
-  fleet: 'plant',
-  vni: LINE1,
-  gw: 'gw-b',
-  epoch: 1,
-  seq: 5,
-  iat: 1000,
-  exp: 87_400,
-  vtep: [{ ip: '198.51.100.2', port: 4789 }],
-  mtu: 1450,
-  bum: 'replicate',
-  caps: [],
-  macs: [entry('02:00:00:00:00:01')],
-  pages: 0,
-  ...over,
-});
-const alive = (over: Partial<Alive> = {}): Alive => ({
-  v: 1,
-  gw: 'gw-b',
-  epoch: 1,
-  seq: 6,
-  state: 'up',
-  vteps: [],
-  vnis: {},
-  ...over,
-});
-
-const give = (directory: PeerDirectory, r: PeerRecord): string =>
-  directory.receiveRecord({ fleet: r.fleet, vni: r.vni, gw: r.gw }, encodeRecord(r));
-const tell = (directory: PeerDirectory, a: Alive): string => directory.receiveAlive(a.gw, encodeAlive(a));
-const held = (directory: PeerDirectory): string[] => directory.remotes(LINE1).map(({ gateway }) => gateway);
 
 describe('acceptance', () => {
   test.each([
@@ -110,113 +67,6 @@ describe('acceptance', () => {
     expect(give(again, record({ mtu: 1400 }))).toBe('stale');
     expect(give(again, listed)).toBe('accepted');
     expect(again.missing(new Set([LINE1]))).toEqual([]);
-  });
-});
-
-describe('pages', () => {
-  const paged = (publisher: Publisher, changed: number): readonly Publication[] =>
-    publisher.update({
-      ...state({}),
-      networks: [
-        {
-          vni: LINE1,
-          mtu: 1450,
-          bum: 'replicate',
-          macs: pagedTable.map((one, n) => ({ ...one, q: n === 250 ? changed : 0 })),
-        },
-      ],
-    });
-  const heldNow = (directory: PeerDirectory): (number | undefined)[] => {
-    const macs = directory.remotes(LINE1)[0]?.macs;
-    return [macs?.length, macs?.find(({ m }) => m === pagedTable[250]?.m)?.q];
-  };
-
-  test('a table is taken when its last page is here, and the one before holds until then', () => {
-    const { directory } = setup();
-    const publisher = born(1);
-    const [one, two, base, manifest] = paged(publisher, 0);
-    for (const part of [base, one, manifest]) if (part) deliver(directory, part);
-    expect([held(directory), directory.missing(new Set([LINE1]))]).toEqual([[], [{ vni: LINE1, gw: 'gw-b', page: 2 }]]);
-    if (two) deliver(directory, two);
-    expect(heldNow(directory)).toEqual([401, 0]);
-    const [page, newer] = paged(publisher, 7);
-    if (newer) deliver(directory, newer);
-    expect(heldNow(directory)).toEqual([401, 0]);
-    if (page) deliver(directory, page);
-    expect(heldNow(directory)).toEqual([401, 7]);
-    if (one) deliver(directory, one);
-    expect([heldNow(directory), directory.missing(new Set([LINE1]))]).toEqual([[401, 7], []]);
-  });
-
-  test('after a restart the table is whole, and the next one takes the pages that have not changed', () => {
-    const { directory, store } = setup();
-    const publisher = born(1);
-    paged(publisher, 0).forEach((part) => deliver(directory, part));
-    const again = setup(store).directory;
-    expect(heldNow(again)).toEqual([401, 0]);
-    const retained = publisher.snapshot();
-    paged(publisher, 7).forEach((part) => deliver(again, part));
-    expect(again.missing(new Set([LINE1]))).toEqual([{ vni: LINE1, gw: 'gw-b', page: 2 }]);
-    retained.forEach((part) => deliver(again, part));
-    expect(heldNow(again)).toEqual([401, 7]);
-  });
-
-  test('pages that no record lists are held to a number, and cost nothing after that', () => {
-    const { directory } = setup();
-    for (let n = 0; n < 2000; n += 1) {
-      const address = { fleet: 'plant', vni: LINE1, gw: `gw-${n}`, page: 1 };
-      directory.receivePage(address, encodePage({ v: 1, ...address, epoch: 1, seq: 1, macs: [] }));
-    }
-    expect([directory.peers(), directory.membersOf(new Set([LINE1]))]).toEqual([[], []]);
-  });
-});
-
-describe('leases', () => {
-  const DAY_MS = 24 * 3_600_000;
-  function away(reachable?: boolean): {
-    directory: PeerDirectory;
-    events: string[];
-    at: { now: number; monotonic: number };
-  } {
-    const events: string[] = [];
-    const at = { now: 1_000_000, monotonic: 0 };
-    const directory = new PeerDirectory({
-      fleet: 'plant',
-      gateway: 'gw-a',
-      store: new MemoryStore(),
-      clock: { now: () => at.now, monotonic: () => at.monotonic },
-      onEvent: (type) => void events.push(type),
-      reachable: () => reachable,
-    });
-    give(directory, record());
-    tell(directory, alive({ vnis: { [LINE1]: [5, digestOf(record())] }, exp: 90_000 }));
-    return { directory, events, at };
-  }
-
-  test('one that is away for a day and longer than its manifest says is forgotten, and its record taken no more', () => {
-    const { directory, events, at } = away();
-    tell(directory, alive({ seq: 7, state: 'down' }));
-    [at.now, at.monotonic] = [89_000_000, DAY_MS];
-    directory.expire();
-    expect(held(directory)).toEqual(['gw-b']);
-    at.now = 91_000_000;
-    directory.expire();
-    expect([held(directory), events.at(-1)]).toEqual([[], 'record_expired']);
-    expect(give(directory, record())).toBe('stale');
-    tell(directory, alive({ seq: 8, vnis: { [LINE1]: [5, digestOf(record())] } }));
-    expect(give(directory, record())).toBe('accepted');
-  });
-
-  test('one that lives, or answers a probe, is not; nor does a clock that jumps by years end a lease', () => {
-    for (const { directory, at } of [away(), away(true)]) {
-      [at.now, at.monotonic] = [4e12, 2 * DAY_MS];
-      directory.expire();
-      expect(held(directory)).toEqual(['gw-b']);
-      if (directory.peers()[0]?.state === 'up') tell(directory, alive({ seq: 7, state: 'down' }));
-      at.now = 8e12;
-      directory.expire();
-      expect(held(directory)).toEqual(['gw-b']);
-    }
   });
 });
 
@@ -386,28 +236,6 @@ describe('MACs', () => {
   });
 });
 
-const pagedTable = Array.from({ length: 401 }, (_, n) =>
-  entry(`02:00:00:01:${(n >> 8).toString(16).padStart(2, '0')}:${(n & 255).toString(16).padStart(2, '0')}`),
-);
-
-function deliver(directory: PeerDirectory, publication: Publication): void {
-  const { kind, payload } = publication;
-  if (kind === 'alive') directory.receiveAlive('gw-b', payload);
-  else if (publication.page > 0) directory.receivePage({ fleet: 'plant', gw: 'gw-b', ...publication }, payload);
-  else directory.receiveRecord({ fleet: 'plant', vni: publication.vni, gw: 'gw-b' }, publication.payload);
-}
-
-function state(vnis: Record<number, number>): LocalState {
-  const networks = Object.entries(vnis).map(([id, n]) => ({
-    vni: vni(Number(id)),
-    mtu: 1450,
-    bum: 'replicate',
-    // 3: of three pages, of which the life's next step changes one or all
-    macs: n === 3 ? pagedTable : [entry(`02:00:00:00:01:0${n}`), ...(n === 2 ? pagedTable.slice(150) : [])],
-  }));
-  return { vteps: [{ ip: '198.51.100.2', port: 4789 }], networks };
-}
-
 const runs = fc.array(
   fc.record({
     reconnects: fc.boolean(),
@@ -416,9 +244,6 @@ const runs = fc.array(
   }),
   { minLength: 1, maxLength: 8 },
 );
-
-const born = (epoch: number): Publisher =>
-  new Publisher({ fleet: 'plant', gateway: 'gw-b', epoch, clock: { now: () => 1e9, monotonic: () => 0 } });
 
 /** Everything one gateway publishes in its life, wills included, and what it ends with. */
 function lifeOf(steps: readonly { reconnects: boolean; restarts: boolean; vnis: Record<string, number> }[]): {

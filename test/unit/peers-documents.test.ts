@@ -111,6 +111,9 @@ describe('alive', () => {
 const shape = (publications: readonly { kind: string; payload: Buffer }[]): string[] =>
   publications.map(({ kind, payload }) => (payload.length > 0 ? kind : `${kind} erased`));
 
+const pagesOf = (publications: readonly Publication[]): (number | string)[] =>
+  publications.map((one) => (one.kind === 'alive' ? 'alive' : one.payload.length > 0 ? one.page : `-${one.page}`));
+
 describe('publisher', () => {
   let now = 1_000_000_000;
   const born = (): Publisher =>
@@ -156,18 +159,21 @@ describe('publisher', () => {
     expect(said.reduce((sum, one) => sum + one)).toBe(3);
   });
 
-  const table = (count: number): MacEntry[] =>
-    Array.from({ length: count }, (_, n) => {
-      const bytes = [n >> 16, (n >> 8) & 255, n & 255].map((byte) => byte.toString(16).padStart(2, '0'));
-      return { m: parseMac(`02:00:00:${bytes.join(':')}`) ?? mac, ip: ['10.0.0.1'], q: 0, s: 1 } as MacEntry;
+  const table = (count: number, n?: readonly string[]): MacEntry[] =>
+    Array.from({ length: count }, (_, i) => {
+      const octets = [i >> 16, (i >> 8) & 255, i & 255].map((byte) => byte.toString(16).padStart(2, '0'));
+      return {
+        m: parseMac(`02:00:00:${octets.join(':')}`) ?? mac,
+        ip: ['10.0.0.1'],
+        q: 0,
+        s: 1,
+        ...(n && { n }),
+      } as MacEntry;
     });
   const big = (macs: readonly MacEntry[]): LocalState => ({
     ...local(),
     networks: [{ vni: vni(7), mtu: 1450, bum: 'replicate', macs }],
   });
-  const pagesOf = (publications: readonly Publication[]): (number | string)[] =>
-    publications.map((one) => (one.kind === 'alive' ? 'alive' : one.payload.length > 0 ? one.page : `-${one.page}`));
-
   test('a table of more than 200 has pages, which the record lists and follows; only what changed is published', () => {
     const publisher = born();
     const macs = table(700);
@@ -187,7 +193,7 @@ describe('publisher', () => {
 
   test('names that are long make more pages, each within the largest payload', () => {
     const n = Array.from({ length: 65 }, (_, i) => `${'a'.repeat(60)}.${'b'.repeat(60)}.a${i}`);
-    const published = born().update(big(table(30).map((one) => ({ ...one, n }))));
+    const published = born().update(big(table(30, n)));
     expect(published.length).toBeGreaterThan(5);
     expect(Math.max(...published.map(({ payload }) => payload.length))).toBeLessThan(56 * 1024);
   });
