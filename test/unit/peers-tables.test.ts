@@ -2,7 +2,7 @@ import { describe, expect, test } from '@jest/globals';
 import { PeerDirectory } from '../../src/peers/directory.ts';
 import { encodePage } from '../../src/peers/page.ts';
 import type { Publication, Publisher } from '../../src/peers/publisher.ts';
-import { digestOf } from '../../src/peers/record.ts';
+import { digestOf, digestOfBytes } from '../../src/peers/record.ts';
 import { MemoryStore } from './support/peer-store.ts';
 import { LINE1, alive, born, deliver, give, held, record, setup, state, tell, pagedTable } from './support/peers.ts';
 
@@ -75,13 +75,16 @@ describe('pages', () => {
     expect(heldNow(again)).toEqual([401, 7]);
   });
 
-  test('pages that no record lists are held to a number, and cost nothing after that', () => {
+  test('of pages that no record lists only so many are kept, the last; others are asked for', () => {
     const { directory } = setup();
-    for (let n = 0; n < 2000; n += 1) {
-      const address = { fleet: 'plant', vni: LINE1, gw: `gw-${n}`, page: 1 };
-      directory.receivePage(address, encodePage({ v: 1, ...address, epoch: 1, seq: 1, macs: [] }));
-    }
+    const page = (gw: string): Buffer =>
+      encodePage({ v: 1, fleet: 'plant', vni: LINE1, gw, page: 1, epoch: 1, seq: 1, macs: [] });
+    const names = Array.from({ length: 2000 }, (_, n) => `gw-${n}`);
+    for (const gw of names) directory.receivePage({ fleet: 'plant', vni: LINE1, gw, page: 1 }, page(gw));
     expect([directory.peers(), directory.membersOf(new Set([LINE1]))]).toEqual([[], []]);
+    for (const gw of names) give(directory, record({ gw, pages: 1, parts: [[1, digestOfBytes(page(gw))]] }));
+    expect(held(directory)).toEqual(names.slice(-512));
+    expect(directory.missing(new Set([LINE1]))).toHaveLength(2000 - 512);
   });
 });
 
