@@ -44,7 +44,7 @@ function away(reachable?: boolean): {
   return { directory, events, at };
 }
 
-const page = (gw: string): Buffer =>
+const pageOf = (gw: string): Buffer =>
   encodePage({ v: 1, fleet: 'plant', vni: LINE1, gw, page: 1, epoch: 1, seq: 1, macs: [] });
 
 describe('pages', () => {
@@ -81,9 +81,9 @@ describe('pages', () => {
   test('of pages that no record lists only so many are kept, the last; others are asked for', () => {
     const { directory } = setup();
     const names = Array.from({ length: 2000 }, (_, n) => `gw-${n}`);
-    for (const gw of names) directory.receivePage({ fleet: 'plant', vni: LINE1, gw, page: 1 }, page(gw));
+    for (const gw of names) directory.receivePage({ fleet: 'plant', vni: LINE1, gw, page: 1 }, pageOf(gw));
     expect([directory.peers(), directory.membersOf(new Set([LINE1]))]).toEqual([[], []]);
-    for (const gw of names) give(directory, record({ gw, pages: 1, parts: [[1, digestOfBytes(page(gw))]] }));
+    for (const gw of names) give(directory, record({ gw, pages: 1, parts: [[1, digestOfBytes(pageOf(gw))]] }));
     expect(held(directory)).toEqual(names.slice(-512));
     expect(directory.missing(new Set([LINE1]))).toHaveLength(2000 - 512);
   });
