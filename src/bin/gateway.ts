@@ -1,6 +1,7 @@
 import { localState } from '../control/local-state.ts';
 import { Presence } from '../control/presence.ts';
 import { encodeReported } from '../control/reported.ts';
+import { clockIsSynchronised } from '../host/clock-sync.ts';
 import type { EventSink, GatewayStatus } from '../model/status.ts';
 import type { CycleView } from '../reconcile/cycle.ts';
 import { forgetGone } from '../reconcile/forget-gone.ts';
@@ -105,6 +106,7 @@ export class Gateway {
       reported: () => this.#reported(),
       onDesired: (payload) => void documents.submit(payload),
       onEvent,
+      clockIsRight: clockIsSynchronised,
     });
   }
 

@@ -1,13 +1,16 @@
 import type { EventSink, GatewayEvent } from '../model/status.ts';
 import type { Vni } from '../model/vni.ts';
-import type { PeerDirectory } from '../peers/directory.ts';
+import type { Outcome, PeerDirectory } from '../peers/directory.ts';
 import type { LocalState, Publication, Publisher } from '../peers/publisher.ts';
 import type { Clock } from '../service/clock.ts';
 import { EventLimit } from './event-limit.ts';
+import { Members } from './members.ts';
 import { OwnEpoch } from './own-epoch.ts';
+import { OwnTopics } from './own-topics.ts';
+import { Repair } from './repair.ts';
 import { type BrokerAccess, MqttSession } from './session.ts';
 import { Timers } from './timers.ts';
-import { alivesFilter, formatTopic, parseTopic, recordsFilter } from './topics.ts';
+import { formatTopic, parseTopic, recordsFilter, type Topic } from './topics.ts';
 
 export type GatewaySessionOptions = {
   readonly fleet: string;
@@ -21,14 +24,14 @@ export type GatewaySessionOptions = {
   /** the fleet knows us with this epoch, not below ours: stop, take a higher one and make a new session and publisher */
   readonly onEpochBehind: (epoch: number) => void;
   readonly onEvent: EventSink;
+  /** whether the wall clock is synchronised: only then does a lease end */
+  readonly clockIsRight: () => boolean;
 };
 
 const COALESCE_MS = 200;
 const RENEW_CHECK_MS = 3_600_000;
 /** How long the first birth waits for what the broker retains on our alive topic (it follows the SUBACK at once). */
 const OWN_ALIVE_WAIT_MS = 500;
-const REPAIR_MS = [5000, 10_000] as const;
-const ASK_AGAIN_MAX = 500;
 
 /** This gateway on the broker: its records out, its peers' in, the desired document in, reports and events out. */
 export class GatewaySession {
@@ -36,21 +39,45 @@ export class GatewaySession {
   readonly #session: MqttSession;
   readonly #limit: EventLimit;
   readonly #own: OwnEpoch;
+  readonly #ownTopics: OwnTopics;
+  readonly #repair: Repair;
+  readonly #members: Members;
   readonly #timers = new Timers();
   #vnis: ReadonlySet<Vni> = new Set();
   #pending: LocalState | undefined;
+  /** when something was last published because the local state had changed, monotonic milliseconds */
+  #flushed = Number.NEGATIVE_INFINITY;
   #reported: Buffer | undefined;
 
   constructor(options: GatewaySessionOptions) {
-    const { fleet, gateway, mqtt, publisher } = options;
+    const { fleet, gateway, mqtt, directory } = options;
+    const timers = this.#timers;
     this.#options = options;
     this.#limit = new EventLimit(options.clock);
     this.#own = new OwnEpoch({ ...options, onOurs: () => this.#publishSnapshot() });
+    this.#ownTopics = new OwnTopics({
+      ...options,
+      timers,
+      repeat: (topic, payload) => this.#mayPublish && this.#session.publish(topic, payload, true),
+      heal: (topic) => this.#heal(topic),
+    });
+    this.#members = new Members(
+      timers,
+      () => directory.membersOf(this.#vnis),
+      () => this.#resubscribe(),
+    );
+    this.#repair = new Repair({
+      timers,
+      everything: () => this.#shared,
+      missing: () => directory.missing(this.#vnis),
+      topicOf: (missing) => formatTopic(fleet, { kind: 'record', ...missing }),
+      ask: (topics) => this.#session.askAgain(topics),
+    });
     this.#session = new MqttSession({
       ...mqtt,
       clientId: `linkspan-${fleet}-${gateway}`,
-      will: () => ({ topic: this.#aliveTopic, payload: publisher.startSession() }),
-      onMessage: (topic, payload) => this.#route(topic, payload),
+      will: () => this.#startConnection(),
+      onMessage: (topic, payload, retained) => this.#route(topic, payload, retained),
       onConnect: () => this.#connected(),
       onEvent: options.onEvent,
     });
@@ -65,6 +92,7 @@ export class GatewaySession {
     this.#session.start();
     const renew = (): void => {
       this.#publishAll(this.#mayPublish ? this.#options.publisher.renew() : []);
+      if (this.#options.clockIsRight()) this.#options.directory.expire();
       this.#timers.set('renew', RENEW_CHECK_MS, renew);
     };
     this.#timers.set('renew', RENEW_CHECK_MS, renew);
@@ -77,12 +105,15 @@ export class GatewaySession {
     await this.#session.stop();
   }
 
-  /** Takes what this gateway has to say; it goes out within 200 ms, changes in between together. */
+  /** Takes what this gateway has to say; a first change goes out at once, those of the next 200 ms together. */
   setLocal(local: LocalState): void {
     this.#pending = local;
     this.#vnis = new Set(local.networks.map(({ vni }) => vni));
     this.#resubscribe();
-    this.#timers.setUnlessRunning('publish', COALESCE_MS, () => this.#flush());
+    this.#members.look();
+    const wait = this.#flushed + COALESCE_MS - this.#options.clock.monotonic();
+    if (wait <= 0) this.#flush();
+    else this.#timers.setUnlessRunning('publish', wait, () => this.#flush());
   }
 
   /** Publishes the payload of `reported` where it is another than before, and again on every later connection. */
@@ -107,26 +138,31 @@ export class GatewaySession {
     return this.#session.connected && this.#own.isOurs;
   }
 
+  /** What a whole view of the fleet comes by, our own topics in it too. */
+  get #shared(): readonly string[] {
+    const { fleet } = this.#options;
+    const alives = this.#members.gateways.map((gw) => formatTopic(fleet, { kind: 'alive', gw }));
+    return [this.#aliveTopic, ...[...this.#vnis].map((vni) => recordsFilter(fleet, vni)), ...alives];
+  }
+
   #resubscribe(): void {
     const { fleet, gateway } = this.#options;
-    const desired = formatTopic(fleet, { kind: 'desired', gw: gateway });
-    // the alives of all include our own: a second filter for that would bring it twice
-    this.#session.setSubscriptions([
-      desired,
-      alivesFilter(fleet),
-      ...[...this.#vnis].map((vni) => recordsFilter(fleet, vni)),
-    ]);
+    this.#session.setSubscriptions([formatTopic(fleet, { kind: 'desired', gw: gateway }), ...this.#shared]);
+  }
+
+  /** Of a connection about to be made, its will. */
+  #startConnection(): { readonly topic: string; readonly payload: Buffer } {
+    this.#members.pause();
+    this.#resubscribe();
+    return { topic: this.#aliveTopic, payload: this.#options.publisher.startSession() };
   }
 
   #connected(): void {
     this.#options.publisher.sessionOpened();
     if (!this.#own.isKnown) this.#timers.set('own', OWN_ALIVE_WAIT_MS, () => this.#own.assumeOurs());
     this.#publishSnapshot();
-    const [min, max] = REPAIR_MS;
-    this.#timers.set('repair', min + Math.random() * (max - min), () => {
-      this.#session.askAgain(alivesFilter(this.#options.fleet));
-      this.#repair();
-    });
+    this.#members.resume();
+    this.#repair.audit();
   }
 
   #publishSnapshot(): void {
@@ -141,6 +177,7 @@ export class GatewaySession {
     if (!this.#pending || !this.#mayPublish) return;
     const publications = this.#options.publisher.update(this.#pending);
     this.#pending = undefined;
+    if (publications.length > 0) this.#flushed = this.#options.clock.monotonic();
     this.#publishAll(publications);
   }
 
@@ -150,9 +187,24 @@ export class GatewaySession {
       const topic =
         publication.kind === 'alive'
           ? this.#aliveTopic
-          : formatTopic(fleet, { kind: 'record', vni: publication.vni, gw: gateway });
-      this.#session.publish(topic, publication.payload, true);
+          : formatTopic(fleet, { kind: 'record', vni: publication.vni, gw: gateway, page: publication.page });
+      this.#publishOwn(topic, publication.payload);
     }
+  }
+
+  #publishOwn(topic: string, payload: Buffer): void {
+    this.#session.publish(topic, payload, true);
+    this.#ownTopics.published(topic, payload);
+  }
+
+  #heal(name: string): void {
+    const { fleet, publisher } = this.#options;
+    const topic = parseTopic(fleet, name);
+    if (!this.#mayPublish || !publisher.ready || !topic) return;
+    const anew = topic.kind === 'record' ? publisher.reissue(topic.vni) : publisher.rebirth();
+    this.#publishAll(anew);
+    // of a table with fewer pages than an earlier run's, say
+    if (topic.kind === 'record' && !anew.some((one) => isPage(one, topic))) this.#publishOwn(name, Buffer.alloc(0));
   }
 
   #publishReported(): void {
@@ -161,30 +213,37 @@ export class GatewaySession {
     if (this.#reported && this.#mayPublish) this.#session.publish(topic, this.#reported, true);
   }
 
-  #route(name: string, payload: Buffer): void {
+  #route(name: string, payload: Buffer, retained: boolean): void {
     const { fleet, gateway, onDesired } = this.#options;
     const topic = parseTopic(fleet, name);
-    if (topic?.kind === 'record') this.#routeRecord(topic.vni, topic.gw, payload);
-    else if (topic?.kind === 'alive') this.#routeAlive(topic.gw, payload);
-    else if (topic?.kind === 'desired' && topic.gw === gateway && payload.length > 0) onDesired(payload);
+    if (topic?.kind === 'record' || topic?.kind === 'alive') {
+      if (topic.gw === gateway) this.#routeOwn(topic, name, payload);
+      else this.#received(topic.gw, this.#routePeer(topic, payload), retained);
+    } else if (topic?.kind === 'desired' && topic.gw === gateway && payload.length > 0) onDesired(payload);
   }
 
-  #routeRecord(vni: Vni, gw: string, payload: Buffer): void {
-    const { fleet, gateway, directory } = this.#options;
-    if (gw === gateway) this.#own.receiveRecord(vni, payload);
-    else directory.receiveRecord({ fleet, vni, gw }, payload);
+  #routeOwn(topic: Topic, name: string, payload: Buffer): void {
+    this.#ownTopics.received(name, payload);
+    if (topic.kind !== 'record') this.#own.receiveAlive(payload);
+    else if (topic.page === 0) this.#own.receiveRecord(topic.vni, payload);
   }
 
-  #routeAlive(gw: string, payload: Buffer): void {
-    if (gw === this.#options.gateway) return this.#own.receiveAlive(payload);
-    if (this.#options.directory.receiveAlive(gw, payload) !== 'accepted') return;
-    this.#timers.setUnlessRunning('repair', REPAIR_MS[0], () => this.#repair());
-  }
-
-  // brokers drop retained messages behind a wildcard without a word; the manifests tell which
-  #repair(): void {
+  #routePeer(topic: Topic, payload: Buffer): Outcome {
     const { fleet, directory } = this.#options;
-    const missing = directory.missing(this.#vnis).slice(0, ASK_AGAIN_MAX);
-    for (const { vni, gw } of missing) this.#session.askAgain(formatTopic(fleet, { kind: 'record', vni, gw }));
+    if (topic.kind !== 'record') return directory.receiveAlive(topic.gw, payload);
+    if (topic.page === 0) return directory.receiveRecord({ fleet, ...topic }, payload);
+    return directory.receivePage({ fleet, ...topic }, payload);
   }
+
+  #received(gw: string, outcome: Outcome, retained: boolean): void {
+    if (outcome === 'accepted' || outcome === 'incomplete') {
+      this.#repair.check();
+      if (!this.#members.has(gw)) this.#members.look();
+      // what the broker had kept may be old; what comes live is old only where somebody or something replays
+    } else if (!retained && outcome !== 'known') this.#repair.audit();
+  }
+}
+
+function isPage(publication: Publication, { vni, page }: { readonly vni: Vni; readonly page: number }): boolean {
+  return publication.kind === 'record' && publication.vni === vni && publication.page === page;
 }

@@ -7,7 +7,7 @@ import type { DeviceClaims } from '../peers/devices.ts';
 import type { PeerDirectory } from '../peers/directory.ts';
 import type { Duplicate, OwnMacs } from '../peers/duplicates.ts';
 import type { LocalState } from '../peers/publisher.ts';
-import { MAX_NAMES_PER_MAC } from '../peers/record.ts';
+import { MAX_NAMES_PER_MAC } from '../peers/macs.ts';
 import type { CycleView } from '../reconcile/cycle.ts';
 import { attachedLink } from '../status/snapshot.ts';
 

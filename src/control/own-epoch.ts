@@ -56,7 +56,10 @@ export class OwnEpoch {
   receiveRecord(vni: Vni, payload: Buffer): void {
     const { fleet, gateway, publisher } = this.#options;
     const parsed = parseRecord(payload, { fleet, vni, gw: gateway });
-    if (parsed.ok && parsed.value.epoch > publisher.epoch) this.#follow(parsed.value.epoch);
+    if (!parsed.ok) return;
+    const { epoch, seq } = parsed.value;
+    // within our own epoch only a higher one outdoes a number that we have not given out yet
+    if (epoch > publisher.epoch || (epoch === publisher.epoch && seq > publisher.seq)) this.#follow(epoch);
   }
 
   /** Whether the session ends for a higher epoch; one that no gateway can have reached is told and not followed. */

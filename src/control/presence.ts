@@ -93,7 +93,7 @@ export class Presence {
 
   #truncated(vni: Vni, kept: number, of: number): void {
     const loss = 'frames to the others are flooded, and elsewhere their names do not resolve';
-    const message = `VNI ${vni}: only ${kept} of ${of} workloads fit into the record; ${loss}`;
+    const message = `VNI ${vni}: only ${kept} of ${of} workloads and devices fit into the record's pages; ${loss}`;
     this.#options.onEvent('record_truncated', 'warning', message);
   }
 }

@@ -66,9 +66,9 @@ export class MqttSession {
     this.#subscriptions.replace(topics, this.#client);
   }
 
-  /** Asks the broker for the retained message of one exact topic again. */
-  askAgain(topic: string): void {
-    if (this.#client?.connected) this.#subscriptions.askAgain(this.#client, topic);
+  /** Asks the broker for what it retains on these topics or filters again. */
+  askAgain(topics: readonly string[]): void {
+    if (this.#client?.connected && topics.length > 0) this.#subscriptions.askAgain(this.#client, topics);
   }
 
   /** Publishes at QoS 1, or drops it where there is no connection: `onConnect` is the place to repeat what matters. */

@@ -39,10 +39,13 @@ export class Subscriptions {
     );
   }
 
-  /** Subscribes once more, for which the broker gives the retained message again. */
-  askAgain(client: MqttClient, topic: string): void {
-    const done = (): void => void (this.#topics.has(topic) || client.unsubscribe(topic, () => undefined));
-    client.subscribe(topic, { qos: 1 }, done);
+  /** Subscribes once more, for which the broker gives the retained messages again. */
+  askAgain(client: MqttClient, topics: readonly string[]): void {
+    const done = (): void => {
+      const passing = topics.filter((topic) => !this.#topics.has(topic));
+      if (passing.length > 0) client.unsubscribe(passing, () => undefined);
+    };
+    client.subscribe([...topics], { qos: 1 }, done);
   }
 
   /** Subscribes, and again with growing waits while the broker refuses (a cluster that elects refuses for seconds). */

@@ -1,9 +1,11 @@
 import { isVni, type Vni } from '../model/vni.ts';
+import { MAX_PAGES } from '../peers/record.ts';
 
 /** A topic of the contract, without the fleet's prefix. */
 export type Topic =
   | { readonly kind: 'desired' | 'reported' | 'alive' | 'event'; readonly gw: string }
-  | { readonly kind: 'record'; readonly vni: Vni; readonly gw: string }
+  /** page 0 is the record itself */
+  | { readonly kind: 'record'; readonly vni: Vni; readonly gw: string; readonly page: number }
   | { readonly kind: 'rpc_req' | 'rpc_res'; readonly gw: string; readonly id: string };
 
 const NAME = /^[a-z0-9-]{1,63}$/;
@@ -15,20 +17,16 @@ const prefixOf = (fleet: string): string => `linkspan/v1/${fleet}/`;
 /** The full name of a topic. */
 export function formatTopic(fleet: string, topic: Topic): string {
   const prefix = prefixOf(fleet);
-  if (topic.kind === 'record') return `${prefix}vni/${topic.vni}/gw/${topic.gw}`;
+  if (topic.kind === 'record')
+    return `${prefix}vni/${topic.vni}/gw/${topic.gw}${topic.page > 0 ? `/${topic.page}` : ''}`;
   if (topic.kind === 'rpc_req') return `${prefix}gw/${topic.gw}/rpc/req/${topic.id}`;
   if (topic.kind === 'rpc_res') return `${prefix}gw/${topic.gw}/rpc/res/${topic.id}`;
   return `${prefix}gw/${topic.gw}/${topic.kind}`;
 }
 
-/** The subscription to every gateway's record of one VNI. */
+/** The subscription to every gateway's record of one VNI, all pages. */
 export function recordsFilter(fleet: string, vni: Vni): string {
-  return `${prefixOf(fleet)}vni/${vni}/gw/+`;
-}
-
-/** The subscription to every gateway's alive. */
-export function alivesFilter(fleet: string): string {
-  return `${prefixOf(fleet)}gw/+/alive`;
+  return `${prefixOf(fleet)}vni/${vni}/gw/#`;
 }
 
 /** Parses the full name of a topic of this fleet; undefined for any other. */
@@ -41,7 +39,15 @@ export function parseTopic(fleet: string, name: string): Topic | undefined {
 
 function parseRecordTopic(number: string, [word, gw = '', ...more]: readonly string[]): Topic | undefined {
   const vni = DECIMAL.test(number) ? Number(number) : 0;
-  return isVni(vni) && word === 'gw' && NAME.test(gw) && more.length === 0 ? { kind: 'record', vni, gw } : undefined;
+  const page = parsePageLevel(more);
+  if (!isVni(vni) || word !== 'gw' || !NAME.test(gw) || page === undefined) return undefined;
+  return { kind: 'record', vni, gw, page };
+}
+
+function parsePageLevel([level, ...more]: readonly string[]): number | undefined {
+  if (level === undefined) return 0;
+  const isPage = DECIMAL.test(level) && Number(level) <= MAX_PAGES && more.length === 0;
+  return isPage ? Number(level) : undefined;
 }
 
 function parseGatewayTopic(gw: string, [kind, ...rest]: readonly string[]): Topic | undefined {

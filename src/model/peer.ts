@@ -19,6 +19,9 @@ export type MacEntry = {
   readonly n?: readonly string[];
 };
 
+/** What identifies a publication of a gateway: its sequence number and the digest of its bytes. */
+export type Listing = readonly [seq: number, digest: string];
+
 /** One gateway's membership in a VNI and its table, as published retained on `vni/<vni>/gw/<gw>`. */
 export type PeerRecord = {
   readonly v: 1;
@@ -35,7 +38,23 @@ export type PeerRecord = {
   readonly bum: string;
   readonly caps: readonly string[];
   readonly macs: readonly MacEntry[];
+  /** how many further pages the table has, each on a topic of its own */
   readonly pages: number;
+  /** exactly which pages 1 to `pages` are; absent where there are none */
+  readonly parts?: readonly Listing[];
+};
+
+/** A further part of a table, as published retained on `vni/<vni>/gw/<gw>/<page>`. */
+export type RecordPage = {
+  readonly v: 1;
+  readonly fleet: string;
+  readonly vni: Vni;
+  readonly gw: string;
+  /** from 1 */
+  readonly page: number;
+  readonly epoch: number;
+  readonly seq: number;
+  readonly macs: readonly MacEntry[];
 };
 
 export type AliveState = 'up' | 'down' | 'leaving';
@@ -49,7 +68,9 @@ export type Alive = {
   readonly state: AliveState;
   readonly vteps: readonly Vtep[];
   /** VNI (decimal text) to the sequence number and digest of the record that holds */
-  readonly vnis: Readonly<Record<string, readonly [seq: number, digest: string]>>;
+  readonly vnis: Readonly<Record<string, Listing>>;
+  /** seconds since 1970: until then the records that it lists hold, whatever their own `exp` is; absent: theirs counts */
+  readonly exp?: number;
 };
 
 /** What the datapath of one network needs to know about its peers. */

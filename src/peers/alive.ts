@@ -1,11 +1,10 @@
-import type { Alive, AliveState } from '../model/peer.ts';
+import type { Alive, AliveState, Listing } from '../model/peer.ts';
 import { isVni } from '../model/vni.ts';
 import { EPOCH_MAX } from './order.ts';
-import { asFields, asList, asNumber, asText, refuse, type Fields } from '../model/fields.ts';
-import { asNameOf, asVteps, parseWith, type Parsed } from './parse.ts';
+import { asFields, asNumber, refuse, type Fields } from '../model/fields.ts';
+import { asListing, asNameOf, asVteps, parseWith, type Parsed } from './parse.ts';
 
 const MAX_VNIS = 4096;
-const DIGEST = /^[0-9a-f]{16}$/;
 const DECIMAL = /^[1-9]\d{0,7}$/;
 
 /** Reads birth, death and manifest of gateway `gw` from bytes that anybody may have written. */
@@ -23,6 +22,7 @@ function readAlive(fields: Fields, gw: string): Alive {
     state: readState(fields['state']),
     vteps: asVteps(fields['vteps'] ?? [], 0),
     vnis: readVnis(fields['vnis'] ?? {}),
+    ...(fields['exp'] !== undefined && { exp: asNumber('exp', fields['exp'], 0, Number.MAX_SAFE_INTEGER) }),
   };
 }
 
@@ -36,15 +36,14 @@ function readVnis(value: unknown): Alive['vnis'] {
   return Object.fromEntries(entries.map(([vni, item]) => readListing(vni, item)));
 }
 
-function readListing(vni: string, value: unknown): [string, readonly [number, string]] {
+function readListing(vni: string, value: unknown): [string, Listing] {
   if (!DECIMAL.test(vni) || !isVni(Number(vni))) refuse('vnis', 'keyed by VNIs from 1 to 16777215');
-  const [seq, digest] = asList('vnis', value, 2);
-  return [vni, [asNumber('vnis.seq', seq, 0, Number.MAX_SAFE_INTEGER), asText('vnis.digest', digest, DIGEST)]];
+  return [vni, asListing('vnis', value)];
 }
 
 /** The bytes as published: JSON with a fixed order of fields. */
 export function encodeAlive(alive: Alive): Buffer {
-  const { v, gw, epoch, seq, state, vnis } = alive;
+  const { v, gw, epoch, seq, state, vnis, exp } = alive;
   const vteps = alive.vteps.map(({ ip, port }) => ({ ip, port }));
-  return Buffer.from(JSON.stringify({ v, gw, epoch, seq, state, vteps, vnis }));
+  return Buffer.from(JSON.stringify({ v, gw, epoch, seq, state, vteps, vnis, exp }));
 }

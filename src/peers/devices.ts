@@ -16,7 +16,7 @@ export type Sighting = {
 /** A MAC here that is not published, and why. */
 export type Unclaimed = { readonly vni: Vni; readonly mac: Mac; readonly why: 'workload' | 'moves' | 'full' };
 
-/** In each VNI: three quarters of the largest record (`peers/parse.ts`), the rest of which is for workloads. */
+/** In each VNI: more than stand on one plant VLAN, and six pages (`peers/paging.ts`) for each peer to read. */
 export const DEVICES_MAX = 1024;
 /** More moves of a MAC in that time are no moves: two have it (RFC 7432 section 15.1). */
 export const [MOVES_MAX, MOVES_MS] = [5, 180_000];

@@ -5,10 +5,13 @@ import type { Clock } from '../service/clock.ts';
 import { parseAlive } from './alive.ts';
 import { ChangeSignal } from './change-signal.ts';
 import { type Duplicate, DuplicateWatch, type OwnMacs } from './duplicates.ts';
-import { Floors, type FloorStore } from './floors.ts';
+import { Floors, type FloorStore, MAX_FLOORS } from './floors.ts';
+import { LEASE_S } from './lease.ts';
 import { type Claim, winners } from './mobility.ts';
 import { compareStamps } from './order.ts';
-import { Owner } from './owner.ts';
+import { LoosePages } from './loose-pages.ts';
+import { type Missing, Owner } from './owner.ts';
+import { type PageAddress, parsePage } from './page.ts';
 import { PeerEvents } from './peer-events.ts';
 import { digestOfBytes, parseRecord, type RecordAddress } from './record.ts';
 
@@ -29,12 +32,18 @@ export type DirectoryOptions = {
   readonly store: PeerStore;
   readonly clock: Clock;
   readonly onEvent: EventSink;
+  /** whether a gateway's datapath answers a probe; undefined or absent: nobody knows */
+  readonly reachable?: (gw: string) => boolean | undefined;
 };
 
-/** What became of a message. `own`: about this gateway; `full`: the directory takes no further owners. */
-export type Outcome = 'accepted' | 'stale' | 'own' | 'invalid' | 'erased' | 'full';
+/**
+ * What became of a message. `incomplete`: pages that it lists are not here; `known`: nothing else than is here already;
+ * `stale`: older; `own`: about this gateway; `full`: the directory takes no further owners.
+ */
+export type Outcome = 'accepted' | 'incomplete' | 'known' | 'stale' | 'own' | 'invalid' | 'erased' | 'full';
 
 const recordKey = (vni: number, gw: string): string => `vni/${vni}/gw/${gw}`;
+const pageKey = (vni: number, gw: string, page: number): string => `${recordKey(vni, gw)}/${page}`;
 const aliveKey = (gw: string): string => `gw/${gw}/alive`;
 
 /**
@@ -45,6 +54,8 @@ export class PeerDirectory {
   readonly #options: DirectoryOptions;
   readonly #owners = new Map<string, Owner>();
   readonly #floors: Floors;
+  readonly #loose = new LoosePages();
+  readonly #started: number;
   readonly #events: PeerEvents;
   readonly #duplicates = new DuplicateWatch();
   readonly #signal = new ChangeSignal();
@@ -54,6 +65,7 @@ export class PeerDirectory {
   constructor(options: DirectoryOptions) {
     this.#options = options;
     this.#floors = new Floors(options.store);
+    this.#started = options.clock.monotonic();
     this.#events = new PeerEvents(options.onEvent);
     this.#load();
   }
@@ -66,16 +78,37 @@ export class PeerDirectory {
     if (payload.length === 0) return this.#erased(key, this.#owners.get(gw)?.records.has(vni) ?? false);
     const parsed = parseRecord(payload, { ...address, fleet: this.#options.fleet });
     if (!parsed.ok) return this.#refused(key, parsed.reason);
-    if (this.#floors.isFull(key)) return 'full';
+    if (this.#isFull(key, gw)) return 'full';
     const record = parsed.value;
     const owner = this.#owner(gw);
-    if (!this.#isNews(owner, record, digestOfBytes(payload))) return 'stale';
+    if (!this.#isNews(owner, record, digestOfBytes(payload)))
+      return compareStamps(record, owner.newest(vni)) === 0 ? 'known' : 'stale';
     this.#events.accepted(key);
     owner.lastSeen = this.#options.clock.monotonic();
-    if (owner.withdraws(record)) this.#withdraw(owner, vni);
-    else this.#hold(owner, record);
-    this.#floors.raise(key, record);
-    return 'accepted';
+    if (owner.withdraws(record)) {
+      this.#withdraw(owner, vni);
+      this.#floors.raise(key, record);
+      return 'accepted';
+    }
+    owner.table(vni).begin(record, (page, digest) => this.#loose.take(pageKey(vni, gw, page), digest));
+    return this.#complete(owner, vni) ? 'accepted' : 'incomplete';
+  }
+
+  /** Takes the payload of a page's topic; by its digest the record says whether it is one of its pages. */
+  receivePage(address: PageAddress, payload: Uint8Array): Outcome {
+    const { vni, gw, page } = address;
+    if (gw === this.#options.gateway) return 'own';
+    const key = pageKey(vni, gw, page);
+    if (payload.length === 0) return this.#erased(key, (this.#owners.get(gw)?.records.get(vni)?.pages ?? 0) >= page);
+    const parsed = parsePage(payload, { ...address, fleet: this.#options.fleet });
+    if (!parsed.ok) return this.#refused(key, parsed.reason);
+    const found = { digest: digestOfBytes(payload), page: parsed.value };
+    const owner = this.#owners.get(gw);
+    if (!owner?.hasTable(vni) || !owner.table(vni).offer(found)) {
+      this.#loose.put(key, found);
+      return 'incomplete';
+    }
+    return this.#complete(owner, vni) ? 'accepted' : 'incomplete';
   }
 
   /** Takes the payload of gateway `gw`'s alive topic. */
@@ -85,9 +118,9 @@ export class PeerDirectory {
     if (payload.length === 0) return this.#erased(key, this.#owners.has(gw));
     const parsed = parseAlive(payload, gw);
     if (!parsed.ok) return this.#refused(key, parsed.reason);
-    if (this.#floors.isFull(key)) return 'full';
+    if (this.#isFull(key, gw)) return 'full';
     const owner = this.#owner(gw);
-    if (!owner.isNews(parsed.value)) return 'stale';
+    if (!owner.isNews(parsed.value)) return compareStamps(parsed.value, owner.alive) === 0 ? 'known' : 'stale';
     this.#events.accepted(key);
     this.#take(owner, parsed.value);
     this.#floors.raise(key, owner.alive);
@@ -111,17 +144,39 @@ export class PeerDirectory {
     });
   }
 
-  /** Every gateway that holds a record or is not known to have left. */
+  /** Every gateway that holds a record. */
   peers(): readonly PeerStatus[] {
     const now = this.#options.clock.monotonic();
     return [...this.#owners.values()].filter((owner) => owner.isKnown).map((owner) => owner.status(now));
   }
 
-  /** Records that a manifest lists and we do not hold in that version, in the VNIs given: to be asked for again. */
-  missing(vnis: ReadonlySet<Vni>): readonly { readonly vni: Vni; readonly gw: string }[] {
-    return [...this.#owners.values()].flatMap((owner) =>
-      [...vnis].filter((vni) => owner.lacks(vni)).map((vni) => ({ vni, gw: owner.gw })),
-    );
+  /** Records that a manifest lists, and pages that a record lists, and are not here: to be asked for again. */
+  missing(vnis: ReadonlySet<Vni>): readonly Missing[] {
+    return [...this.#owners.values()].flatMap((owner) => [...vnis].flatMap((vni) => owner.missing(vni)));
+  }
+
+  /** The gateways that have to do with any of the VNIs: whose alive topics are worth a subscription. */
+  membersOf(vnis: ReadonlySet<Vni>): readonly string[] {
+    const members = [...this.#owners.values()].filter((owner) => [...vnis].some((vni) => owner.isIn(vni)));
+    return members.map(({ gw }) => gw);
+  }
+
+  /**
+   * Removes the records whose lease has ended, of gateways that are away, do not answer and have been silent for as long
+   * by a clock that does not jump. To be called only while the wall clock is synchronised.
+   */
+  expire(): void {
+    const { clock, reachable } = this.#options;
+    const silentSince = clock.monotonic() - LEASE_S * 1000;
+    for (const owner of this.#owners.values()) {
+      const isSilent = (owner.lastSeen ?? this.#started) <= silentSince;
+      if (owner.isAlive || !isSilent || reachable?.(owner.gw) === true) continue;
+      const expired = [...owner.records.values()].filter((record) => owner.isExpired(record, clock.now() / 1000));
+      for (const { vni } of expired) {
+        this.#withdraw(owner, vni);
+        this.#events.expired(recordKey(vni, owner.gw));
+      }
+    }
   }
 
   /**
@@ -169,16 +224,32 @@ export class PeerDirectory {
       owner.sawAlive(alive);
     }
     for (const record of others(store.loadRecords())) {
-      this.#owner(record.gw).records.set(record.vni, record);
+      const owner = this.#owner(record.gw);
+      owner.records.set(record.vni, record);
+      owner.table(record.vni).restore(record);
       this.#floors.restore(recordKey(record.vni, record.gw), record);
     }
   }
 
   #isNews(owner: Owner, record: PeerRecord, digest: string): boolean {
+    if (compareStamps(record, owner.newest(record.vni)) <= 0) return false;
     const order = compareStamps(record, this.#floors.of(recordKey(record.vni, record.gw)));
     if (order !== 0 || owner.records.has(record.vni)) return order > 0;
-    // seen before and lost since: only the owner's manifest can say that exactly this one still holds
-    return owner.lists(record, digest);
+    // seen before and lost since: only an owner that lives can say that exactly this one still holds
+    return owner.isAlive && owner.lists(record, digest);
+  }
+
+  /** Holds the table once all of it is here: only then is anything older a replay. */
+  #complete(owner: Owner, vni: Vni): boolean {
+    const record = owner.table(vni).complete();
+    if (record === undefined) return false;
+    this.#hold(owner, record);
+    this.#floors.raise(recordKey(vni, owner.gw), record);
+    return true;
+  }
+
+  #isFull(key: string, gw: string): boolean {
+    return this.#floors.isFull(key) || (!this.#owners.has(gw) && this.#owners.size >= MAX_FLOORS);
   }
 
   #hold(owner: Owner, record: PeerRecord): void {
@@ -189,7 +260,9 @@ export class PeerDirectory {
   }
 
   #withdraw(owner: Owner, vni: Vni): void {
-    if (!owner.records.delete(vni)) return;
+    const held = owner.records.has(vni);
+    owner.drop(vni);
+    if (!held) return;
     this.#options.store.removeRecord(vni, owner.gw);
     this.#duplicates.check(recordKey(vni, owner.gw), undefined);
     this.#signal.changed();
@@ -209,13 +282,14 @@ export class PeerDirectory {
   #takeManifest(owner: Owner, manifest: Alive): void {
     this.#options.store.saveAlive(manifest);
     owner.manifest = manifest;
-    for (const record of owner.records.values()) if (owner.withdraws(record)) this.#withdraw(owner, record.vni);
+    const here = [...owner.records.values(), ...owner.pending];
+    for (const record of here) if (owner.withdraws(record)) this.#withdraw(owner, record.vni);
   }
 
   // an empty retained message is all that an operator's slip or an attacker needs to send, so it removes nothing
   #erased(key: string, held: boolean): Outcome {
     if (held) this.#events.erased(key);
-    return 'erased';
+    return held ? 'erased' : 'known';
   }
 
   #refused(key: string, reason: string): Outcome {

@@ -1,12 +1,19 @@
 import type { Alive, PeerRecord } from '../model/peer.ts';
 import type { PeerStatus } from '../model/status.ts';
 import type { Vni } from '../model/vni.ts';
+import { leaseEnd } from './lease.ts';
 import { compareStamps, later, NEVER, type Stamp } from './order.ts';
+import { Table } from './table.ts';
+
+/** A retained message that is missing: page 0 is the VNI's record. */
+export type Missing = { readonly vni: Vni; readonly gw: string; readonly page: number };
 
 /** What one of the other gateways says about itself, as far as it holds. Stores nothing and tells nobody. */
 export class Owner {
   readonly gw: string;
+  /** whole tables: each with the MACs of all its pages */
   readonly records = new Map<Vni, PeerRecord>();
+  readonly #tables = new Map<Vni, Table>();
   /** the newest alive that said `up` or `leaving` */
   manifest: Alive | undefined;
   /** monotonic milliseconds; undefined: not since the start */
@@ -33,9 +40,47 @@ export class Owner {
     return !this.isAlive && this.#alive !== NEVER;
   }
 
-  /** Whether it holds a record or is not known to have left. */
+  /** Whether it holds a record: of one that shares no VNI with us nobody tells us when it goes. */
   get isKnown(): boolean {
-    return this.records.size > 0 || this.manifest?.state === 'up';
+    return this.records.size > 0;
+  }
+
+  /** The table of that VNI that is being put together. */
+  table(vni: Vni): Table {
+    const table = this.#tables.get(vni) ?? new Table();
+    this.#tables.set(vni, table);
+    return table;
+  }
+
+  hasTable(vni: Vni): boolean {
+    return this.#tables.has(vni);
+  }
+
+  /** The newest base record of that VNI here, whether or not its pages are. */
+  newest(vni: Vni): Stamp {
+    return this.#tables.get(vni)?.pending ?? this.records.get(vni) ?? NEVER;
+  }
+
+  /** Forgets what is held in that VNI, and what is being put together unless the manifest leaves that standing. */
+  drop(vni: Vni): void {
+    this.records.delete(vni);
+    const pending = this.#tables.get(vni)?.pending;
+    if (pending === undefined || this.withdraws(pending)) this.#tables.delete(vni);
+  }
+
+  /** Base records whose pages are not all here. */
+  get pending(): readonly PeerRecord[] {
+    return [...this.#tables.values()].flatMap(({ pending }) => pending ?? []);
+  }
+
+  /** Whether it has or may have to do with that VNI: so that what it says of itself concerns whoever is in it. */
+  isIn(vni: Vni): boolean {
+    return this.#tables.has(vni) || this.records.has(vni) || Object.hasOwn(this.manifest?.vnis ?? {}, String(vni));
+  }
+
+  /** Whether nobody has said for the record's lease that it holds. @param now seconds since 1970 */
+  isExpired(record: PeerRecord, now: number): boolean {
+    return leaseEnd(record, this.manifest) < now;
   }
 
   sawAlive(stamp: Stamp): void {
@@ -64,12 +109,17 @@ export class Owner {
     return !Object.hasOwn(manifest.vnis, String(record.vni));
   }
 
-  /** Whether the manifest lists a newer record of that VNI than is held. */
-  lacks(vni: Vni): boolean {
-    const { manifest, records } = this;
+  /** What the manifest and the newest base record of that VNI list and is not here. */
+  missing(vni: Vni): readonly Missing[] {
+    const pages = this.#lacks(vni) ? [0] : (this.#tables.get(vni)?.missing() ?? []);
+    return pages.map((page) => ({ vni, gw: this.gw, page }));
+  }
+
+  #lacks(vni: Vni): boolean {
+    const { manifest } = this;
     const seq = manifest?.vnis[String(vni)]?.[0];
     if (manifest === undefined || seq === undefined) return false;
-    return compareStamps(records.get(vni) ?? NEVER, { epoch: manifest.epoch, seq }) < 0;
+    return compareStamps(this.newest(vni), { epoch: manifest.epoch, seq }) < 0;
   }
 
   /** @param now in monotonic milliseconds */

@@ -1,10 +1,11 @@
 import { asFields, asIp, asList, asNumber, asText, type Fields, refuse } from '../model/fields.ts';
-import type { Vtep } from '../model/peer.ts';
+import type { Listing, Vtep } from '../model/peer.ts';
 import { LinkspanError } from '../service/errors.ts';
 
 /** The largest payload that is read at all; what is larger is refused before it is parsed. */
 export const MAX_PAYLOAD = 64 * 1024;
 
+const DIGEST = /^[0-9a-f]{16}$/;
 const NAME = /^[a-z0-9-]{1,63}$/;
 const MAX_VTEPS = 8;
 // "this host", loopback, link-local, multicast, reserved and broadcast: none is where a gateway's packets go
@@ -29,6 +30,12 @@ export function asNameOf(field: string, value: unknown, topic: string): string {
   const name = asText(field, value, NAME);
   if (name !== topic) refuse(field, `"${topic}" as in the topic`);
   return name;
+}
+
+/** A publication's sequence number and digest. */
+export function asListing(field: string, value: unknown): Listing {
+  const [seq, digest] = asList(field, value, 2);
+  return [asNumber(`${field}.seq`, seq, 0, Number.MAX_SAFE_INTEGER), asText(`${field}.digest`, digest, DIGEST)];
 }
 
 /** Tunnel endpoints: at most 8, each a unicast address and a UDP port. */

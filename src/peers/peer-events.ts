@@ -23,6 +23,11 @@ export class PeerEvents {
     this.#event(type, 'warning', `${key} was erased on the broker; what it said is kept`);
   }
 
+  expired(key: string): void {
+    const message = `${key} is forgotten: its gateway is away and has not renewed it for a day`;
+    this.#event('record_expired', 'warning', message);
+  }
+
   refused(key: string, reason: string): void {
     if (this.#invalid.has(key) || this.#invalid.size >= MAX_FLOORS) return;
     this.#invalid.add(key);

@@ -1,25 +1,18 @@
-import type { Alive, AliveState, MacEntry, PeerRecord, Vtep } from '../model/peer.ts';
+import type { Alive, AliveState, Listing, Vtep } from '../model/peer.ts';
 import type { Vni } from '../model/vni.ts';
 import type { Clock } from '../service/clock.ts';
 import { encodeAlive } from './alive.ts';
+import { issuedMacs, type IssuedTable, issueTable, type LocalNetwork } from './issue.ts';
+import { LEASE_S, RENEW_AFTER_S } from './lease.ts';
 import { SESSION_BLOCK } from './order.ts';
-import { MAX_PAYLOAD } from './parse.ts';
-import { digestOfBytes, encodeRecord } from './record.ts';
-
-/** This gateway's side of one VNI. */
-export type LocalNetwork = {
-  readonly vni: Vni;
-  readonly mtu: number;
-  readonly bum: string;
-  readonly macs: readonly MacEntry[];
-};
+import { digestOfBytes } from './record.ts';
 
 /** All that this gateway tells its peers. */
 export type LocalState = { readonly vteps: readonly Vtep[]; readonly networks: readonly LocalNetwork[] };
 
-/** One retained message: the record of a VNI (empty payload: forget it) or the alive topic. */
+/** One retained message: a page of a VNI's table (0: its record; an empty payload: forget it) or the alive topic. */
 export type Publication =
-  | { readonly kind: 'record'; readonly vni: Vni; readonly payload: Buffer }
+  | { readonly kind: 'record'; readonly vni: Vni; readonly page: number; readonly payload: Buffer }
   | { readonly kind: 'alive'; readonly payload: Buffer };
 
 export type PublisherOptions = {
@@ -27,33 +20,27 @@ export type PublisherOptions = {
   readonly gateway: string;
   readonly epoch: number;
   readonly clock: Clock;
-  /** told when a table does not fit into one record */
+  /** told when a table does not fit into all its pages */
   readonly onTruncated?: (vni: Vni, kept: number, of: number) => void;
 };
 
-type Published = {
-  readonly body: string;
-  readonly iat: number;
-  readonly seq: number;
-  readonly payload: Buffer;
-  readonly digest: string;
-};
+type Place = { readonly vni: Vni; readonly page: number };
 
-const LIFETIME_S = 24 * 3600;
-const RENEW_AFTER_S = LIFETIME_S / 3;
 const OWN_REMEMBERED = 256;
 
 /** Turns the gateway's local state into the retained documents that changed; knows nothing of MQTT. */
 export class Publisher {
   readonly #options: PublisherOptions;
-  readonly #published = new Map<Vni, Published>();
-  /** VNIs this run has left: their erasure may have been lost while the broker was away */
-  readonly #left = new Set<Vni>();
+  readonly #tables = new Map<Vni, IssuedTable>();
+  /** pages that this run has given up: their erasure may have been lost while the broker was away */
+  #left: readonly Place[] = [];
   readonly #ownAlives = new Set<string>();
   /** the newest will, and whether its connection came about */
   #will: { readonly digest: string; registered: boolean } | undefined;
   #local: LocalState | undefined;
   #seq = SESSION_BLOCK;
+  /** when the leases were last renewed, seconds since 1970 */
+  #renewed = 0;
 
   constructor(options: PublisherOptions) {
     this.#options = options;
@@ -61,6 +48,11 @@ export class Publisher {
 
   get epoch(): number {
     return this.#options.epoch;
+  }
+
+  /** The newest sequence number given out. */
+  get seq(): number {
+    return this.#seq;
   }
 
   /** Whether the local state is known: before that an empty manifest would withdraw all our records at the peers. */
@@ -84,29 +76,49 @@ export class Publisher {
     if (this.#will) this.#will.registered = true;
   }
 
-  /** Takes the local state; returns records that are new, changed or due for renewal, then the manifest, then erasures. */
+  /**
+   * Takes the local state; returns what changed: pages, each VNI's after them its record that lists them, then the
+   * manifest that lists the records, then erasures. So whoever takes them in this order never lacks a part.
+   */
   update(local: LocalState): readonly Publication[] {
     const firstTime = this.#local === undefined;
     const vtepsChanged = JSON.stringify(this.#local?.vteps) !== JSON.stringify(local.vteps);
+    const before = this.#places();
     this.#local = local;
-    const records = local.networks.flatMap((network) => this.#record(network, local.vteps));
-    const gone = [...this.#published.keys()].filter((vni) => !local.networks.some((network) => network.vni === vni));
-    for (const vni of gone) this.#leave(vni);
-    for (const { vni } of local.networks) this.#left.delete(vni);
+    const records = local.networks.flatMap((network) => this.#table(network, local.vteps));
+    for (const vni of this.#tables.keys())
+      if (!local.networks.some((network) => network.vni === vni)) this.#tables.delete(vni);
+    const gone = this.#giveUp(before);
     if (!firstTime && !vtepsChanged && records.length === 0 && gone.length === 0) return [];
     return [...records, this.#manifest('up'), ...gone.map(erasure)];
   }
 
-  /** Records due for renewal (a third of their 24 h has passed), with the manifest; else nothing. */
+  /** The manifest, which renews the leases of all records, once a third of their 24 h has passed; else nothing. */
   renew(): readonly Publication[] {
-    return this.#local ? this.update(this.#local) : [];
+    const age = this.#now() - this.#renewed;
+    // a clock that jumped back makes the age negative: then they are renewed with sane times
+    return this.#local && (age < 0 || age >= RENEW_AFTER_S) ? [this.#manifest('up')] : [];
   }
 
   /** Everything, for a broker that may have forgotten: the records as they were published and a new birth. */
   snapshot(): readonly Publication[] {
     if (!this.#local) return [];
-    const records = [...this.#published].map(([vni, { payload }]): Publication => ({ kind: 'record', vni, payload }));
-    return [...records, this.#manifest('up'), ...[...this.#left].map(erasure)];
+    const records = [...this.#tables].flatMap(([vni, table]) => publications(vni, table));
+    return [...records, this.#manifest('up'), ...this.#left.map(erasure)];
+  }
+
+  /** A VNI's table again, all of it with higher sequence numbers, and the manifest: somebody else has written there. */
+  reissue(vni: Vni): readonly Publication[] {
+    const network = this.#local?.networks.find((one) => one.vni === vni);
+    if (!this.#local || !network) return [];
+    const homes = this.#tables.get(vni)?.homes ?? new Map();
+    this.#tables.set(vni, { body: '', homes, pages: [] });
+    return [...this.#table(network, this.#local.vteps), this.#manifest('up')];
+  }
+
+  /** The manifest again, with a higher sequence number. */
+  rebirth(): readonly Publication[] {
+    return this.#local ? [this.#manifest('up')] : [];
   }
 
   /** The last word of a service that stops (`down`: the datapath goes on) or of a gateway that leaves the fleet. */
@@ -119,61 +131,51 @@ export class Publisher {
     return this.#ownAlives.has(digestOfBytes(payload));
   }
 
-  #leave(vni: Vni): void {
-    this.#published.delete(vni);
-    this.#left.add(vni);
+  #table(network: LocalNetwork, vteps: readonly Vtep[]): readonly Publication[] {
+    const { fleet, gateway, epoch, onTruncated } = this.#options;
+    const { vni } = network;
+    const before = this.#tables.get(vni);
+    if (before?.body === JSON.stringify([network, vteps])) return [];
+    const by = { fleet, gateway, epoch, iat: this.#now(), next: () => this.#next() };
+    const table = issueTable(by, network, vteps, before);
+    this.#tables.set(vni, table);
+    const kept = issuedMacs(network, table);
+    if (kept < network.macs.length) onTruncated?.(vni, kept, network.macs.length);
+    return publications(vni, table, before);
   }
 
-  #record(network: LocalNetwork, vteps: readonly Vtep[]): Publication[] {
-    const iat = Math.floor(this.#options.clock.now() / 1000);
-    const body = JSON.stringify([network, vteps]);
-    const before = this.#published.get(network.vni);
-    // a clock that jumped back makes the age negative: then the record is renewed with sane times
-    const age = iat - (before?.iat ?? 0);
-    if (before?.body === body && age >= 0 && age < RENEW_AFTER_S) return [];
-    const seq = this.#next();
-    const payload = this.#fit(network, vteps, seq, iat);
-    this.#published.set(network.vni, { body, iat, seq, payload, digest: digestOfBytes(payload) });
-    return [{ kind: 'record', vni: network.vni, payload }];
+  #places(): readonly Place[] {
+    return [...this.#tables].flatMap(([vni, { pages }]) => pages.map((_, page) => ({ vni, page })));
   }
 
-  #fit(network: LocalNetwork, vteps: readonly Vtep[], seq: number, iat: number): Buffer {
-    const { fleet, gateway, epoch } = this.#options;
-    const { vni, mtu, bum } = network;
-    const base = {
-      v: 1,
-      fleet,
-      vni,
-      gw: gateway,
-      epoch,
-      seq,
-      iat,
-      exp: iat + LIFETIME_S,
-      vtep: vteps,
-      mtu,
-      bum,
-    } as const;
-    const encode = (macs: readonly MacEntry[]): Buffer =>
-      encodeRecord({ ...base, caps: [], macs, pages: 0 } satisfies PeerRecord);
-    let macs = network.macs;
-    let payload = encode(macs);
-    while (payload.length > MAX_PAYLOAD) {
-      macs = macs.slice(0, Math.floor(macs.length * 0.95));
-      payload = encode(macs);
-    }
-    if (macs.length < network.macs.length) this.#options.onTruncated?.(vni, macs.length, network.macs.length);
-    return payload;
+  /** Those of the places that are published no more; they are remembered until they are again. */
+  #giveUp(before: readonly Place[]): readonly Place[] {
+    const isGone = ({ vni, page }: Place): boolean => this.#tables.get(vni)?.pages[page] === undefined;
+    const gone = before.filter(isGone);
+    this.#left = [...this.#left.filter(isGone), ...gone];
+    return gone;
   }
 
   #manifest(state: AliveState): Publication {
+    if (state === 'up') this.#renewed = this.#now();
     return { kind: 'alive', payload: this.#alive(state, this.#next()) };
   }
 
   #alive(state: AliveState, seq: number): Buffer {
     const { gateway, epoch } = this.#options;
-    const listed = [...this.#published].map(([vni, record]) => [String(vni), [record.seq, record.digest]] as const);
-    const vnis: Alive['vnis'] = state === 'up' ? Object.fromEntries(listed) : {};
-    const payload = encodeAlive({ v: 1, gw: gateway, epoch, seq, state, vteps: this.#local?.vteps ?? [], vnis });
+    const listed = [...this.#tables].flatMap(
+      ([
+        vni,
+        {
+          pages: [base],
+        },
+      ]): [string, Listing][] => (base ? [[String(vni), [base.seq, base.digest]]] : []),
+    );
+    const isUp = state === 'up';
+    const vnis: Alive['vnis'] = isUp ? Object.fromEntries(listed) : {};
+    const vteps = this.#local?.vteps ?? [];
+    const lease = isUp && { exp: this.#now() + LEASE_S };
+    const payload = encodeAlive({ v: 1, gw: gateway, epoch, seq, state, vteps, vnis, ...lease });
     this.#remember(digestOfBytes(payload));
     return payload;
   }
@@ -188,8 +190,20 @@ export class Publisher {
     this.#seq += 1;
     return this.#seq;
   }
+
+  #now(): number {
+    return Math.floor(this.#options.clock.now() / 1000);
+  }
 }
 
-function erasure(vni: Vni): Publication {
-  return { kind: 'record', vni, payload: Buffer.alloc(0) };
+/** The pages that are not as before, the base record, which lists them, last. */
+function publications(vni: Vni, { pages }: IssuedTable, before?: IssuedTable): readonly Publication[] {
+  const changed = pages.flatMap((issued, page): readonly Publication[] =>
+    issued === before?.pages[page] ? [] : [{ kind: 'record', vni, page, payload: issued.payload }],
+  );
+  return [...changed.slice(1), ...changed.slice(0, 1)];
+}
+
+function erasure({ vni, page }: Place): Publication {
+  return { kind: 'record', vni, page, payload: Buffer.alloc(0) };
 }

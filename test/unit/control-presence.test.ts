@@ -54,6 +54,7 @@ function presenceOf(epoch: Epoch, events: string[]): Presence {
     reported: () => Buffer.from(`epoch ${epoch.current}`),
     onDesired: nothing,
     onEvent,
+    clockIsRight: () => false,
   });
   cleanups.push(() => presence.stop());
   return presence;

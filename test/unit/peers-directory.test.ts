@@ -1,77 +1,23 @@
 import { describe, expect, test } from '@jest/globals';
 import * as fc from 'fast-check';
-import type { Alive, MacEntry, PeerRecord } from '../../src/model/peer.ts';
+import type { MacEntry } from '../../src/model/peer.ts';
 import { encodeAlive } from '../../src/peers/alive.ts';
-import { PeerDirectory, type PeerStore } from '../../src/peers/directory.ts';
+import { PeerDirectory } from '../../src/peers/directory.ts';
 import { better, type Claim } from '../../src/peers/mobility.ts';
-import { Publisher, type LocalState, type Publication } from '../../src/peers/publisher.ts';
+import { Publisher, type Publication } from '../../src/peers/publisher.ts';
 import { digestOf, encodeRecord } from '../../src/peers/record.ts';
 import { systemClock } from '../../src/service/clock.ts';
+import { LINE1, LINE2, alive, born, deliver, entry, give, held, record, setup, state, tell } from './support/peers.ts';
+import { MemoryStore } from './support/peer-store.ts';
 import { mac, vni } from './support/values.ts';
 
-const [LINE1, LINE2] = [vni(10110), vni(10120)];
-const entry = (text: string, q = 0, s: 0 | 1 = 1): MacEntry => ({ m: mac(text), ip: ['10.110.0.21'], q, s });
-
 const device = (q: number): MacEntry => ({ ...entry('02:00:00:00:00:01', q, 0), ip: [] });
-
-class MemoryStore implements PeerStore {
-  records = new Map<string, PeerRecord>();
-  floors = new Map<string, { key: string; epoch: number; seq: number }>();
-  alives = new Map<string, Alive>();
-  loadRecords = (): PeerRecord[] => [...this.records.values()];
-  saveRecord = (record: PeerRecord): void => void this.records.set(`${record.vni}/${record.gw}`, record);
-  removeRecord = (v: number, gw: string): void => void this.records.delete(`${v}/${gw}`);
-  loadFloors = (): { key: string; epoch: number; seq: number }[] => [...this.floors.values()];
-  saveFloor = (key: string, epoch: number, seq: number): void => void this.floors.set(key, { key, epoch, seq });
-  loadAlives = (): Alive[] => [...this.alives.values()];
-  saveAlive = (alive: Alive): void => void this.alives.set(alive.gw, alive);
-}
-
-function setup(store: PeerStore = new MemoryStore()): { directory: PeerDirectory; events: string[]; store: PeerStore } {
-  const events: string[] = [];
-  const clock = { now: () => 1_000_000, monotonic: () => 0 };
-  const onEvent = (type: string): void => void events.push(type);
-  return { directory: new PeerDirectory({ fleet: 'plant', gateway: 'gw-a', store, clock, onEvent }), events, store };
-}
-
-const record = (over: Partial<PeerRecord> = {}): PeerRecord => ({
-  v: 1,
-  fleet: 'plant',
-  vni: LINE1,
-  gw: 'gw-b',
-  epoch: 1,
-  seq: 5,
-  iat: 1000,
-  exp: 87_400,
-  vtep: [{ ip: '198.51.100.2', port: 4789 }],
-  mtu: 1450,
-  bum: 'replicate',
-  caps: [],
-  macs: [entry('02:00:00:00:00:01')],
-  pages: 0,
-  ...over,
-});
-const alive = (over: Partial<Alive> = {}): Alive => ({
-  v: 1,
-  gw: 'gw-b',
-  epoch: 1,
-  seq: 6,
-  state: 'up',
-  vteps: [],
-  vnis: {},
-  ...over,
-});
-
-const give = (directory: PeerDirectory, r: PeerRecord): string =>
-  directory.receiveRecord({ fleet: r.fleet, vni: r.vni, gw: r.gw }, encodeRecord(r));
-const tell = (directory: PeerDirectory, a: Alive): string => directory.receiveAlive(a.gw, encodeAlive(a));
-const held = (directory: PeerDirectory): string[] => directory.remotes(LINE1).map(({ gateway }) => gateway);
 
 describe('acceptance', () => {
   test.each([
     ['newer seq', { epoch: 1, seq: 6 }, 'accepted'],
     ['newer epoch, lower seq', { epoch: 2, seq: 0 }, 'accepted'],
-    ['the same', { epoch: 1, seq: 5 }, 'stale'],
+    ['the same', { epoch: 1, seq: 5 }, 'known'],
     ['older seq', { epoch: 1, seq: 4 }, 'stale'],
     ['older epoch, higher seq', { epoch: 0, seq: 99 }, 'stale'],
     ['another VNI has its own floor', { vni: LINE2, epoch: 1, seq: 1 }, 'accepted'],
@@ -117,7 +63,7 @@ describe('acceptance', () => {
     tell(first, alive({ vnis: { [String(LINE1)]: [5, digestOf(listed)] } }));
     memory.records.clear();
     const again = setup(memory).directory;
-    expect(again.missing(new Set([LINE1]))).toEqual([{ vni: LINE1, gw: 'gw-b' }]);
+    expect(again.missing(new Set([LINE1]))).toEqual([{ vni: LINE1, gw: 'gw-b', page: 0 }]);
     expect(give(again, record({ mtu: 1400 }))).toBe('stale');
     expect(give(again, listed)).toBe('accepted');
     expect(again.missing(new Set([LINE1]))).toEqual([]);
@@ -290,21 +236,6 @@ describe('MACs', () => {
   });
 });
 
-function deliver(directory: PeerDirectory, publication: Publication): void {
-  if (publication.kind === 'alive') directory.receiveAlive('gw-b', publication.payload);
-  else directory.receiveRecord({ fleet: 'plant', vni: publication.vni, gw: 'gw-b' }, publication.payload);
-}
-
-function state(vnis: Record<number, number>): LocalState {
-  const networks = Object.entries(vnis).map(([id, n]) => ({
-    vni: vni(Number(id)),
-    mtu: 1450,
-    bum: 'replicate',
-    macs: [entry(`02:00:00:00:01:0${n}`)],
-  }));
-  return { vteps: [{ ip: '198.51.100.2', port: 4789 }], networks };
-}
-
 const runs = fc.array(
   fc.record({
     reconnects: fc.boolean(),
@@ -313,9 +244,6 @@ const runs = fc.array(
   }),
   { minLength: 1, maxLength: 8 },
 );
-
-const born = (epoch: number): Publisher =>
-  new Publisher({ fleet: 'plant', gateway: 'gw-b', epoch, clock: { now: () => 1e9, monotonic: () => 0 } });
 
 /** Everything one gateway publishes in its life, wills included, and what it ends with. */
 function lifeOf(steps: readonly { reconnects: boolean; restarts: boolean; vnis: Record<string, number> }[]): {
@@ -350,11 +278,11 @@ test('any order and any repetition of what a gateway published ends in the same 
       .chain(([order, more]) =>
         fc
           .shuffledSubarray([...order, ...more], { minLength: order.length + more.length })
-          .map((sequence) => ({ all, last, sequence })),
+          .map((sequence) => ({ steps, all, last, sequence })),
       );
   });
   fc.assert(
-    fc.property(plan, ({ all, last, sequence }) => {
+    fc.property(plan, ({ steps, all, last, sequence }) => {
       const { directory, store } = setup();
       for (const index of sequence) {
         const publication = all[index];
@@ -362,6 +290,13 @@ test('any order and any repetition of what a gateway published ends in the same 
       }
       for (const view of [directory, setup(store).directory]) {
         expect([1, 2, 3].filter((id) => view.remotes(vni(id)).length > 0)).toEqual(last);
+        for (const { vni: id, macs } of state(steps.at(-1)?.vnis ?? {}).networks)
+          expect(
+            view
+              .remotes(id)[0]
+              ?.macs.map(({ m }) => m)
+              .toSorted(),
+          ).toEqual(macs.map(({ m }) => m).toSorted());
         expect(view.missing(new Set([vni(1), vni(2), vni(3)]))).toEqual([]);
       }
     }),

@@ -1,8 +1,10 @@
 import { describe, expect, test } from '@jest/globals';
 import { parseAlive } from '../../src/peers/alive.ts';
-import { Publisher, type LocalState } from '../../src/peers/publisher.ts';
-import { digestOf, encodeRecord, parseRecord } from '../../src/peers/record.ts';
+import { parsePage } from '../../src/peers/page.ts';
+import { Publisher, type LocalState, type Publication } from '../../src/peers/publisher.ts';
+import { digestOf, digestOfBytes, encodeRecord, parseRecord } from '../../src/peers/record.ts';
 import { parseMac } from '../../src/model/mac.ts';
+import type { MacEntry } from '../../src/model/peer.ts';
 import { vni } from './support/values.ts';
 
 const ADDRESS = { fleet: 'plant', vni: vni(7), gw: 'gw-b' };
@@ -109,6 +111,9 @@ describe('alive', () => {
 const shape = (publications: readonly { kind: string; payload: Buffer }[]): string[] =>
   publications.map(({ kind, payload }) => (payload.length > 0 ? kind : `${kind} erased`));
 
+const pagesOf = (publications: readonly Publication[]): (number | string)[] =>
+  publications.map((one) => (one.kind === 'alive' ? 'alive' : one.payload.length > 0 ? one.page : `-${one.page}`));
+
 describe('publisher', () => {
   let now = 1_000_000_000;
   const born = (): Publisher =>
@@ -135,30 +140,71 @@ describe('publisher', () => {
 
   test('a gateway without networks is born too', () => expect(shape(born().update(local()))).toEqual(['alive']));
 
-  test('renews a record after a third of its 24 h', () => {
+  test('renews all records by one manifest after a third of their 24 h', () => {
     const publisher = born();
     publisher.update(local(1));
     now += 7 * 3_600_000;
     expect(publisher.renew()).toEqual([]);
     now += 2 * 3_600_000;
-    expect(shape(publisher.renew())).toEqual(['record', 'alive']);
+    expect(shape(publisher.renew())).toEqual(['alive']);
   });
 
-  test('a table too large for one record is cut and told', () => {
-    const told: number[][] = [];
-    const publisher = new Publisher({
-      fleet: 'plant',
-      gateway: 'gw-b',
-      epoch: 1,
-      clock: { now: () => now, monotonic: () => 0 },
-      onTruncated: (...args) => void told.push(args),
+  test('an idle gateway says three things a day, however many VNIs it has', () => {
+    const publisher = born();
+    publisher.update(local(...Array.from({ length: 40 }, (_, n) => n + 1)));
+    const said = Array.from({ length: 24 }, () => {
+      now += 3_600_000;
+      return publisher.renew().length;
     });
-    const macs = Array.from({ length: 3000 }, (_, i) =>
-      parseMac(`02:00:00:00:${(i >> 8).toString(16).padStart(2, '0')}:${(i & 255).toString(16).padStart(2, '0')}`),
-    ).flatMap((m) => (m ? [{ m, ip: ['10.0.0.1'], q: 0, s: 1 } as const] : []));
-    const [record] = publisher.update({ ...local(), networks: [{ vni: vni(7), mtu: 1450, bum: 'replicate', macs }] });
-    expect(parseRecord(record?.payload ?? Buffer.alloc(0), ADDRESS).ok).toBe(true);
-    expect(told).toEqual([[7, expect.any(Number), 3000]]);
+    expect(said.reduce((sum, one) => sum + one)).toBe(3);
+  });
+
+  const table = (count: number, n?: readonly string[]): MacEntry[] =>
+    Array.from({ length: count }, (_, i) => {
+      const octets = [i >> 16, (i >> 8) & 255, i & 255].map((byte) => byte.toString(16).padStart(2, '0'));
+      return {
+        m: parseMac(`02:00:00:${octets.join(':')}`) ?? mac,
+        ip: ['10.0.0.1'],
+        q: 0,
+        s: 1,
+        ...(n && { n }),
+      } as MacEntry;
+    });
+  const big = (macs: readonly MacEntry[]): LocalState => ({
+    ...local(),
+    networks: [{ vni: vni(7), mtu: 1450, bum: 'replicate', macs }],
+  });
+  test('a table of more than 200 has pages, which the record lists and follows; only what changed is published', () => {
+    const publisher = born();
+    const macs = table(700);
+    const first = publisher.update(big(macs));
+    expect(pagesOf(first)).toEqual([1, 2, 3, 0, 'alive']);
+    const record = parseRecord(first[3]?.payload ?? Buffer.alloc(0), ADDRESS);
+    const page = parsePage(first[1]?.payload ?? Buffer.alloc(0), { ...ADDRESS, page: 2 });
+    if (!record.ok || !page.ok) throw new Error('unreadable');
+    expect(record.value.parts?.[1]).toEqual([page.value.seq, digestOfBytes(first[1]?.payload ?? Buffer.alloc(0))]);
+    expect(pagesOf(publisher.update(big(macs.filter((_, n) => n !== 500))))).toEqual([2, 0, 'alive']);
+    expect(pagesOf(publisher.update(big([...table(701).slice(700), ...macs])))).toEqual([2, 3, 0, 'alive']);
+    expect(pagesOf(publisher.update(big(macs.slice(0, 450))))).toEqual([2, 0, 'alive', '-3']);
+    expect(pagesOf(publisher.snapshot())).toEqual([1, 2, 0, 'alive', '-3']);
+    expect(pagesOf(publisher.update(big(macs.slice(440, 450))))).toEqual([0, 'alive', '-1', '-2']);
+    expect(pagesOf(publisher.reissue(vni(7)))).toEqual([0, 'alive']);
+  });
+
+  test('names that are long make more pages, each within the largest payload', () => {
+    const n = Array.from({ length: 65 }, (_, i) => `${'a'.repeat(60)}.${'b'.repeat(60)}.a${i}`);
+    const published = born().update(big(table(30, n)));
+    expect(published.length).toBeGreaterThan(5);
+    expect(Math.max(...published.map(({ payload }) => payload.length))).toBeLessThan(56 * 1024);
+  });
+
+  test('what does not fit into the most pages is cut and told', () => {
+    const told: number[][] = [];
+    const onTruncated = (...args: number[]): void => void told.push(args);
+    const clock = { now: () => now, monotonic: () => 0 };
+    const publisher = new Publisher({ fleet: 'plant', gateway: 'gw-b', epoch: 1, clock, onTruncated });
+    expect(publisher.update(big(table(13_200)))).toHaveLength(66);
+    expect(told).toEqual([[7, 13_000, 13_200]]);
   });
 
   test('knows its own alives after a thousand attempts to connect', () => {

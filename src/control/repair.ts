@@ -1,0 +1,73 @@
+import type { Missing } from '../peers/owner.ts';
+import type { Backoff } from './jitter.ts';
+import { waitBefore } from './jitter.ts';
+import type { Timers } from './timers.ts';
+
+export type RepairOptions = {
+  readonly timers: Timers;
+  /** the filters and topics that a whole view of the fleet comes by */
+  readonly everything: () => readonly string[];
+  readonly missing: () => readonly Missing[];
+  readonly topicOf: (missing: Missing) => string;
+  readonly ask: (topics: readonly string[]) => void;
+};
+
+const AUDIT_MS = [5000, 10_000] as const;
+/** Brokers hold a client's messages in a queue and drop what does not fit: mosquitto's default is 1000. */
+const [ASK_AT_ONCE, ASK_EVERY_MS] = [200, 500] as const;
+const FIRST_MS = 1000;
+const AGAIN: Backoff = { backoffMs: [2000, 60_000] };
+
+/**
+ * Brokers lose retained messages behind a wildcard without a word. So all is asked for once more some seconds after each
+ * connection and after anything odd; and what the manifests and records list and is not here, again until it is.
+ */
+export class Repair {
+  readonly #options: RepairOptions;
+  #attempt = 0;
+
+  constructor(options: RepairOptions) {
+    this.#options = options;
+  }
+
+  /** Asks for everything again in 5 to 10 s. */
+  audit(): void {
+    const { timers, everything } = this.#options;
+    const [min, max] = AUDIT_MS;
+    timers.setUnlessRunning('audit', min + Math.random() * (max - min), () => {
+      this.#inTurn(everything());
+      this.#attempt = 0;
+      this.check();
+    });
+  }
+
+  /** Asks for what is missing, in a second: most of it is on its way. */
+  check(): void {
+    this.#options.timers.setUnlessRunning('repair', FIRST_MS, () => this.#pass());
+  }
+
+  #pass(): void {
+    const { timers, missing, topicOf } = this.#options;
+    const topics = missing().map(topicOf);
+    if (topics.length === 0) {
+      this.#attempt = 0;
+      return;
+    }
+    const asked = this.#inTurn(topics);
+    const wait = asked + waitBefore(this.#attempt, AGAIN);
+    this.#attempt += 1;
+    timers.set('repair', wait, () => this.#pass());
+  }
+
+  /** Asks for the topics, so many at a time; returns when the last are asked for, in milliseconds from now. */
+  #inTurn(topics: readonly string[]): number {
+    const { timers, ask } = this.#options;
+    ask(topics.slice(0, ASK_AT_ONCE));
+    let wait = 0;
+    for (let from = ASK_AT_ONCE; from < topics.length; from += ASK_AT_ONCE) {
+      wait += ASK_EVERY_MS;
+      timers.set(`ask ${topics[from]}`, wait, () => ask(topics.slice(from, from + ASK_AT_ONCE)));
+    }
+    return wait;
+  }
+}

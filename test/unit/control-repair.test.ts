@@ -1,0 +1,117 @@
+import { describe, expect, test } from '@jest/globals';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { connect as mqttConnect } from 'mqtt';
+import { formatTopic } from '../../src/control/topics.ts';
+import { Publisher } from '../../src/peers/publisher.ts';
+import { systemClock } from '../../src/service/clock.ts';
+import {
+  cleanups,
+  embedded,
+  freePort,
+  gateway,
+  LINE1,
+  local,
+  mosquitto,
+  type Running,
+  until,
+} from './support/sessions.ts';
+import { vni } from './support/values.ts';
+
+describe.each([
+  ['mosquitto', mosquitto],
+  ['the embedded broker', embedded],
+] as const)('with %s', (_name, start) => {
+  const broker = async (port: number): Promise<Running> => {
+    const running = await start(port);
+    cleanups.unshift(() => running.close().catch(() => undefined));
+    return running;
+  };
+
+  test('what others write on our topics is mended and told, and a page of an earlier run goes', async () => {
+    const port = await freePort();
+    await broker(port);
+    const other = mqttConnect(`mqtt://127.0.0.1:${port}`, { protocolVersion: 4 });
+    cleanups.push(() => other.endAsync(true));
+    const [ours, page, alive] = [`vni/${LINE1}/gw/gw-a`, `vni/${LINE1}/gw/gw-a/3`, 'gw/gw-a/alive'];
+    const write = (topic: string, text: string): Promise<unknown> =>
+      other.publishAsync(`linkspan/v1/plant/${topic}`, text, { qos: 1, retain: true });
+    await write(page, 'of an earlier run');
+    const retained = new Map<string, string>();
+    other.on(
+      'message',
+      (topic, payload) => void retained.set(topic.slice('linkspan/v1/plant/'.length), payload.toString()),
+    );
+    await other.subscribeAsync('linkspan/v1/plant/#', { qos: 1 });
+    const a = gateway('gw-a', port);
+    a.session.setLocal(local(1, LINE1));
+    const seqOf = (topic: string): number => (JSON.parse(retained.get(topic) || '{}') as { seq?: number }).seq ?? 0;
+    await until('the record and the birth', () => seqOf(ours) > 0 && seqOf(alive) > 0);
+    const before = seqOf(ours);
+    await write(ours, '');
+    await write(alive, 'no birth');
+    await until('it is mended', () => seqOf(ours) > before && seqOf(alive) > seqOf(ours) && retained.get(page) === '');
+    expect(a.events.filter((type) => type === 'record_healed')).toHaveLength(2);
+  });
+
+  test('a first change goes out at once, what follows within 200 ms together', async () => {
+    const port = await freePort();
+    await broker(port);
+    const other = mqttConnect(`mqtt://127.0.0.1:${port}`, { protocolVersion: 4 });
+    cleanups.push(() => other.endAsync(true));
+    const came: number[] = [];
+    const a = gateway('gw-a', port);
+    a.session.setLocal(local(1, LINE1));
+    await until('connected', () => a.session.connected);
+    await sleep(1000);
+    await other.subscribeAsync(`linkspan/v1/plant/vni/${LINE1}/gw/gw-a`, { qos: 1 });
+    await sleep(100);
+    other.on('message', () => void came.push(performance.now()));
+    const started = performance.now();
+    for (let n = 0; performance.now() - started < 1000; n += 1) {
+      a.session.setLocal(local((n % 8) + 2, LINE1));
+      await sleep(5);
+    }
+    await sleep(300);
+    expect((came[0] ?? Infinity) - started).toBeLessThan(150);
+    expect(came.length).toBeGreaterThan(3);
+    expect(came.length).toBeLessThanOrEqual(7);
+  });
+
+  test('only the alive topics of gateways in a VNI of ours are followed', async () => {
+    const port = await freePort();
+    await broker(port);
+    const [a, b] = [gateway('gw-a', port), gateway('gw-b', port)];
+    gateway('gw-c', port).session.setLocal(local(3, vni(99)));
+    a.session.setLocal(local(1, LINE1));
+    b.session.setLocal(local(2, LINE1));
+    await until('a follows b', () => a.events.includes('peer_up'));
+    await sleep(500);
+    expect(a.events.filter((type) => type === 'peer_up')).toHaveLength(1);
+    expect(a.directory.peers().map((peer) => peer.gateway)).toEqual(['gw-b']);
+  });
+});
+
+test('8000 records come through a queue of 1000, by their manifests', async () => {
+  const port = await freePort();
+  const running = await mosquitto(port);
+  cleanups.push(() => running.close());
+  const vnis = Array.from({ length: 40 }, (_, n) => vni(n + 1));
+  const writer = mqttConnect(`mqtt://127.0.0.1:${port}`, { protocolVersion: 4 });
+  cleanups.push(() => writer.endAsync(true));
+  for (let n = 0; n < 200; n += 1) {
+    const gw = `gw-${n}`;
+    const publisher = new Publisher({ fleet: 'plant', gateway: gw, epoch: 1, clock: systemClock });
+    const all = publisher.update(local(1, ...vnis)).map((one) => {
+      const topic = formatTopic('plant', one.kind === 'alive' ? { kind: 'alive', gw } : { ...one, gw });
+      return writer.publishAsync(topic, one.payload, { qos: 1, retain: true });
+    });
+    await Promise.all(all);
+  }
+  const a = gateway('gw-a', port);
+  const held = (): number => vnis.reduce((sum, id) => sum + a.directory.remotes(id).length, 0);
+  a.session.setLocal(local(1, ...vnis));
+  await until('the broker has given what it gives', () => held() > 0);
+  await sleep(1000);
+  expect(held()).toBeLessThan(8000);
+  await until('all 8000', () => held() === 8000, 60_000);
+}, 90_000);
