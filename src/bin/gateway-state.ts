@@ -6,10 +6,12 @@ import { wishesOf } from '../docker/records.ts';
 import type { RemotesByVni } from '../model/peer.ts';
 import { DeviceClaims } from '../peers/devices.ts';
 import { PeerDirectory } from '../peers/directory.ts';
+import type { FdbEntry } from '../model/status.ts';
 import type { CycleView } from '../reconcile/cycle.ts';
 import type { Bootstrap } from '../service/bootstrap.ts';
 import { systemClock } from '../service/clock.ts';
 import type { Log } from '../service/log.ts';
+import { fdbEntries } from '../status/snapshot.ts';
 import { openStore, type Store } from '../store/store.ts';
 
 /** Who is told when a document comes, or how far it is. */
@@ -55,5 +57,10 @@ export class GatewayState {
   remotes(): RemotesByVni {
     const networks = [...this.documents.desired.networks, ...wishesOf(this.store.docker).networks];
     return remotesByVni(networks, this.directory);
+  }
+
+  /** The forwarding table as the last cycle saw it. */
+  fdb(): readonly FdbEntry[] {
+    return this.view ? fdbEntries(this.view, this.remotes(), this.bootstrap.gateway) : [];
   }
 }

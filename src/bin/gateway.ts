@@ -1,6 +1,8 @@
 import { localState } from '../control/local-state.ts';
 import { Presence } from '../control/presence.ts';
 import { encodeReported } from '../control/reported.ts';
+import { rpcMethods } from '../control/rpc/methods.ts';
+import { RpcServer } from '../control/rpc/server.ts';
 import { clockIsSynchronised } from '../host/clock-sync.ts';
 import type { EventSink, GatewayStatus } from '../model/status.ts';
 import type { CycleView } from '../reconcile/cycle.ts';
@@ -95,6 +97,7 @@ export class Gateway {
   #createPresence(onEvent: EventSink): Presence {
     const { bootstrap, epoch, directory, documents } = this.#state;
     const { fleet, gateway, mqtt, underlay } = bootstrap;
+    const rpc = this.#createRpc(onEvent);
     return new Presence({
       fleet,
       gateway,
@@ -105,9 +108,20 @@ export class Gateway {
       local: () => this.#state.view && localState(this.#state.view, underlay.port, this.#state.devices),
       reported: () => this.#reported(),
       onDesired: (payload) => void documents.submit(payload),
+      onRequest: (...request) => rpc.take(...request),
       onEvent,
       clockIsRight: clockIsSynchronised,
     });
+  }
+
+  #createRpc(onEvent: EventSink): RpcServer {
+    const { documents } = this.#state;
+    const methods = rpcMethods({
+      peers: () => this.#status().peers,
+      fdb: () => this.#state.fdb(),
+      patch: (ifVersion, patch) => documents.patch(ifVersion, patch),
+    });
+    return new RpcServer({ methods, clock: systemClock, clockIsRight: clockIsSynchronised, onEvent });
   }
 
   #serve(): Promise<() => Promise<void>> {

@@ -5,7 +5,7 @@ import { desiredSchema } from '../document/index.ts';
 import { readRoutes, type StatusSource } from '../status/read-routes.ts';
 import type { Route } from '../status/router.ts';
 import { listenTcp, listenUnix } from '../status/server.ts';
-import { endpointStatuses, fdbEntries } from '../status/snapshot.ts';
+import { endpointStatuses } from '../status/snapshot.ts';
 import type { GatewayState } from './gateway-state.ts';
 
 export type LocalApiOptions = Pick<StatusSource, 'status' | 'events'> & {
@@ -19,17 +19,13 @@ export type LocalApiOptions = Pick<StatusSource, 'status' | 'events'> & {
  */
 export async function serveLocally(state: GatewayState, options: LocalApiOptions): Promise<() => Promise<void>> {
   const { status, control } = state.bootstrap;
-  const read = readRoutes({ ...options, fdb: () => fdbOf(state), desiredSchema });
+  const read = readRoutes({ ...options, fdb: () => state.fdb(), desiredSchema });
   const tcp = await listenTcp(status.listen, read);
   const unix = await listenUnix(control.socket, [...read, ...controlRoutes(state, options)]);
   return async () => {
     await unix.close();
     await tcp.close();
   };
-}
-
-function fdbOf(state: GatewayState): ReturnType<StatusSource['fdb']> {
-  return state.view ? fdbEntries(state.view, state.remotes(), state.bootstrap.gateway) : [];
 }
 
 function controlRoutes(state: GatewayState, { settled }: LocalApiOptions): readonly Route[] {

@@ -2,6 +2,8 @@ import { type ParseResult, parseDesired } from '../document/index.ts';
 import { type DesiredState, NOTHING_DESIRED } from '../model/network.ts';
 import type { Problem } from '../model/problem.ts';
 import type { ConfigStatus, EventSink } from '../model/status.ts';
+import { patched } from './patch.ts';
+import type { Fields } from './request-body.ts';
 
 /** The documents that survive a power cut; the store satisfies it. */
 export interface DocumentStore {
@@ -87,6 +89,15 @@ export class Documents {
     return { accepted: true, version };
   }
 
+  /** Takes the running document, version `ifVersion`, with a merge patch to its `spec`, as the next version. */
+  patch(ifVersion: number, patch: Fields): Submission {
+    const running = this.#options.store.current();
+    const version = this.#running?.version;
+    if (running === undefined || version !== ifVersion)
+      return { accepted: false, problems: [notRunning(ifVersion, version)] };
+    return this.submit(patched(running.body, patch, version + 1));
+  }
+
   /** The running document once more: no news, except after one that was rejected. */
   #again(version: number): Submission {
     if (this.#status.state === 'rejected') {
@@ -162,4 +173,12 @@ export class Documents {
     }
     return undefined;
   }
+}
+
+function notRunning(asked: number, version: number | undefined): Problem {
+  const what =
+    version === undefined
+      ? 'no document runs yet; publish a whole one'
+      : `version ${version} runs; look at it, and ask again with its number`;
+  return { path: '', code: 'version_conflict', message: `the request is about version ${asked}, but ${what}` };
 }

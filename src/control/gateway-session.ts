@@ -10,7 +10,7 @@ import { OwnTopics } from './own-topics.ts';
 import { Repair } from './repair.ts';
 import { type BrokerAccess, MqttSession } from './session.ts';
 import { Timers } from './timers.ts';
-import { formatTopic, parseTopic, recordsFilter, type Topic } from './topics.ts';
+import { formatTopic, parseTopic, recordsFilter, requestsFilter, type Topic } from './topics.ts';
 
 export type GatewaySessionOptions = {
   readonly fleet: string;
@@ -21,6 +21,8 @@ export type GatewaySessionOptions = {
   readonly clock: Clock;
   /** the payload of our `desired` topic; never empty */
   readonly onDesired: (payload: Buffer) => void;
+  /** answers a request over the broker; undefined: there is no answer. Never rejects */
+  readonly onRequest: (id: string, payload: Buffer, retained: boolean) => Promise<Buffer | undefined>;
   /** the fleet knows us with this epoch, not below ours: stop, take a higher one and make a new session and publisher */
   readonly onEpochBehind: (epoch: number) => void;
   readonly onEvent: EventSink;
@@ -147,7 +149,8 @@ export class GatewaySession {
 
   #resubscribe(): void {
     const { fleet, gateway } = this.#options;
-    this.#session.setSubscriptions([formatTopic(fleet, { kind: 'desired', gw: gateway }), ...this.#shared]);
+    const orders = [formatTopic(fleet, { kind: 'desired', gw: gateway }), requestsFilter(fleet, gateway)];
+    this.#session.setSubscriptions([...orders, ...this.#shared]);
   }
 
   /** Of a connection about to be made, its will. */
@@ -220,6 +223,13 @@ export class GatewaySession {
       if (topic.gw === gateway) this.#routeOwn(topic, name, payload);
       else this.#received(topic.gw, this.#routePeer(topic, payload), retained);
     } else if (topic?.kind === 'desired' && topic.gw === gateway && payload.length > 0) onDesired(payload);
+    else if (topic?.kind === 'rpc_req' && topic.gw === gateway) void this.#answer(topic.id, payload, retained);
+  }
+
+  async #answer(id: string, payload: Buffer, retained: boolean): Promise<void> {
+    const { fleet, gateway, onRequest } = this.#options;
+    const answer = await onRequest(id, payload, retained);
+    if (answer) this.#session.publish(formatTopic(fleet, { kind: 'rpc_res', gw: gateway, id }), answer, false);
   }
 
   #routeOwn(topic: Topic, name: string, payload: Buffer): void {

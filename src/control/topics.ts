@@ -29,6 +29,11 @@ export function recordsFilter(fleet: string, vni: Vni): string {
   return `${prefixOf(fleet)}vni/${vni}/gw/#`;
 }
 
+/** The subscription to every request to one gateway. */
+export function requestsFilter(fleet: string, gw: string): string {
+  return `${prefixOf(fleet)}gw/${gw}/rpc/req/+`;
+}
+
 /** Parses the full name of a topic of this fleet; undefined for any other. */
 export function parseTopic(fleet: string, name: string): Topic | undefined {
   if (!name.startsWith(prefixOf(fleet))) return undefined;

@@ -28,6 +28,11 @@ export type ProblemCode =
   | 'unpublishable'
   | 'version_old'
   | 'version_conflict'
+  // of a request over the broker
+  | 'unknown_method'
+  | 'id_reused'
+  | 'busy'
+  | 'expired'
   // found while applying, not in the document itself
   | 'waiting'
   | 'document_lost'

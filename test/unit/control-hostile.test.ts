@@ -120,6 +120,7 @@ class Gateway {
       publisher: new Publisher({ ...common, epoch: 2 }),
       mqtt: { url: `mqtt://127.0.0.1:${port}`, backoffMs: [50, 200] },
       clockIsRight: () => true,
+      onRequest: () => Promise.resolve(undefined),
       onDesired: () => undefined,
       onEpochBehind: (epoch) => void this.wrong.push(`follows epoch ${epoch}`),
     });

@@ -52,6 +52,7 @@ function presenceOf(epoch: Epoch, events: string[]): Presence {
     clock,
     local: () => ({ vteps: [], networks: [] }),
     reported: () => Buffer.from(`epoch ${epoch.current}`),
+    onRequest: () => Promise.resolve(undefined),
     onDesired: nothing,
     onEvent,
     clockIsRight: () => false,

@@ -41,7 +41,7 @@ function childGateway(name: string, port: number, epoch: number): ChildProcess {
     const store = { loadRecords: none, loadFloors: none, loadAlives: none, saveRecord: none, removeRecord: none, saveFloor: none, saveAlive: none };
     const common = { fleet: 'plant', gateway: '${name}', clock, onEvent: none };
     const session = new GatewaySession({ ...common, directory: new PeerDirectory({ ...common, store }), publisher: new Publisher({ ...common, epoch: ${epoch} }),
-      mqtt: { url: 'mqtt://127.0.0.1:${port}' }, onDesired: none, onEpochBehind: none, clockIsRight: () => false });
+      mqtt: { url: 'mqtt://127.0.0.1:${port}' }, onDesired: none, onRequest: none, onEpochBehind: none, clockIsRight: () => false });
     session.start();
     session.setLocal(${JSON.stringify(local(2, LINE1))});`;
   const child = spawn(process.execPath, ['--input-type=module', '-e', script], {

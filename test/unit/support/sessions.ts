@@ -95,6 +95,7 @@ export function gateway(name: string, port: number, epoch = 5): Gateway {
     publisher: new Publisher({ ...common, epoch }),
     mqtt: { url: `mqtt://127.0.0.1:${port}`, backoffMs: [50, 200] },
     clockIsRight: () => false,
+    onRequest: async (id, payload) => Buffer.from(`${id} ${payload.toString()}`),
     onDesired: (payload) => void desired.push(payload.toString()),
     onEpochBehind: (value) => void behind.push(value),
   });

@@ -1,0 +1,62 @@
+import type { FdbEntry, PeerStatus } from '../../model/status.ts';
+import type { Submission } from '../documents.ts';
+import { BadRequest, type Fields, optional } from '../request-body.ts';
+import { type RpcAnswer } from './request.ts';
+import type { RpcMethods } from './server.ts';
+
+/** What operators may ask of the gateway over the broker. */
+export interface RpcSource {
+  peers(): readonly PeerStatus[];
+  fdb(): readonly FdbEntry[];
+  /** Applies the running document with an RFC 7396 merge patch to its `spec`, as the next version. */
+  patch(ifVersion: number, patch: Fields): Submission;
+}
+
+/** Entries in one answer: 150 kB, which every broker takes; the answer says where the next begin. */
+const PAGE = 1000;
+
+export function rpcMethods(source: RpcSource): RpcMethods {
+  return new Map([
+    ['peers', (params: Fields) => paged('peers', source.peers(), params)],
+    ['fdb', (params: Fields) => fdb(source, params)],
+    ['patch', (params: Fields) => patch(source, params)],
+  ]);
+}
+
+function fdb(source: RpcSource, params: Fields): RpcAnswer {
+  const network = optional(params, 'network', '', 'params.');
+  const entries = source.fdb();
+  return paged('entries', network === undefined ? entries : entries.filter((e) => e.network === network), params);
+}
+
+function patch(source: RpcSource, params: Fields): RpcAnswer {
+  const fields = params['patch'];
+  if (typeof fields !== 'object' || fields === null || Array.isArray(fields))
+    throw new BadRequest('params.patch: not an object; give a merge patch (RFC 7396) of the document\'s "spec"');
+  const outcome = source.patch(versionIn(params, 'ifVersion'), fields as Fields);
+  return outcome.accepted
+    ? { ok: true, result: { version: outcome.version } }
+    : { ok: false, errors: outcome.problems };
+}
+
+function paged(name: string, all: readonly unknown[], params: Fields): RpcAnswer {
+  const from = params['from'] === undefined ? 0 : numberIn(params, 'from');
+  const next = from + PAGE;
+  const result = { [name]: all.slice(from, next), total: all.length, ...(next < all.length && { next }) };
+  return { ok: true, result };
+}
+
+/** A change says which version it is about, so that one which comes late or twice changes nothing. */
+function versionIn(params: Fields, name: string): number {
+  if (params[name] === undefined)
+    throw new BadRequest(
+      `params.${name}: missing; give the version that runs, "applied_version" of the reported state`,
+    );
+  return numberIn(params, name);
+}
+
+function numberIn(params: Fields, name: string): number {
+  const value = params[name];
+  if (typeof value === 'number' && Number.isSafeInteger(value) && value >= 0) return value;
+  throw new BadRequest(`params.${name}: ${JSON.stringify(value)} is not a number from 0 up`);
+}

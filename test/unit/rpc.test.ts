@@ -1,0 +1,219 @@
+import { beforeEach, describe, expect, test } from '@jest/globals';
+import { connect as mqttConnect } from 'mqtt';
+import { mergePatch } from '../../src/control/rpc/merge-patch.ts';
+import { rpcMethods, type RpcSource } from '../../src/control/rpc/methods.ts';
+import { RpcServer } from '../../src/control/rpc/server.ts';
+import type { FdbEntry, PeerStatus } from '../../src/model/status.ts';
+import { document, overlay } from './support/documents.ts';
+import { bytes, documentsOn, MemoryDocuments } from './support/gateway.ts';
+import { cleanups, freePort, gateway, mosquitto, until } from './support/sessions.ts';
+
+type Answer = {
+  id: string;
+  ok: boolean;
+  result?: Record<string, unknown>;
+  errors?: { code: string; message: string }[];
+};
+
+const PEER: PeerStatus = {
+  gateway: 'gw-b',
+  vtep: '198.51.100.2:4789',
+  vnis: [5],
+  state: 'up',
+  rtt_ms: null,
+  path_mtu: null,
+  last_seen_s: 1,
+};
+
+const entry = (n: number, network = 'a'): FdbEntry => ({
+  network,
+  vni: 5,
+  mac: n.toString(16).padStart(12, '0'),
+  vtep: '198.51.100.2:4789',
+  gateway: 'gw-b',
+  origin: 'peer',
+});
+
+let [now, right] = [1000, true];
+let events: string[];
+let calls: number;
+let source: RpcSource;
+let server: RpcServer;
+
+beforeEach(() => {
+  [now, right, events, calls] = [1000, true, [], 0];
+  const { documents } = documentsOn(new MemoryDocuments());
+  documents.submit(bytes(document({ a: overlay(5) }, {}, 7)));
+  source = {
+    peers: () => {
+      calls += 1;
+      return [PEER];
+    },
+    fdb: () => [...Array.from({ length: 2500 }, (_, n) => entry(n)), entry(1, 'b')],
+    patch: (...args) => documents.patch(...args),
+  };
+  server = new RpcServer({
+    methods: rpcMethods(source),
+    clock: { now: () => now, monotonic: () => now },
+    clockIsRight: () => right,
+    onEvent: (type) => void events.push(type),
+  });
+});
+
+async function ask(id: string, request: unknown, retained = false): Promise<Answer | undefined> {
+  const payload = typeof request === 'string' ? request : JSON.stringify(request);
+  const answer = await server.take(id, Buffer.from(payload), retained);
+  return answer && (JSON.parse(answer.toString()) as Answer);
+}
+
+const codeOf = (answer: Answer | undefined): string | undefined => answer?.errors?.[0]?.code;
+
+describe('a request', () => {
+  test('is answered with its id', async () => {
+    expect(await ask('1', { method: 'peers' })).toEqual({
+      v: 1,
+      id: '1',
+      ok: true,
+      result: { peers: [PEER], total: 1 },
+    });
+  });
+
+  test('that comes twice is carried out once and answered twice', async () => {
+    const both = await Promise.all([ask('1', { method: 'peers' }), ask('1', { method: 'peers' })]);
+    expect([both[0], calls]).toEqual([both[1], 1]);
+    expect(await ask('1', { method: 'peers' })).toEqual(both[0]);
+    expect(codeOf(await ask('1', { method: 'fdb' }))).toBe('id_reused');
+    expect(calls).toBe(1);
+  });
+
+  test('that is retained is not carried out, and an empty one is none', async () => {
+    expect(await ask('1', { method: 'peers' }, true)).toBeUndefined();
+    expect(await ask('2', '')).toBeUndefined();
+    expect([calls, events]).toEqual([0, ['rpc_retained']]);
+  });
+
+  test('after its deadline is not carried out, unless nobody knows what time it is', async () => {
+    now = 60_000;
+    expect(codeOf(await ask('1', { method: 'peers', deadline: 59 }))).toBe('expired');
+    expect((await ask('2', { method: 'peers', deadline: 61 }))?.ok).toBe(true);
+    right = false;
+    expect((await ask('3', { method: 'peers', deadline: 59 }))?.ok).toBe(true);
+  });
+
+  test.each([
+    ['malformed', 'not json'],
+    ['malformed', '[]'],
+    ['malformed', { method: 5 }],
+    ['malformed', { method: 'peers', params: 3 }],
+    ['malformed', { method: 'peers', deadline: 'soon' }],
+    ['malformed', { method: 'fdb', params: { from: -1 } }],
+    ['malformed', { method: 'fdb', params: { network: 4 } }],
+    ['malformed', { method: 'patch', params: { patch: {} } }],
+    ['malformed', { method: 'patch', params: { ifVersion: 7, patch: [] } }],
+    ['unknown_method', { method: '__proto__' }],
+    ['too_large', ' '.repeat(1024 * 1024 + 1)],
+    ['malformed', `{"method":"patch","params":${'['.repeat(200_000)}`],
+  ])('is refused as %s: %j', async (code, request) => {
+    const answer = await ask('1', request);
+    expect([answer?.ok, codeOf(answer)]).toEqual([false, code]);
+  });
+
+  test('is one of at most 20 at once and 5 a second', async () => {
+    const answers = await Promise.all(Array.from({ length: 30 }, (_, n) => ask(`${n}`, { method: 'peers' })));
+    expect(answers.map(codeOf).filter((code) => code === 'busy')).toHaveLength(10);
+    now += 1000;
+    expect((await ask('later', { method: 'peers' }))?.ok).toBe(true);
+  });
+
+  test('whose method fails is answered with the cause', async () => {
+    source.peers = () => {
+      throw new Error('the disk is full');
+    };
+    expect(await ask('1', { method: 'peers' })).toMatchObject({
+      ok: false,
+      errors: [{ code: 'failed', message: 'the disk is full' }],
+    });
+  });
+});
+
+test('the forwarding table comes in parts, of one network where asked for', async () => {
+  const first = await ask('1', { method: 'fdb' });
+  expect(first?.result).toMatchObject({ total: 2501, next: 1000 });
+  const last = await ask('2', { method: 'fdb', params: { from: 2000 } });
+  expect(last?.result).toMatchObject({ total: 2501, entries: { length: 501 } });
+  expect(last?.result).not.toHaveProperty('next');
+  const one = await ask('3', { method: 'fdb', params: { network: 'b' } });
+  expect(one?.result).toEqual({ entries: [entry(1, 'b')], total: 1 });
+});
+
+const patch = (ifVersion: number, changes: unknown): Promise<Answer | undefined> =>
+  ask(`${ifVersion}-${JSON.stringify(changes)}`.replaceAll(/\W/g, '_'), {
+    method: 'patch',
+    params: { ifVersion, patch: changes },
+  });
+
+describe('a patch', () => {
+  test('makes the next version of the document that runs', async () => {
+    expect((await patch(7, { networks: { b: overlay(6) } }))?.result).toEqual({ version: 8 });
+    expect((await patch(8, { networks: { a: null } }))?.result).toEqual({ version: 9 });
+  });
+
+  test('of another version, or to a document that is wrong, changes nothing', async () => {
+    expect(await patch(6, {})).toMatchObject({ ok: false, errors: [{ code: 'version_conflict' }] });
+    expect(await patch(7, { networks: { b: overlay(5) } })).toMatchObject({ errors: [{ code: 'duplicate_vni' }] });
+    expect(await patch(7, { networks: { b: { driver: 'bridge' } } })).toMatchObject({ errors: [{ code: 'schema' }] });
+    expect((await patch(7, { networks: { b: overlay(6) } }))?.result).toEqual({ version: 8 });
+  });
+});
+
+test.each([
+  // RFC 7396, appendix A
+  [{ a: 'b' }, { a: 'c' }, { a: 'c' }],
+  [{ a: 'b' }, { b: 'c' }, { a: 'b', b: 'c' }],
+  [{ a: 'b' }, { a: null }, {}],
+  [{ a: 'b', b: 'c' }, { a: null }, { b: 'c' }],
+  [{ a: ['b'] }, { a: 'c' }, { a: 'c' }],
+  [{ a: 'c' }, { a: ['b'] }, { a: ['b'] }],
+  [{ a: { b: 'c' } }, { a: { b: 'd', c: null } }, { a: { b: 'd' } }],
+  [{ a: [{ b: 'c' }] }, { a: [1] }, { a: [1] }],
+  [
+    ['a', 'b'],
+    ['c', 'd'],
+    ['c', 'd'],
+  ],
+  [{ a: 'b' }, ['c'], ['c']],
+  [{ a: 'foo' }, null, null],
+  [{ a: 'foo' }, 'bar', 'bar'],
+  [{ e: null }, { a: 1 }, { e: null, a: 1 }],
+  [[1, 2], { a: 'b', c: null }, { a: 'b' }],
+  [{}, { a: { bb: { ccc: null } } }, { a: { bb: {} } }],
+])('%j patched with %j', (target, change, result) => {
+  expect(mergePatch(target, change)).toEqual(result);
+});
+
+test('a member named __proto__ is one like any other', () => {
+  const merged = mergePatch({}, JSON.parse('{"__proto__":{"polluted":true}}'));
+  expect(JSON.stringify(merged)).toBe('{"__proto__":{"polluted":true}}');
+  expect(Object.getPrototypeOf(merged)).toBe(Object.prototype);
+});
+
+test('over mosquitto: the answer comes on the topic beside the request, for this gateway only', async () => {
+  const port = await freePort();
+  const broker = await mosquitto(port);
+  cleanups.unshift(() => broker.close());
+  const a = gateway('gw-a', port);
+  const operator = mqttConnect(`mqtt://127.0.0.1:${port}`, { protocolVersion: 4 });
+  cleanups.push(() => operator.endAsync(true));
+  const seen: string[] = [];
+  operator.on('message', (topic, payload, { retain }) => void seen.push(`${topic} ${payload.toString()} ${retain}`));
+  await operator.subscribeAsync('linkspan/v1/plant/gw/+/rpc/res/+', { qos: 1 });
+  await until('a is connected', () => a.session.connected);
+  const request = (gw: string, id: string): Promise<unknown> =>
+    operator.publishAsync(`linkspan/v1/plant/gw/${gw}/rpc/req/${id}`, 'hello', { qos: 1 });
+  await until('an answer', () => {
+    void request('gw-b', 'x');
+    void request('gw-a', 'r-1');
+    return seen.length > 0;
+  });
+  expect(new Set(seen)).toEqual(new Set(['linkspan/v1/plant/gw/gw-a/rpc/res/r-1 r-1 hello false']));
+});
