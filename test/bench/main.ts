@@ -1,6 +1,7 @@
 import { attachCommand } from './commands/attach.ts';
 import type { Command } from './commands/command.ts';
 import { UsageError } from './commands/command.ts';
+import { controlCommand } from './commands/control.ts';
 import { datapathCommand } from './commands/datapath.ts';
 import { soakCommand } from './commands/soak.ts';
 
@@ -8,6 +9,7 @@ const COMMANDS: ReadonlyMap<string, Command> = new Map([
   ['datapath', datapathCommand],
   ['attach', attachCommand],
   ['soak', soakCommand],
+  ['control', controlCommand],
 ]);
 
 const NAMES = [...COMMANDS.keys()].join('|');

@@ -16,3 +16,9 @@ export function spreadOf(values: readonly number[]): Spread {
 export function ratiosOf(values: readonly number[], base: readonly number[]): Spread {
   return spreadOf(values.map((value, index) => value / (base[index] ?? Number.NaN)));
 }
+
+/** The least value that so many per cent do not exceed. */
+export function percentile(values: readonly number[], percent: number): number {
+  const sorted = values.toSorted((a, b) => a - b);
+  return sorted[Math.ceil((sorted.length * percent) / 100) - 1] ?? Number.NaN;
+}

@@ -17,6 +17,8 @@ import {
 } from './support/sessions.ts';
 import { vni } from './support/values.ts';
 
+const vtepIn = (record: Buffer): string => (JSON.parse(record.toString()) as { vtep: [{ ip: string }] }).vtep[0].ip;
+
 describe.each([
   ['mosquitto', mosquitto],
   ['the embedded broker', embedded],
@@ -58,21 +60,22 @@ describe.each([
     await broker(port);
     const other = mqttConnect(`mqtt://127.0.0.1:${port}`, { protocolVersion: 4 });
     cleanups.push(() => other.endAsync(true));
-    const came: number[] = [];
+    const came: string[] = [];
     const a = gateway('gw-a', port);
     a.session.setLocal(local(1, LINE1));
-    await until('connected', () => a.session.connected);
-    await sleep(1000);
+    other.on('message', (_, payload) => void came.push(vtepIn(payload)));
     await other.subscribeAsync(`linkspan/v1/plant/vni/${LINE1}/gw/gw-a`, { qos: 1 });
-    await sleep(100);
-    other.on('message', () => void came.push(performance.now()));
+    await until('the first record', () => came.length > 0);
+    await sleep(300);
+    came.length = 0;
     const started = performance.now();
-    for (let n = 0; performance.now() - started < 1000; n += 1) {
-      a.session.setLocal(local((n % 8) + 2, LINE1));
+    for (let n = 2; performance.now() - started < 1000; n += 1) {
+      a.session.setLocal(local(n, LINE1));
       await sleep(5);
     }
     await sleep(300);
-    expect((came[0] ?? Infinity) - started).toBeLessThan(150);
+    // not when it came: on a busy machine that says nothing
+    expect(came[0]).toBe('198.51.100.2');
     expect(came.length).toBeGreaterThan(3);
     expect(came.length).toBeLessThanOrEqual(7);
   });

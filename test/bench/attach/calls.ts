@@ -2,7 +2,7 @@ import { connect, createServer, type Socket } from 'node:net';
 import { join } from 'node:path';
 import type { DockerNode } from '../../lab/dockerd-node.ts';
 import type { Lab } from '../../lab/lab.ts';
-import { spreadOf } from '../statistics.ts';
+import { percentile, spreadOf } from '../statistics.ts';
 
 const CALL = /^POST \/(\w+\.\w+) HTTP/;
 const CALL_LENGTH = 100;
@@ -73,10 +73,4 @@ function endTogether(a: Socket, b: Socket): void {
 function figureOf(took: readonly number[]): CallFigure {
   const { median, max } = spreadOf(took);
   return { count: took.length, median, p99: percentile(took, 99), max };
-}
-
-/** The least value that so many per cent do not exceed. */
-export function percentile(values: readonly number[], percent: number): number {
-  const sorted = values.toSorted((a, b) => a - b);
-  return sorted[Math.ceil((sorted.length * percent) / 100) - 1] ?? Number.NaN;
 }

@@ -1,0 +1,55 @@
+import { parseArgs } from 'node:util';
+import { benchControl, type ControlPlan } from '../control/control.ts';
+import { controlTable } from '../control/table.ts';
+import { VARIANTS } from '../control/variant.ts';
+import { GATEWAYS_A_VNI } from '../control/shape.ts';
+import type { Command } from './command.ts';
+import { positive, print, progress, UsageError } from './command.ts';
+
+const GATEWAYS = '50,200,1000,2000';
+
+const USAGE = `control [--gateways ${GATEWAYS}] [--tls] [--rounds N] [--json]
+Measures the control plane: fleets of simulated gateways on a real mosquitto.
+  --gateways  sizes of the fleets, at least ${GATEWAYS_A_VNI}; default ${GATEWAYS}
+  --tls       only with TLS and client certificates; default without and with
+  --rounds    default 3                           --json  the report with every round`;
+
+type Options = { readonly plan: ControlPlan; readonly json: boolean };
+
+function sizesOf(list: string): readonly number[] {
+  const sizes = list.split(',').map((text) => positive('gateways', text));
+  const small = sizes.find((size) => size < GATEWAYS_A_VNI);
+  if (small === undefined) return sizes;
+  throw new UsageError(`--gateways ${small}: a VNI has ${GATEWAYS_A_VNI} of them, give as many at least`);
+}
+
+function parse(options: readonly string[]): Options {
+  const { values } = parseArgs({
+    args: [...options],
+    options: {
+      gateways: { type: 'string', default: GATEWAYS },
+      tls: { type: 'boolean', default: false },
+      rounds: { type: 'string', default: '3' },
+      json: { type: 'boolean', default: false },
+    },
+  });
+  const plan = {
+    gateways: sizesOf(values.gateways),
+    variants: VARIANTS.filter(({ tls }) => tls || !values.tls),
+    rounds: positive('rounds', values.rounds),
+  };
+  return { plan, json: values.json };
+}
+
+async function run({ plan, json }: Options): Promise<number> {
+  print(await benchControl(plan, progress), json, controlTable);
+  return 0;
+}
+
+export const controlCommand: Command = {
+  usage: USAGE,
+  prepare: (words) => {
+    const options = parse(words);
+    return () => run(options);
+  },
+};

@@ -1,0 +1,63 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { withLab } from '../../lab/lab.ts';
+import { startBroker } from './broker.ts';
+import { costOf, costOfAll } from './cost.ts';
+import { Fleet } from './fleet.ts';
+import type { ControlRound } from './report.ts';
+import type { Variant } from './variant.ts';
+
+/** Everything is asked for once more 5 to 10 s after a connection; then a fleet is at rest. */
+const SETTLE_MS = 13_000;
+const BETWEEN_MS = 300;
+export const MOVES = 20;
+
+/** One broker, one fleet of so many, from its cold start on. */
+export async function takeRound(gateways: number, variant: Variant): Promise<ControlRound> {
+  return withLab(async (lab) => {
+    const broker = await startBroker(lab, gateways, variant.tls);
+    const fleet = await Fleet.build(lab, broker, gateways);
+    const before = costOfAll(fleet.pids);
+    const coldStart = await fleet.coldStart();
+    const [brokerCost, clients] = [costOf(broker.pid), costOfAll(fleet.pids)];
+    const lacking = await fleet.lacks();
+    if (lacking > 0) throw new Error(`${lacking} MACs are missing though all gateways said that they have all`);
+    await sleep(SETTLE_MS);
+    const moves = await takeMoves(fleet);
+    const { crashes, returns } = await takeCrashes(fleet);
+    await fleet.stop();
+    return {
+      coldStart,
+      moves,
+      crashes,
+      returns,
+      broker: brokerCost,
+      clients: { cpu_s: clients.cpu_s - before.cpu_s, rss_mb: clients.rss_mb },
+    };
+  });
+}
+
+/** Each move is of another device, to a gateway that nothing has moved to before. */
+async function takeMoves(fleet: Fleet): Promise<number[]> {
+  const took: number[] = [];
+  for (let nth = 0; nth < MOVES; nth += 1) {
+    const to = Math.floor((nth * fleet.shape.gateways) / MOVES);
+    const [vni] = fleet.shape.vnisOf(to);
+    if (vni === undefined) throw new Error(`gateway ${to} is in no VNI`);
+    const members = fleet.shape.membersOf(vni);
+    const from = members[(members.indexOf(to) + 1 + nth) % members.length] ?? to;
+    took.push(...(await fleet.move(vni, from, to)));
+    await sleep(BETWEEN_MS);
+  }
+  return took;
+}
+
+async function takeCrashes(fleet: Fleet): Promise<{ crashes: number[]; returns: number[] }> {
+  const [crashes, returns]: [number[], number[]] = [[], []];
+  for (const index of fleet.loners) {
+    crashes.push(...(await fleet.crash(index)));
+    await sleep(BETWEEN_MS);
+    returns.push(await fleet.comeBack(index));
+    await sleep(BETWEEN_MS);
+  }
+  return { crashes, returns };
+}

@@ -1,0 +1,49 @@
+import { Member } from './member.ts';
+import type { Answer, Name, Order, Reply, Request } from './orders.ts';
+import { Shape } from './shape.ts';
+
+/** A process of the bench with some of the fleet's gateways in it, told what to do by the bench. */
+const members = new Map<number, Member>();
+let watching: Promise<number>[] = [];
+
+const all = <T>(of: (member: Member) => T): T[] => [...members.values()].map(of);
+
+const handlers: { readonly [N in Name]: (order: Order<N>) => Answer<N> | Promise<Answer<N>> } = {
+  build: ({ gateways, members: indices, epoch, access }) => {
+    const shape = new Shape(gateways);
+    for (const index of indices) members.set(index, new Member(shape, index, epoch, access));
+    return null;
+  },
+  start: () => Promise.all(all((member) => member.start())),
+  lacks: () => all((member) => member.lacks()).reduce((sum, lacking) => sum + lacking, 0),
+  watch: (order) => {
+    const here = order.members.flatMap((index) => members.get(index) ?? []);
+    watching = here.map((member) =>
+      order.what === 'mac' ? member.sees(order.vni, order.mac, order.gateway) : member.misses(order.gateway),
+    );
+    return null;
+  },
+  seen: () => Promise.all(watching),
+  take: ({ member, vni, device }) => {
+    const taker = members.get(member);
+    if (!taker) throw new Error(`gateway ${member} is not here`);
+    return taker.take(vni, device);
+  },
+  stop: async () => {
+    await Promise.all(all((member) => member.stop()));
+    return null;
+  },
+};
+
+async function answer({ id, name, order }: Request): Promise<Reply> {
+  try {
+    const handle = handlers[name] as (given: typeof order) => unknown;
+    return { id, answer: await handle(order) };
+  } catch (error) {
+    return { id, error: error instanceof Error ? (error.stack ?? error.message) : String(error) };
+  }
+}
+
+process.on('message', (request: Request) => void answer(request).then((reply) => process.send?.(reply)));
+// the bench is gone: nobody would ever end this
+process.on('disconnect', () => process.exit());

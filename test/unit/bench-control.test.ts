@@ -1,0 +1,53 @@
+import { expect, test } from '@jest/globals';
+import { controlFloors } from '../bench/control/floors.ts';
+import { type ControlRound, summarise } from '../bench/control/report.ts';
+import { GATEWAYS_A_VNI, localOf, MACS, Shape, VNIS_EACH } from '../bench/control/shape.ts';
+import { controlTable } from '../bench/control/table.ts';
+
+const round = (over: Partial<ControlRound> = {}): ControlRound => ({
+  coldStart: Array.from({ length: 1000 }, (_, n) => n + 1),
+  moves: [10, 20, 30],
+  crashes: [40],
+  returns: [50],
+  broker: { cpu_s: 1, rss_mb: 20 },
+  clients: { cpu_s: 3, rss_mb: 400 },
+  ...over,
+});
+
+test.each([40, 50, 200, 1000, 2000])('of %s gateways each is in 4 VNIs, and each VNI has 40 of them', (gateways) => {
+  const shape = new Shape(gateways);
+  const places = new Map<number, number>();
+  for (let index = 0; index < gateways; index += 1) {
+    const vnis = shape.vnisOf(index);
+    expect(new Set(vnis).size).toBe(VNIS_EACH);
+    for (const vni of vnis) places.set(vni, (places.get(vni) ?? 0) + 1);
+  }
+  expect(new Set(places.values())).toEqual(new Set([GATEWAYS_A_VNI]));
+  expect(shape.recordsFor(gateways - 1)).toBe(VNIS_EACH * (GATEWAYS_A_VNI - 1));
+});
+
+test('no MAC is at two places', () => {
+  const shape = new Shape(200);
+  const macs = Array.from({ length: 200 }, (_, index) => localOf(shape, index)).flatMap(({ networks }) =>
+    networks.flatMap(({ vni, macs: list }) => list.map(({ m }) => `${vni} ${m}`)),
+  );
+  expect(new Set(macs).size).toBe(200 * VNIS_EACH * MACS);
+});
+
+test('percentiles are over the gateways, and medians of them over the rounds', () => {
+  const rounds = [round(), round({ coldStart: [5000] }), round({ coldStart: [2000] })];
+  const { coldStart } = summarise(1000, { tls: false }, rounds);
+  expect(coldStart.p99).toEqual({ median: 2000, min: 990, max: 5000 });
+});
+
+test('a floor counts where the fleet has its size, and the table is at most 80 columns wide', () => {
+  const fleets = [50, 1000].map((gateways) => summarise(gateways, { tls: true }, [round({ coldStart: [3500] })]));
+  const floors = controlFloors(fleets);
+  expect(floors.filter(({ what }) => what.startsWith('cold')).map(({ lab, met }) => [lab, met])).toEqual([
+    ['1000', false],
+  ]);
+  const machine = { cores: 2, cpu: 'AMD EPYC', kernel: '6.18.44', node: 'v24' };
+  const report = { benchmark: 'control', taken: '', machine, mosquitto: '2.0.21', fleets, floors } as const;
+  const lines = controlTable(report).split('\n');
+  expect(lines.filter((line) => line.length > 80)).toEqual([]);
+});
