@@ -1,3 +1,4 @@
+import { clearDuplicate } from '../control/clear-duplicate.ts';
 import { localState } from '../control/local-state.ts';
 import { Presence } from '../control/presence.ts';
 import { encodeReported } from '../control/reported.ts';
@@ -115,11 +116,13 @@ export class Gateway {
   }
 
   #createRpc(onEvent: EventSink): RpcServer {
-    const { documents } = this.#state;
+    const { documents, devices } = this.#state;
+    const settled = (): Promise<void> => this.#loop.settled();
     const methods = rpcMethods({
       peers: () => this.#status().peers,
       fdb: () => this.#state.fdb(),
       patch: (ifVersion, patch) => documents.patch(ifVersion, patch),
+      clear: ({ network, mac }) => clearDuplicate(network, mac, { documents, devices, settled }),
     });
     return new RpcServer({ methods, clock: systemClock, clockIsRight: clockIsSynchronised, onEvent });
   }

@@ -32,6 +32,7 @@ function controlRoutes(state: GatewayState, { settled }: LocalApiOptions): reado
   const commands = createCommands({
     documents: state.documents,
     attachments: state.store.attachments,
+    devices: state.devices,
     settled,
     endpoints: () => (state.view ? endpointStatuses(state.view) : []),
   });

@@ -1,8 +1,8 @@
 import type { EndpointStatus, FdbEntry, GatewayStatus, NetworkStatus } from '../model/status.ts';
 import { cell, column, endpointTable, networkTable } from './columns.ts';
-import { CliError, EXIT, type ExitCode } from './exit.ts';
+import { CliError, EXIT, type ExitCode, usageError } from './exit.ts';
 import type { Output } from './output.ts';
-import type { Invocation, Verb } from './verb.ts';
+import { option, type Invocation, type Verb } from './verb.ts';
 
 export const NETWORK_VERBS: readonly Verb[] = [
   {
@@ -18,7 +18,17 @@ export const NETWORK_VERBS: readonly Verb[] = [
     },
   },
   { name: 'network show', usage: 'NAME', summary: 'one network and its endpoints', arity: [1, 1], run: showNetwork },
-  { name: 'fdb', usage: '[NETWORK]', summary: 'which MAC is behind which VTEP', arity: [0, 1], run: fdb },
+  {
+    name: 'fdb',
+    usage: '[NETWORK] [--clear MAC]',
+    summary: 'which MAC is behind which VTEP; clear one found twice',
+    arity: [0, 1],
+    options: { clear: { type: 'string' } },
+    run: (invocation) => {
+      const mac = option(invocation.values, 'clear');
+      return mac === undefined ? fdb(invocation) : clear(invocation, mac);
+    },
+  },
 ];
 
 async function showNetwork({ client, output, json, positionals }: Invocation): Promise<ExitCode> {
@@ -80,5 +90,14 @@ async function fdb({ client, output, json, positionals }: Invocation): Promise<E
     const rows = entries.map((one) => [one.network, cell(one.vni), one.mac, one.vtep, one.gateway, one.origin]);
     output.table(columns, rows, 'no entries');
   }
+  return EXIT.ok;
+}
+
+async function clear({ client, output, json, positionals }: Invocation, mac: string): Promise<ExitCode> {
+  const [network] = positionals;
+  if (network === undefined) throw usageError('fdb --clear needs a network; linkspan network ls lists them');
+  const cleared = await client.post<{ cleared: string }>('/v1/clear', JSON.stringify({ network, mac }));
+  if (json) output.json(cleared);
+  else output.line(`${cleared.cleared} is an ordinary device of network ${network} again`);
   return EXIT.ok;
 }

@@ -21,6 +21,9 @@ export type DetachRequest = {
   readonly network: string | undefined;
 };
 
+/** What `/v1/clear` takes as an ordinary device again. */
+export type ClearRequest = { readonly network: string; readonly mac: Mac };
+
 // One rule for a name, wherever it comes from: narrower than the kernel's, since names become words of `ip -batch`.
 const { name: NAME, interface: INTERFACE, netns: NETNS, container: CONTAINER } = NAME_PATTERNS;
 const PID_MAX = 2 ** 22;
@@ -30,6 +33,11 @@ export const DETACH_SCHEMA = {
   type: 'object',
   required: ['workload'],
   properties: { workload: text(NAME), network: text(NAME) },
+};
+export const CLEAR_SCHEMA = {
+  type: 'object',
+  required: ['network', 'mac'],
+  properties: { network: text(NAME), mac: { type: 'string' } },
 };
 export const ATTACH_SCHEMA = {
   type: 'object',
@@ -95,4 +103,9 @@ function parseUnicast(value: string): Mac {
 /** @throws BadRequest that names the field */
 export function parseDetach(fields: Fields): DetachRequest {
   return { workload: required(fields, 'workload', NAME), network: optional(fields, 'network', NAME) };
+}
+
+/** @throws BadRequest that names the field */
+export function parseClear(fields: Fields): ClearRequest {
+  return { network: required(fields, 'network', NAME), mac: parseUnicast(required(fields, 'mac', '')) };
 }

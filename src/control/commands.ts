@@ -4,8 +4,8 @@ import { deriveMac } from '../model/mac.ts';
 import { type Endpoint, isSite, type Network, sandboxPath, usesDhcp } from '../model/network.ts';
 import type { EndpointStatus } from '../model/status.ts';
 import type { AttachRequest } from './attach-request.ts';
+import { clearDuplicate, type ClearOptions } from './clear-duplicate.ts';
 import { conflict, refuse } from './conflict.ts';
-import type { Documents } from './documents.ts';
 import type { Commands, Refusal } from './writes.ts';
 
 /** Attachments made outside the document; the store satisfies it. */
@@ -15,11 +15,8 @@ export interface AttachmentStore {
   remove(workload: string, network: string): void;
 }
 
-export type CommandsOptions = {
-  readonly documents: Documents;
+export type CommandsOptions = ClearOptions & {
   readonly attachments: AttachmentStore;
-  /** runs the loop until it has seen the result */
-  readonly settled: () => Promise<void>;
   readonly endpoints: () => readonly EndpointStatus[];
 };
 
@@ -31,6 +28,7 @@ export function createCommands(options: CommandsOptions): Commands {
     validate: (body) => documents.validate(body),
     attach: (request) => attach(request, options),
     detach: (workload, network) => detach(workload, network, options),
+    clear: ({ network, mac }) => clearDuplicate(network, mac, options),
   };
 }
 

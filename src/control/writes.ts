@@ -2,7 +2,16 @@ import type { Problem } from '../model/problem.ts';
 import type { EndpointStatus } from '../model/status.ts';
 import { json, problem, type Reply } from '../status/reply.ts';
 import type { Route } from '../status/router.ts';
-import { ATTACH_SCHEMA, type AttachRequest, DETACH_SCHEMA, parseAttach, parseDetach } from './attach-request.ts';
+import {
+  ATTACH_SCHEMA,
+  type AttachRequest,
+  CLEAR_SCHEMA,
+  type ClearRequest,
+  DETACH_SCHEMA,
+  parseAttach,
+  parseClear,
+  parseDetach,
+} from './attach-request.ts';
 import { BadRequest, parseJson, parseObject } from './request-body.ts';
 
 export type Refusal = {
@@ -19,6 +28,8 @@ export interface Commands {
   attach(request: AttachRequest): Promise<{ ok: true; endpoint: EndpointStatus } | Refusal>;
   /** Detaches a workload from one network, or from all where `network` is undefined. */
   detach(workload: string, network: string | undefined): Promise<{ ok: true; removed: number } | Refusal>;
+  /** Takes a device's MAC that was found at two sites as an ordinary one again. */
+  clear(request: ClearRequest): Promise<{ ok: true; cleared: string } | Refusal>;
 }
 
 /** The routes that change something: for the control socket only. */
@@ -29,6 +40,7 @@ export function writeRoutes(commands: Commands): readonly Route[] {
     post('/v1/validate', 'Check a desired document', document, (body) => validate(commands, body)),
     post('/v1/attach', 'Put a workload on a network', ATTACH_SCHEMA, (body) => attach(commands, body)),
     post('/v1/detach', 'Take a workload off its networks', DETACH_SCHEMA, (body) => detach(commands, body)),
+    post('/v1/clear', 'Clear a MAC that was found twice', CLEAR_SCHEMA, (body) => clear(commands, body)),
   ];
 }
 
@@ -69,6 +81,11 @@ async function detach(commands: Commands, body: Uint8Array): Promise<Reply> {
   const { workload, network } = parseDetach(parseObject(body));
   const outcome = await commands.detach(workload, network);
   return outcome.ok ? json({ removed: outcome.removed }) : refusal(outcome);
+}
+
+async function clear(commands: Commands, body: Uint8Array): Promise<Reply> {
+  const outcome = await commands.clear(parseClear(parseObject(body)));
+  return outcome.ok ? json({ cleared: outcome.cleared }) : refusal(outcome);
 }
 
 function rejected(problems: readonly Problem[]): Reply {

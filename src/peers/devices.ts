@@ -2,6 +2,7 @@ import type { Mac } from '../model/mac.ts';
 import { type MacEntry, SEQUENCE_MAX } from '../model/peer.ts';
 import type { Vni } from '../model/vni.ts';
 import type { Clock } from '../service/clock.ts';
+import { Moves } from './moves.ts';
 import { Pace } from './pace.ts';
 
 /** What a cycle saw of one stretched network. */
@@ -18,8 +19,6 @@ export type Unclaimed = { readonly vni: Vni; readonly mac: Mac; readonly why: 'w
 
 /** In each VNI: more than stand on one plant VLAN, and six pages (`peers/paging.ts`) for each peer to read. */
 export const DEVICES_MAX = 1024;
-/** More moves of a MAC in that time are no moves: two have it (RFC 7432 section 15.1). */
-export const [MOVES_MAX, MOVES_MS] = [5, 180_000];
 
 /**
  * Which MACs of devices behind its uplinks this gateway tells its peers, with EVPN's mobility sequence numbers. Only the
@@ -27,16 +26,14 @@ export const [MOVES_MAX, MOVES_MS] = [5, 180_000];
  * has forgotten it.
  */
 export class DeviceClaims {
-  readonly #clock: Clock;
   readonly #pace: Pace;
+  readonly #moves: Moves;
   #claims: ReadonlyMap<Vni, ReadonlyMap<Mac, MacEntry>> = new Map();
   #unclaimed: Unclaimed[] = [];
-  /** when each MAC came from a peer, monotonic milliseconds */
-  #moves = new Map<string, readonly number[]>();
 
   constructor(clock: Clock) {
-    this.#clock = clock;
     this.#pace = new Pace(clock);
+    this.#moves = new Moves(clock);
   }
 
   get macs(): ReadonlyMap<Vni, readonly Mac[]> {
@@ -60,13 +57,16 @@ export class DeviceClaims {
     const [before, now] = [[...this.#claims.keys()], sightings.map(({ vni }) => vni)];
     const paced = this.#pace.admits(JSON.stringify(sightings.map(({ vni, seen }) => [vni, seen.toSorted()])));
     if (!paced && before.join() === now.join()) return;
-    const since = this.#clock.monotonic() - MOVES_MS;
-    const recent = [...this.#moves].map(([key, times]) => [key, times.filter((time) => time > since)] as const);
-    this.#moves = new Map(recent.filter(([, times]) => times.length > 0));
+    this.#moves.prune();
     const displaced = sightings.flatMap((sighting) => this.#displaced(sighting));
     this.#unclaimed = [];
     this.#claims = new Map(sightings.map((sighting) => [sighting.vni, this.#claim(sighting)]));
     this.#unclaimed.push(...displaced);
+  }
+
+  /** Takes a device's MAC that was found twice as found once again, at the next cycle; whether it was found twice. */
+  clear(vni: Vni, mac: Mac): boolean {
+    return this.#moves.clear(moveKey(vni, mac));
   }
 
   /** Devices whose MAC a workload elsewhere has come to have: their frames are learned no more, though they may go on. */
@@ -98,12 +98,15 @@ export class DeviceClaims {
    */
   #arrived(vni: Vni, m: Mac, elsewhere: MacEntry | undefined, count: number): MacEntry | Unclaimed['why'] {
     if (count >= DEVICES_MAX) return 'full';
+    // a duplicate that the other gateway has left alone too must not come back at once as if it were new
+    if (this.#moves.isFrozen(moveKey(vni, m))) return 'moves';
     if (elsewhere === undefined) return { m, ip: [], q: 0, s: 0 };
     if (elsewhere.s === 1) return 'workload';
-    const key = `${vni} ${m}`;
-    const moves = this.#moves.get(key) ?? [];
-    if (moves.length >= MOVES_MAX) return 'moves';
-    this.#moves.set(key, [...moves, this.#clock.monotonic()]);
+    if (!this.#moves.count(moveKey(vni, m))) return 'moves';
     return { m, ip: [], q: Math.min(SEQUENCE_MAX, elsewhere.q + 1), s: 0 };
   }
+}
+
+function moveKey(vni: Vni, mac: Mac): string {
+  return `${vni} ${mac}`;
 }

@@ -122,6 +122,10 @@ beforeAll(async () => {
           : { ok: true, endpoint: ENDPOINT };
       },
       detach: async () => ({ ok: true, removed: 1 }),
+      clear: async ({ network, mac }) => {
+        const problem = { path: '', code: 'failed', message: `${mac} is not held back` } as const;
+        return network === 'line1' ? { ok: true, cleared: mac } : { ok: false, reason: 'not_found', problem };
+      },
     }),
   ]);
 });
@@ -234,6 +238,15 @@ describe('writing', () => {
     expect((await run(['validate', '-f', '-'], 'a: [1\nb: }')).code).toBe(5);
     expect((await run(['validate', '-f', '-'], `{"a":"${'x'.repeat(10_000_000)}"}`)).code).toBe(5);
     expect((await run(['validate', '-f', join(directory, 'none')])).code).toBe(1);
+  });
+
+  test('fdb --clear clears a MAC that was found twice', async () => {
+    const mac = '02:00:00:00:00:0B';
+    const out = '02:00:00:00:00:0b is an ordinary device of network line1 again\n';
+    expect(await run(['fdb', 'line1', '--clear', mac])).toEqual({ code: 0, out, err: '' });
+    expect(await run(['fdb', 'line2', '--clear', mac])).toMatchObject({ code: 4, out: '' });
+    expect(await run(['fdb', 'line1', '--clear', '01:00:5e:00:00:01'])).toMatchObject({ code: 5, out: '' });
+    expect(await run(['fdb', '--clear', mac])).toMatchObject({ code: 2, out: '' });
   });
 
   test('attach and detach send what was typed', async () => {

@@ -16,6 +16,7 @@ const NETWORKS = {
   cell: bridge('172.30.0.0/24'),
   plant: macvlan({ subnet: '10.20.0.0/16' }),
 };
+const [MAC, OTHER_MAC] = [mac('02:00:00:00:00:0a'), mac('02:00:00:00:00:0b')];
 const NAMED = { address: '10.9.0.5', mac: '02:00:00:00:00:05' };
 const ask = (over: Partial<AttachRequest> = {}): AttachRequest => ({
   workload: 'w',
@@ -62,7 +63,8 @@ beforeEach(() => {
   };
   void settled();
   cycles = 0;
-  commands = createCommands({ documents, attachments, settled, endpoints: () => running });
+  const devices = { clear: (vni: number, cleared: string) => vni === 5 && cleared === MAC };
+  commands = createCommands({ documents, attachments, devices, settled, endpoints: () => running });
 });
 
 describe('attach', () => {
@@ -177,4 +179,24 @@ test('apply and validate are the documents’ own', () => {
   expect(commands.validate(next)).toEqual([]);
   expect(commands.apply(next)).toEqual({ accepted: true, version: 2 });
   expect(commands.apply(bytes(document({}, {}, 1)))).toMatchObject({ accepted: false });
+});
+
+describe('clear', () => {
+  test('takes a MAC that was found twice as an ordinary one, and looks again', async () => {
+    expect(await commands.clear({ network: 'line', mac: MAC })).toEqual({ ok: true, cleared: MAC });
+    expect(cycles).toBe(1);
+  });
+
+  test.each([
+    ['line', OTHER_MAC, 'failed'],
+    ['cell', MAC, 'missing_network'],
+    ['constructor', MAC, 'missing_network'],
+  ] as const)('on %s of %s is refused', async (network, wanted, code) => {
+    expect(await commands.clear({ network, mac: wanted })).toMatchObject({
+      ok: false,
+      reason: 'not_found',
+      problem: { code },
+    });
+    expect(cycles).toBe(0);
+  });
 });

@@ -1,6 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 import { type MacEntry, SEQUENCE_MAX } from '../../src/model/peer.ts';
-import { DEVICES_MAX, DeviceClaims, MOVES_MAX, MOVES_MS } from '../../src/peers/devices.ts';
+import { DEVICES_MAX, DeviceClaims } from '../../src/peers/devices.ts';
+import { MOVES_MAX, MOVES_MS, RECOVERY_MS } from '../../src/peers/moves.ts';
 import { Publisher } from '../../src/peers/publisher.ts';
 import { systemClock } from '../../src/service/clock.ts';
 import { mac, vni } from './support/values.ts';
@@ -13,6 +14,17 @@ function claims(): { devices: DeviceClaims; pass: (ms: number) => void } {
   let now = 0;
   const devices = new DeviceClaims({ now: () => now, monotonic: () => now });
   return { devices, pass: (ms) => void (now += ms) };
+}
+
+function toAndFro(moves: number, every = 0): ReturnType<typeof claims> & { move: (q: number) => void } {
+  const { devices, pass } = claims();
+  const move = (q: number): void => {
+    devices.update([{ vni: VNI, seen: [], remote: [entry(ROBOT, q)] }]);
+    devices.update([{ vni: VNI, seen: [ROBOT], remote: [entry(ROBOT, q)] }]);
+    pass(every);
+  };
+  for (let count = 0; count < moves; count += 1) move(count);
+  return { devices, pass, move };
 }
 
 describe('the devices that a gateway tells its peers', () => {
@@ -61,20 +73,43 @@ describe('the devices that a gateway tells its peers', () => {
     expect(devices.unclaimed).toEqual([]);
   });
 
-  test('one that goes to and fro is left alone for a while', () => {
-    const { devices, pass } = claims();
-    const move = (q: number): void => {
-      devices.update([{ vni: VNI, seen: [], remote: [entry(ROBOT, q)] }]);
-      devices.update([{ vni: VNI, seen: [ROBOT], remote: [entry(ROBOT, q)] }]);
-    };
-    for (let count = 0; count < MOVES_MAX; count += 1) move(count);
-    expect(devices.entries(VNI)).toEqual([entry(ROBOT, MOVES_MAX)]);
-    move(9);
-    expect(devices.entries(VNI)).toEqual([]);
-    expect(devices.unclaimed).toEqual([{ vni: VNI, mac: ROBOT, why: 'moves' }]);
-    pass(MOVES_MS);
-    move(9);
-    expect(devices.entries(VNI)).toEqual([entry(ROBOT, 10)]);
+  describe('one that goes to and fro', () => {
+    test('is left alone after the sixth move in three minutes, for half an hour', () => {
+      const { devices, pass, move } = toAndFro(MOVES_MAX);
+      expect(devices.entries(VNI)).toEqual([entry(ROBOT, MOVES_MAX)]);
+      move(9);
+      expect(devices.entries(VNI)).toEqual([]);
+      expect(devices.unclaimed).toEqual([{ vni: VNI, mac: ROBOT, why: 'moves' }]);
+      pass(RECOVERY_MS - 1);
+      move(9);
+      expect(devices.unclaimed).toEqual([{ vni: VNI, mac: ROBOT, why: 'moves' }]);
+      pass(1);
+      move(9);
+      expect(devices.entries(VNI)).toEqual([entry(ROBOT, 10)]);
+      expect(devices.unclaimed).toEqual([]);
+    });
+
+    test('stays so where the other gateway has left it alone too', () => {
+      const { devices } = toAndFro(MOVES_MAX + 1);
+      devices.update([{ vni: VNI, seen: [ROBOT], remote: [] }]);
+      expect(devices.unclaimed).toEqual([{ vni: VNI, mac: ROBOT, why: 'moves' }]);
+    });
+
+    test('is an ordinary one again once somebody says so', () => {
+      const { devices, move } = toAndFro(MOVES_MAX + 1);
+      expect([devices.clear(VNI, PLC), devices.clear(VNI, ROBOT), devices.clear(VNI, ROBOT)]).toEqual([
+        false,
+        true,
+        false,
+      ]);
+      move(9);
+      expect(devices.entries(VNI)).toEqual([entry(ROBOT, 10)]);
+    });
+
+    test('more slowly than that is what a device may do', () => {
+      const { devices } = toAndFro(3 * MOVES_MAX, MOVES_MS / MOVES_MAX);
+      expect(devices.unclaimed).toEqual([]);
+    });
   });
 
   test('one that a peer has given the highest number has that here too: no record may bear a higher one', () => {

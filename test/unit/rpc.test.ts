@@ -34,6 +34,8 @@ const entry = (n: number, network = 'a'): FdbEntry => ({
   origin: 'peer',
 });
 
+const NOT_HERE = { path: '', code: 'missing_network', message: 'no such network' } as const;
+
 let [now, right] = [1000, true];
 let events: string[];
 let calls: number;
@@ -51,6 +53,8 @@ beforeEach(() => {
     },
     fdb: () => [...Array.from({ length: 2500 }, (_, n) => entry(n)), entry(1, 'b')],
     patch: (...args) => documents.patch(...args),
+    clear: async ({ network, mac }) =>
+      network === 'a' ? { ok: true, cleared: mac } : { ok: false, reason: 'not_found', problem: NOT_HERE },
   };
   server = new RpcServer({
     methods: rpcMethods(source),
@@ -151,6 +155,15 @@ const patch = (ifVersion: number, changes: unknown): Promise<Answer | undefined>
     method: 'patch',
     params: { ifVersion, patch: changes },
   });
+
+const clear = (id: string, params: unknown): Promise<Answer | undefined> => ask(id, { method: 'clear', params });
+
+test('a MAC that was found twice is cleared', async () => {
+  const mac = '02:00:00:00:00:0b';
+  expect((await clear('1', { network: 'a', mac }))?.result).toEqual({ cleared: mac });
+  expect(codeOf(await clear('2', { network: 'b', mac }))).toBe('missing_network');
+  expect(codeOf(await clear('3', { network: 'a', mac: 'x' }))).toBe('malformed');
+});
 
 describe('a patch', () => {
   test('makes the next version of the document that runs', async () => {

@@ -91,6 +91,7 @@ const commands: Commands = {
     return endpoint ? { ok: true, endpoint } : { ok: false, reason: 'failed', problem };
   },
   detach: async (_workload, network) => ({ ok: true, removed: network === undefined ? 2 : 1 }),
+  clear: async ({ mac }) => ({ ok: true, cleared: mac }),
 };
 
 async function listen(): Promise<{ tcp: string; unix: string }> {

@@ -1,8 +1,10 @@
 import type { FdbEntry, PeerStatus } from '../../model/status.ts';
+import { type ClearRequest, parseClear } from '../attach-request.ts';
 import type { Submission } from '../documents.ts';
+import type { Refusal } from '../writes.ts';
 import { BadRequest, type Fields, optional } from '../request-body.ts';
 import { type RpcAnswer } from './request.ts';
-import type { RpcMethods } from './server.ts';
+import type { RpcMethod, RpcMethods } from './server.ts';
 
 /** What operators may ask of the gateway over the broker. */
 export interface RpcSource {
@@ -10,16 +12,18 @@ export interface RpcSource {
   fdb(): readonly FdbEntry[];
   /** Applies the running document with an RFC 7396 merge patch to its `spec`, as the next version. */
   patch(ifVersion: number, patch: Fields): Submission;
+  clear(request: ClearRequest): Promise<{ readonly ok: true; readonly cleared: string } | Refusal>;
 }
 
 /** Entries in one answer: 150 kB, which every broker takes; the answer says where the next begin. */
 const PAGE = 1000;
 
 export function rpcMethods(source: RpcSource): RpcMethods {
-  return new Map([
+  return new Map<string, RpcMethod>([
     ['peers', (params: Fields) => paged('peers', source.peers(), params)],
     ['fdb', (params: Fields) => fdb(source, params)],
     ['patch', (params: Fields) => patch(source, params)],
+    ['clear', (params: Fields) => clear(source, params)],
   ]);
 }
 
@@ -37,6 +41,11 @@ function patch(source: RpcSource, params: Fields): RpcAnswer {
   return outcome.accepted
     ? { ok: true, result: { version: outcome.version } }
     : { ok: false, errors: outcome.problems };
+}
+
+async function clear(source: RpcSource, params: Fields): Promise<RpcAnswer> {
+  const outcome = await source.clear(parseClear(params));
+  return outcome.ok ? { ok: true, result: { cleared: outcome.cleared } } : { ok: false, errors: [outcome.problem] };
 }
 
 function paged(name: string, all: readonly unknown[], params: Fields): RpcAnswer {
