@@ -1,8 +1,10 @@
 import { Documents, type DocumentsOptions } from '../control/documents.ts';
 import { Epoch } from '../control/epoch.ts';
 import { remotesByVni } from '../control/local-state.ts';
+import { PeerProbes } from '../control/peer-probes.ts';
 import { RenewedKeys } from '../control/probe-keys.ts';
 import { wishesOf } from '../docker/records.ts';
+import { openEchoSocket } from '../host/echo-socket.ts';
 import type { RemotesByVni } from '../model/peer.ts';
 import { DeviceClaims } from '../peers/devices.ts';
 import { PeerDirectory } from '../peers/directory.ts';
@@ -22,6 +24,7 @@ export class GatewayState {
   readonly bootstrap: Bootstrap;
   readonly store: Store;
   readonly epoch: Epoch;
+  readonly probes: PeerProbes;
   readonly directory: PeerDirectory;
   readonly documents: Documents;
   readonly devices = new DeviceClaims(systemClock);
@@ -37,12 +40,19 @@ export class GatewayState {
     this.bootstrap = bootstrap;
     this.store = store;
     this.epoch = new Epoch(store.epoch, state.path, hooks.event);
+    this.probes = new PeerProbes({
+      clock: systemClock,
+      open: openEchoSocket,
+      onEvent: hooks.event,
+      onChange: (ip) => this.directory.probed(ip),
+    });
     this.directory = new PeerDirectory({
       gateway,
       fleet,
       store: store.peers,
       clock: systemClock,
       onEvent: hooks.event,
+      probes: this.probes,
     });
     this.documents = new Documents({
       ...hooks,

@@ -4,6 +4,7 @@ import { loopProblems, turned, watchedLoops } from '../control/loops.ts';
 import { announceAll, Reminder } from '../reconcile/reminder.ts';
 import { duplicateProblems, ownMacs } from '../control/local-state.ts';
 import { onWifi } from '../control/on-wifi.ts';
+import { probeTargets } from '../control/probe-targets.ts';
 import { wireInterfaces, wireProblems } from '../control/wire-conflicts.ts';
 import { leaseKeys } from '../docker/records.ts';
 import { probeAddresses } from '../host/address-probe.ts';
@@ -74,6 +75,7 @@ export class Watchers {
     this.#reminder.update(onWifi(view));
     announceAll(turned(this.#state.view, view));
     this.leases.sync(view, leaseKeys(store.docker));
+    this.#probe(view);
     return view;
   }
 
@@ -81,15 +83,22 @@ export class Watchers {
   peersChanged(): void {
     const { view } = this.#state;
     if (view) this.#names.update(view, this.#state.remotes());
+    if (view) this.#probe(view);
     this.#wake('peers');
   }
 
   async stop(): Promise<void> {
+    this.#state.probes.stop();
     this.#addresses.stop();
     this.wifi.stop();
     this.#loops.stop();
     this.#reminder.stop();
     await this.#names.close();
     await this.leases.stop();
+  }
+
+  #probe(view: CycleView): void {
+    const { from, ips } = probeTargets(view, this.#state.remotes());
+    this.#state.probes.follow(from, ips);
   }
 }

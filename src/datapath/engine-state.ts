@@ -51,6 +51,7 @@ function numberNetwork(network: DatapathNetwork, port: number, numberOf: (vtep: 
   const { vni, mtu, tagged, bumPps, peers, neighbours = [] } = network;
   const group = groupOf(network, port);
   const sources = peers.map((peer) => numberOf(peer.vtep));
+  const listening = peers.filter(({ silent }) => !silent).map(({ vtep }) => numberOf(vtep));
   const learned = peers.filter((peer) => peer.learned).map((peer) => numberOf(peer.vtep));
   const known = peers.flatMap((peer) =>
     peer.macs.flatMap((mac) => {
@@ -64,7 +65,7 @@ function numberNetwork(network: DatapathNetwork, port: number, numberOf: (vtep: 
     tagged,
     bumPps,
     // Static VTEPs need not be in the group.
-    flood: group === undefined ? [...new Set(sources)] : [numberOf(group), ...new Set(learned)],
+    flood: group === undefined ? [...new Set(listening)] : [numberOf(group), ...new Set(learned)],
     sources,
     learned,
     known: Int32Array.from(known),

@@ -27,6 +27,8 @@ export type DatapathPeer = {
   readonly macs: readonly Mac[];
   /** whether MACs are learned from its frames: a foreign VTEP, which publishes no record */
   readonly learned: boolean;
+  /** it answers nobody: nothing is flooded to it, and what comes from it is let in */
+  readonly silent?: true;
 };
 
 /** This gateway's own. */
@@ -58,7 +60,12 @@ export function canonicalState(state: DatapathState): string {
     bumPps,
     group,
     peers: peers
-      .map((peer) => ({ vtep: plain(peer.vtep), macs: [...peer.macs].sort(), learned: peer.learned }))
+      .map(({ vtep: { ip, port }, macs, learned, silent }) => ({
+        vtep: { ip, port },
+        macs: [...macs].sort(),
+        learned,
+        ...(silent && { silent }),
+      }))
       .sort(byText),
     ...(neighbours.length > 0 && { neighbours: inOrder(neighbours) }),
   }));

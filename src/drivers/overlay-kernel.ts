@@ -74,7 +74,7 @@ function forwarding(network: OverlayNetwork, all: readonly Remote[], host: HostV
   const unicast = remotes.flatMap((remote) =>
     remote.macs.map((entry) => ({ mac: entry.m, ip: remote.vtep.ip, port: port(remote.vtep.port) })),
   );
-  const replicated = network.bum.kind === 'replicate' ? distinctVteps(remotes) : [];
+  const replicated = network.bum.kind === 'replicate' ? distinctVteps(remotes.filter(({ down }) => !down)) : [];
   const flood = replicated.map((vtep) => ({ mac: FLOOD, ip: vtep.ip, port: port(vtep.port) }));
   const peers = statics
     .filter((ip) => !flood.some((row) => row.ip === ip))

@@ -80,8 +80,9 @@ function peersOf(network: OverlayNetwork, all: readonly Remote[], host: HostView
     const vtep = { ip, port: host.port };
     peers.set(vtepKey(vtep), { vtep, macs: [], learned: true });
   }
-  for (const { vtep, macs } of remotes) {
-    const known = peers.get(vtepKey(vtep)) ?? { vtep, macs: [], learned: false };
+  for (const { vtep, macs, down } of remotes) {
+    const silent = down && ({ silent: true } as const);
+    const known = peers.get(vtepKey(vtep)) ?? { vtep, macs: [], learned: false, ...silent };
     const more = macs.map((entry) => entry.m);
     peers.set(vtepKey(vtep), { ...known, macs: [...new Set([...known.macs, ...more])] });
   }

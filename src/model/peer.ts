@@ -80,6 +80,8 @@ export type Remote = {
   readonly macs: readonly MacEntry[];
   /** its service is not on the broker: whether what it said still holds, nobody knows */
   readonly away?: true;
+  /** its VTEP answers no probe any more: nothing is flooded to it */
+  readonly down?: true;
 };
 
 /** That an address is the interface's with this MAC, at another site. */

@@ -1,4 +1,4 @@
-import type { Alive, PeerRecord, Remote } from '../model/peer.ts';
+import type { Alive, PeerRecord, Remote, Vtep } from '../model/peer.ts';
 import type { EventSink, PeerStatus } from '../model/status.ts';
 import type { Vni } from '../model/vni.ts';
 import type { Clock } from '../service/clock.ts';
@@ -9,10 +9,12 @@ import { Floors, type FloorStore, MAX_FLOORS } from './floors.ts';
 import { LEASE_S } from './lease.ts';
 import { type Claim, winners } from './mobility.ts';
 import { compareStamps } from './order.ts';
+import type { Probes } from './liveness/probed.ts';
 import { LoosePages } from './loose-pages.ts';
 import { type Missing, Owner } from './owner.ts';
 import { type PageAddress, parsePage } from './page.ts';
 import { PeerEvents } from './peer-events.ts';
+import { peerStatus } from './peer-status.ts';
 import { digestOfBytes, parseRecord, type RecordAddress } from './record.ts';
 
 /** What the directory keeps over a restart; a write that throws is the caller's to see. */
@@ -32,8 +34,8 @@ export type DirectoryOptions = {
   readonly store: PeerStore;
   readonly clock: Clock;
   readonly onEvent: EventSink;
-  /** whether a gateway's datapath answers a probe; undefined or absent: nobody knows */
-  readonly reachable?: (gw: string) => boolean | undefined;
+  /** absent: nobody is probed, and the broker's word alone counts */
+  readonly probes?: Probes;
 };
 
 /**
@@ -133,21 +135,39 @@ export class PeerDirectory {
       const record = owner.records.get(vni);
       return record === undefined ? [] : [{ owner, record }];
     });
-    const claims = members.flatMap(({ owner: { gw: gateway, isAlive: alive }, record }) =>
-      record.macs.filter(({ m }) => !this.#duplicates.isOwn(vni, m)).map((entry): Claim => ({ gateway, alive, entry })),
-    );
+    const claims = members.flatMap(({ owner: { gw: gateway, isAlive }, record }) => {
+      const alive = isAlive && !this.#isDown(record.vtep[0]);
+      const macs = record.macs.filter(({ m }) => !this.#duplicates.isOwn(vni, m));
+      return macs.map((entry): Claim => ({ gateway, alive, entry }));
+    });
     const won = winners([...this.#ownClaims(vni), ...claims]);
-    return members.flatMap(({ owner, record }): Remote[] => {
-      const [vtep] = record.vtep;
-      const macs = record.macs.filter((entry) => won.get(entry.m)?.entry === entry);
-      return vtep ? [{ gateway: record.gw, vtep, macs, ...(owner.isAway && { away: true }) }] : [];
+    return members.flatMap(({ owner: { isAway }, record: { gw: gateway, vtep: vteps, macs: all } }): Remote[] => {
+      const [vtep] = vteps;
+      const down = this.#isDown(vtep);
+      const macs = all.filter((entry) => won.get(entry.m)?.entry === entry);
+      return vtep ? [{ gateway, vtep, macs, ...((isAway || down) && { away: true }), ...(down && { down }) }] : [];
     });
   }
 
   /** Every gateway that holds a record. */
   peers(): readonly PeerStatus[] {
-    const now = this.#options.clock.monotonic();
-    return [...this.#owners.values()].filter((owner) => owner.isKnown).map((owner) => owner.status(now));
+    const { clock, probes } = this.#options;
+    const now = clock.monotonic();
+    const known = [...this.#owners.values()].filter((owner) => owner.isKnown);
+    return known.map((owner) => peerStatus(owner, owner.vtep && probes?.of(owner.vtep.ip), now));
+  }
+
+  /** To be called when what the probes say of an address has changed. */
+  probed(ip: string): void {
+    const state = this.#options.probes?.of(ip)?.state;
+    const owners = [...this.#owners.values()].filter((owner) => owner.isKnown && owner.vtep?.ip === ip);
+    if (state === undefined || owners.length === 0) return;
+    for (const owner of owners) {
+      if (state === 'down' && !owner.isDown) this.#events.down(owner.gw, ip);
+      if (state === 'up' && owner.isDown) this.#events.answers(owner.gw, ip);
+      owner.isDown = state === 'down' || (state === 'suspect' && owner.isDown);
+    }
+    this.#signal.changed();
   }
 
   /** Records that a manifest lists, and pages that a record lists, and are not here: to be asked for again. */
@@ -166,11 +186,12 @@ export class PeerDirectory {
    * by a clock that does not jump. To be called only while the wall clock is synchronised.
    */
   expire(): void {
-    const { clock, reachable } = this.#options;
+    const { clock, probes } = this.#options;
     const silentSince = clock.monotonic() - LEASE_S * 1000;
     for (const owner of this.#owners.values()) {
       const isSilent = (owner.lastSeen ?? this.#started) <= silentSince;
-      if (owner.isAlive || !isSilent || reachable?.(owner.gw) === true) continue;
+      const answers = owner.vtep !== undefined && probes?.of(owner.vtep.ip)?.state === 'up';
+      if (owner.isAlive || !isSilent || answers) continue;
       const expired = [...owner.records.values()].filter((record) => owner.isExpired(record, clock.now() / 1000));
       for (const { vni } of expired) {
         this.#withdraw(owner, vni);
@@ -204,6 +225,10 @@ export class PeerDirectory {
   /** Calls `listener` once after each burst of changes; returns the way to stop that. */
   onChange(listener: () => void): () => void {
     return this.#signal.listen(listener);
+  }
+
+  #isDown(vtep: Vtep | undefined): true | undefined {
+    return (vtep && this.#options.probes?.of(vtep.ip)?.state) === 'down' || undefined;
   }
 
   /** To what may move. */
@@ -275,6 +300,7 @@ export class PeerDirectory {
     // a control service that is gone is no proof that its datapath is gone: its records stay
     if (alive.state !== 'down') this.#takeManifest(owner, alive);
     if (wasAlive !== owner.isAlive || wasAway !== owner.isAway) this.#signal.changed();
+    if (!wasAway && owner.isAway && owner.vtep) this.#options.probes?.hurry(owner.vtep.ip);
     if (wasAlive === owner.isAlive) return;
     this.#events.state(owner.gw, alive.state);
   }

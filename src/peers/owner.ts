@@ -1,5 +1,4 @@
-import type { Alive, PeerRecord } from '../model/peer.ts';
-import type { PeerStatus } from '../model/status.ts';
+import type { Alive, PeerRecord, Vtep } from '../model/peer.ts';
 import type { Vni } from '../model/vni.ts';
 import { leaseEnd } from './lease.ts';
 import { compareStamps, later, NEVER, type Stamp } from './order.ts';
@@ -18,6 +17,8 @@ export class Owner {
   manifest: Alive | undefined;
   /** monotonic milliseconds; undefined: not since the start */
   lastSeen: number | undefined;
+  /** that its VTEP answers no probe is told already */
+  isDown = false;
   /** the newest alive of any state; newer than the manifest means: dead since */
   #alive: Stamp;
 
@@ -43,6 +44,12 @@ export class Owner {
   /** Whether it holds a record: of one that shares no VNI with us nobody tells us when it goes. */
   get isKnown(): boolean {
     return this.records.size > 0;
+  }
+
+  /** Where it is, by the first of its records; of one without, by its manifest. */
+  get vtep(): Vtep | undefined {
+    const [record] = this.records.values();
+    return record?.vtep[0] ?? this.manifest?.vteps[0];
   }
 
   /** The table of that VNI that is being put together. */
@@ -120,20 +127,5 @@ export class Owner {
     const seq = manifest?.vnis[String(vni)]?.[0];
     if (manifest === undefined || seq === undefined) return false;
     return compareStamps(this.newest(vni), { epoch: manifest.epoch, seq }) < 0;
-  }
-
-  /** @param now in monotonic milliseconds */
-  status(now: number): PeerStatus {
-    const [record] = this.records.values();
-    const vtep = record?.vtep[0] ?? this.manifest?.vteps[0];
-    return {
-      gateway: this.gw,
-      vtep: vtep?.ip ?? '',
-      vnis: [...this.records.keys()].sort((a, b) => a - b),
-      state: this.isAway ? 'suspect' : 'up',
-      rtt_ms: null,
-      path_mtu: null,
-      last_seen_s: this.lastSeen === undefined ? null : Math.round((now - this.lastSeen) / 1000),
-    };
   }
 }

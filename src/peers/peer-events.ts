@@ -18,6 +18,14 @@ export class PeerEvents {
     else this.#event('peer_suspect', 'warning', `gateway ${gw} is off the broker; its entries stay`);
   }
 
+  down(gw: string, ip: string): void {
+    this.#event('peer_down', 'warning', `gateway ${gw} answers no probe at ${ip}; nothing is flooded to it any more`);
+  }
+
+  answers(gw: string, ip: string): void {
+    this.#event('peer_answers', 'info', `gateway ${gw} answers again at ${ip}`);
+  }
+
   erased(key: string): void {
     const type = key.startsWith('vni/') ? 'record_erased' : 'alive_erased';
     this.#event(type, 'warning', `${key} was erased on the broker; what it said is kept`);

@@ -67,6 +67,16 @@ function objectMetrics(status: GatewayStatus): readonly Metric[] {
         .map((peer) => [{ gateway: peer.gateway, vtep: peer.vtep }, peer.state === 'up' ? 1 : 0]),
     ),
     gauge(
+      'peer_rtt_seconds',
+      'Round trip of the probes to a peer over the underlay, mean.',
+      peers.flatMap(({ gateway, vtep, rtt_ms: rtt }) => (rtt === null ? [] : [[{ gateway, vtep }, rtt / 1000]])),
+    ),
+    gauge(
+      'peer_path_mtu_bytes',
+      'Largest IP packet of the underlay that the way to a peer passes.',
+      peers.flatMap(({ gateway, vtep, path_mtu: mtu }) => (mtu === null ? [] : [[{ gateway, vtep }, mtu]])),
+    ),
+    gauge(
       'endpoint_attached',
       '1 while a wanted endpoint is attached.',
       endpoints.map((one) => [{ workload: one.workload, network: one.network }, one.state === 'attached' ? 1 : 0]),

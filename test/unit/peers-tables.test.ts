@@ -1,5 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 import { PeerDirectory } from '../../src/peers/directory.ts';
+import type { Probed } from '../../src/peers/liveness/probed.ts';
 import { encodePage } from '../../src/peers/page.ts';
 import type { Publication, Publisher } from '../../src/peers/publisher.ts';
 import { digestOf, digestOfBytes } from '../../src/peers/record.ts';
@@ -24,6 +25,11 @@ const heldNow = (directory: PeerDirectory): (number | undefined)[] => {
   return [macs?.length, macs?.find(({ m }) => m === pagedTable[250]?.m)?.q];
 };
 
+function probed(reachable: boolean | undefined): Probed | undefined {
+  if (reachable === undefined) return undefined;
+  return { state: reachable ? 'up' : 'down', rtt: 1, answered: 0, pathMtu: 1500 };
+}
+
 function away(reachable?: boolean): {
   directory: PeerDirectory;
   events: string[];
@@ -37,7 +43,7 @@ function away(reachable?: boolean): {
     store: new MemoryStore(),
     clock: { now: () => at.now, monotonic: () => at.monotonic },
     onEvent: (type) => void events.push(type),
-    reachable: () => reachable,
+    probes: { of: () => probed(reachable), hurry: () => undefined },
   });
   give(directory, record());
   tell(directory, alive({ vnis: { [LINE1]: [5, digestOf(record())] }, exp: 90_000 }));

@@ -1,0 +1,92 @@
+import { describe, expect, test } from '@jest/globals';
+import type { Alive } from '../../src/model/peer.ts';
+import { PeerDirectory } from '../../src/peers/directory.ts';
+import type { Probed } from '../../src/peers/liveness/probed.ts';
+import type { PulseState } from '../../src/peers/liveness/pulse.ts';
+import { digestOf } from '../../src/peers/record.ts';
+import { MemoryStore } from './support/peer-store.ts';
+import { alive, entry, give, LINE1, record, tell } from './support/peers.ts';
+
+const IP = '198.51.100.2';
+
+/** Alive, and its record holds. */
+const listing = (over: Partial<Alive> = {}): Alive =>
+  alive({ vnis: { [LINE1]: [5, digestOf(record({ gw: over.gw ?? 'gw-b' }))] }, ...over });
+
+function probing(): {
+  directory: PeerDirectory;
+  say: (state: PulseState) => void;
+  events: string[];
+  hurried: string[];
+} {
+  const [events, hurried]: [string[], string[]] = [[], []];
+  const probed = new Map<string, Probed>();
+  const directory = new PeerDirectory({
+    fleet: 'plant',
+    gateway: 'gw-a',
+    store: new MemoryStore(),
+    clock: { now: () => 1_000_000, monotonic: () => 10_000 },
+    onEvent: (type) => void events.push(type),
+    probes: { of: (ip) => probed.get(ip), hurry: (ip) => void hurried.push(ip) },
+  });
+  give(directory, record());
+  tell(directory, listing());
+  events.length = 0;
+  const say = (state: PulseState): void => {
+    probed.set(IP, { state, rtt: state === 'unprobed' ? undefined : 1.234, answered: 7000, pathMtu: 1400 });
+    directory.probed(IP);
+  };
+  return { directory, say, events, hurried };
+}
+
+const stateOf = (directory: PeerDirectory): string | undefined => directory.peers()[0]?.state;
+const downOf = (directory: PeerDirectory): unknown => directory.remotes(LINE1)[0]?.down;
+
+describe('who decides that a peer is dead', () => {
+  test('its silence: it is down, keeps its entries, and its MACs are anybody’s', () => {
+    const { directory, say, events } = probing();
+    say('up');
+    say('suspect');
+    expect([stateOf(directory), downOf(directory), events]).toEqual(['suspect', undefined, []]);
+    say('down');
+    expect([stateOf(directory), downOf(directory), events]).toEqual(['down', true, ['peer_down']]);
+    expect(directory.remotes(LINE1)[0]).toMatchObject({ away: true, macs: [{ m: '02:00:00:00:00:01' }] });
+    // another gateway claims the MAC, whose name would lose against one that lives
+    give(
+      directory,
+      record({ gw: 'gw-c', vtep: [{ ip: '198.51.100.3', port: 4789 }], macs: [entry('02:00:00:00:00:01')] }),
+    );
+    tell(directory, listing({ gw: 'gw-c' }));
+    expect(directory.remotes(LINE1).map(({ gateway, macs }) => [gateway, macs.length])).toEqual([
+      ['gw-b', 0],
+      ['gw-c', 1],
+    ]);
+  });
+
+  test('its first answer: it is up again, and that is told once', () => {
+    const { directory, say, events } = probing();
+    for (const state of ['up', 'down', 'up', 'suspect', 'up'] as const) say(state);
+    expect([stateOf(directory), downOf(directory), events]).toEqual(['up', undefined, ['peer_down', 'peer_answers']]);
+  });
+
+  test('not its will: it is asked at once, and while it answers frames go on to it', () => {
+    const { directory, say, hurried } = probing();
+    say('up');
+    tell(directory, alive({ seq: 9, state: 'down' }));
+    expect([hurried, stateOf(directory), downOf(directory)]).toEqual([[IP], 'suspect', undefined]);
+  });
+
+  test('nor a silence that never was anything else: its site may drop ICMP', () => {
+    const { directory, say, events } = probing();
+    say('unprobed');
+    expect([stateOf(directory), downOf(directory), events]).toEqual(['up', undefined, []]);
+    tell(directory, alive({ seq: 9, state: 'down' }));
+    expect([stateOf(directory), downOf(directory)]).toEqual(['suspect', undefined]);
+  });
+});
+
+test('the status has what the probes found', () => {
+  const { directory, say } = probing();
+  say('up');
+  expect(directory.peers()).toMatchObject([{ vtep: IP, rtt_ms: 1.23, path_mtu: 1400, last_seen_s: 0 }]);
+});
