@@ -18,13 +18,16 @@ const ARROWS: Readonly<Record<string, readonly string[]>> = {
     'document',
     'host',
     'store',
+    'trust',
     'service',
   ],
   cli: [],
-  control: ['status', 'reconcile', 'peers', 'names', 'document', 'host', 'packet'],
+  control: ['status', 'reconcile', 'peers', 'trust', 'names', 'document', 'host', 'packet'],
   docker: ['reconcile', 'attach', 'drivers', 'ipam', 'host'],
   status: ['reconcile', 'peers', 'drivers', 'datapath', 'host', 'service'],
   peers: [],
+  // signatures on what peers say; reads bytes as they do
+  trust: ['peers'],
   // what workloads are called; and the resolvers that tell them
   names: [],
   resolver: ['names', 'host'],

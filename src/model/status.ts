@@ -108,6 +108,31 @@ export type PeerStatus = {
   readonly last_seen_s: number | null;
 };
 
+/** What a gateway published, or somebody in its name, and was not believed: by the latest reason. */
+export type TrustRefusal = {
+  readonly gateway: string;
+  readonly reason: 'unsigned' | 'malformed' | 'unknown' | 'revoked' | 'foreign' | 'forged' | 'vni' | 'stale' | 'full';
+  readonly count: number;
+  readonly last_s: number;
+};
+
+/** Whom this gateway believes, and how it is believed itself. */
+export type TrustStatus = {
+  readonly policy: 'require' | 'warn' | 'off';
+  /** this gateway's own, as `linkspan fleet enrol --key` takes it */
+  readonly public_key: string;
+  readonly key_id: string;
+  /** null: none is configured */
+  readonly fleet_key_id: string | null;
+  /** what the fleet's key says of this gateway, as far as it is known here; null: nobody asks */
+  readonly enrolled: 'yes' | 'no' | 'revoked' | 'other_key' | null;
+  /** those it may be in, such as `1-4,10110` or `all`; null: not enrolled */
+  readonly vnis: string | null;
+  readonly refused: readonly TrustRefusal[];
+  /** by reason, since the start */
+  readonly refused_total: Readonly<Record<string, number>>;
+};
+
 export type FdbEntry = {
   readonly network: string;
   readonly vni: number;

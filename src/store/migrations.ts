@@ -78,4 +78,11 @@ export const MIGRATIONS: readonly string[] = [
      key TEXT PRIMARY KEY,
      body TEXT NOT NULL CHECK (json_valid(body))
    ) STRICT, WITHOUT ROWID;`,
+
+  `CREATE TABLE trust_records (
+     fleet_key TEXT NOT NULL,
+     gw TEXT NOT NULL,
+     body TEXT NOT NULL CHECK (json_valid(body)),
+     PRIMARY KEY (fleet_key, gw)
+   ) STRICT, WITHOUT ROWID;`,
 ];

@@ -12,6 +12,7 @@ import { leaseRepository, type LeaseRepository } from './leases.ts';
 import { takeLock } from './lock.ts';
 import { openDatabase, prepareDirectory, unusable } from './open.ts';
 import { peerRepository, type PeerRepository } from './peers.ts';
+import { trustRepository, type TrustRepository } from './trust.ts';
 
 /** The gateway's durable state. Every call is synchronous and on the disk when it returns. */
 export type Store = {
@@ -24,6 +25,7 @@ export type Store = {
   readonly attachments: AttachmentRepository;
   readonly endpoints: EndpointRepository;
   readonly peers: PeerRepository;
+  readonly trust: TrustRepository;
   readonly docker: {
     readonly networks: RecordRepository<DockerNetwork>;
     readonly endpoints: RecordRepository<DockerEndpoint>;
@@ -67,6 +69,7 @@ function openLocked(path: string, unlock: () => void, log: Pick<Log, 'warn'>, cl
     attachments: attachmentRepository(database),
     endpoints: endpointRepository(database),
     peers: peerRepository(database),
+    trust: trustRepository(database),
     docker: {
       networks: recordRepository(database, 'docker_networks'),
       endpoints: recordRepository(database, 'docker_endpoints'),

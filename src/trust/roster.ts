@@ -1,0 +1,64 @@
+import type { PublicKey } from './key.ts';
+import { isSignedBy, parseEnvelope } from './envelope.ts';
+import { parseTrustRecord, type TrustRecord } from './trust-record.ts';
+import { MAX_PAYLOAD } from '../peers/parse.ts';
+
+/** What survives a restart: the newest trust record of each gateway, by the fleet's key that signed it. */
+export interface TrustStore {
+  load(fleetKey: string): readonly { readonly gw: string; readonly body: string }[];
+  /** keeps the record's payload in place of the gateway's older one */
+  save(fleetKey: string, gw: string, body: string): void;
+}
+
+export type RosterOptions = { readonly fleet: string; readonly fleetKey: PublicKey; readonly store: TrustStore };
+
+/** What became of a trust record: taken, the one that is here already, or why it is refused. */
+export type TrustOutcome = 'accepted' | 'known' | 'unsigned' | 'malformed' | 'foreign' | 'forged' | 'stale' | 'full';
+
+/** A broker that lies could name gateways without an end; each here was signed by the fleet's key. */
+const MAX_GATEWAYS = 20_000;
+
+/**
+ * Whom the fleet's key vouches for. The newest record of a gateway holds for good, over restarts and whatever the broker
+ * shows later: so neither an erasure nor a backup of the broker's gives a revoked gateway back.
+ */
+export class Roster {
+  readonly #options: RosterOptions;
+  readonly #records = new Map<string, TrustRecord>();
+
+  constructor(options: RosterOptions) {
+    this.#options = options;
+    const { fleet, fleetKey, store } = options;
+    for (const { gw, body } of store.load(fleetKey.text)) {
+      const parsed = parseTrustRecord(Buffer.from(body), { fleet, gw });
+      if (parsed.ok) this.#records.set(gw, parsed.value);
+    }
+  }
+
+  get gateways(): readonly string[] {
+    return [...this.#records.keys()];
+  }
+
+  of(gw: string): TrustRecord | undefined {
+    return this.#records.get(gw);
+  }
+
+  /** Takes what the broker shows on a gateway's trust topic. */
+  receive(gw: string, topic: string, bytes: Uint8Array): TrustOutcome {
+    const { fleet, fleetKey, store } = this.#options;
+    const envelope = parseEnvelope(bytes, MAX_PAYLOAD);
+    if (envelope === 'bare') return 'unsigned';
+    if (envelope === 'malformed') return 'malformed';
+    if (envelope.keyId !== fleetKey.id) return 'foreign';
+    if (!isSignedBy(fleetKey, topic, envelope)) return 'forged';
+    const parsed = parseTrustRecord(envelope.payload, { fleet, gw });
+    if (!parsed.ok) return 'malformed';
+    const before = this.#records.get(gw);
+    if (before && parsed.value.serial <= before.serial)
+      return parsed.value.serial === before.serial ? 'known' : 'stale';
+    if (!before && this.#records.size >= MAX_GATEWAYS) return 'full';
+    store.save(fleetKey.text, gw, envelope.payload.toString());
+    this.#records.set(gw, parsed.value);
+    return 'accepted';
+  }
+}
