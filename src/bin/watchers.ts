@@ -5,6 +5,7 @@ import { announceAll, Reminder } from '../reconcile/reminder.ts';
 import { duplicateProblems, ownMacs } from '../control/local-state.ts';
 import { onWifi } from '../control/on-wifi.ts';
 import { probeTargets } from '../control/probe-targets.ts';
+import { subnetProblems } from '../control/subnets.ts';
 import { wireInterfaces, wireProblems } from '../control/wire-conflicts.ts';
 import { leaseKeys } from '../docker/records.ts';
 import { probeAddresses } from '../host/address-probe.ts';
@@ -67,6 +68,7 @@ export class Watchers {
       ...deviceProblems(cycle, devices.unclaimed),
       ...loopProblems(cycle, (table) => this.#loops.others(table)),
       ...uplinkProblems(cycle),
+      ...subnetProblems(cycle, this.#state.remotes()),
       ...this.wifi.problems(),
       ...this.leases.problems(cycle),
       ...this.#names.update(cycle, this.#state.remotes()),

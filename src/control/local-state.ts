@@ -1,4 +1,5 @@
 import { dnsName } from '../model/dns-name.ts';
+import { formatIpPrefix, networkOf } from '../model/ip.ts';
 import { type DesiredState, type Endpoint, endpointKey, type Network, type OverlayNetwork } from '../model/network.ts';
 import type { Problem } from '../model/problem.ts';
 import type { Mac } from '../model/mac.ts';
@@ -27,6 +28,7 @@ export function localState(view: CycleView, port: number, devices: DeviceClaims)
         mtu: view.intent.networks.get(network.name)?.mtu ?? 0,
         bum: network.bum.kind === 'replicate' ? 'replicate' : `multicast:${network.bum.group}`,
         macs: [...macsOf(view, network.name), ...devices.entries(network.vni)],
+        routes: network.subnets.map((subnet) => ({ p: formatIpPrefix(networkOf(subnet)) })),
       })),
   };
 }

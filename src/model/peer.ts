@@ -19,6 +19,9 @@ export type MacEntry = {
   readonly n?: readonly string[];
 };
 
+/** A prefix that is reached through a gateway: EVPN's route type 5 (RFC 9136). `p` is canonical, host bits cleared. */
+export type RouteEntry = { readonly p: string };
+
 /** What identifies a publication of a gateway: its sequence number and the digest of its bytes. */
 export type Listing = readonly [seq: number, digest: string];
 
@@ -38,6 +41,8 @@ export type PeerRecord = {
   readonly bum: string;
   readonly caps: readonly string[];
   readonly macs: readonly MacEntry[];
+  /** the VNI's own subnets, as the gateway knows them; absent: it knows none */
+  readonly routes?: readonly RouteEntry[];
   /** how many further pages the table has, each on a topic of its own */
   readonly pages: number;
   /** exactly which pages 1 to `pages` are; absent where there are none */
@@ -78,6 +83,8 @@ export type Remote = {
   readonly gateway: string;
   readonly vtep: Vtep;
   readonly macs: readonly MacEntry[];
+  /** the VNI's subnets as that gateway knows them */
+  readonly routes?: readonly RouteEntry[];
   /** its service is not on the broker: whether what it said still holds, nobody knows */
   readonly away?: true;
   /** its VTEP answers no probe any more: nothing is flooded to it */

@@ -42,6 +42,7 @@ export type ProblemCode =
   | 'engine_unavailable'
   | 'guards_unavailable'
   | 'path_mtu'
+  | 'subnet_mismatch'
   | 'names_unavailable'
   | 'mac_limit'
   | 'loop'

@@ -141,11 +141,17 @@ export class PeerDirectory {
       return macs.map((entry): Claim => ({ gateway, alive, entry }));
     });
     const won = winners([...this.#ownClaims(vni), ...claims]);
-    return members.flatMap(({ owner: { isAway }, record: { gw: gateway, vtep: vteps, macs: all } }): Remote[] => {
-      const [vtep] = vteps;
+    return members.flatMap(({ owner: { isAway }, record }): Remote[] => {
+      const { gw: gateway, routes } = record;
+      const [vtep] = record.vtep;
       const down = this.#isDown(vtep);
-      const macs = all.filter((entry) => won.get(entry.m)?.entry === entry);
-      return vtep ? [{ gateway, vtep, macs, ...((isAway || down) && { away: true }), ...(down && { down }) }] : [];
+      const macs = record.macs.filter((entry) => won.get(entry.m)?.entry === entry);
+      const said = {
+        ...(routes && { routes }),
+        ...((isAway || down) && { away: true as const }),
+        ...(down && { down }),
+      };
+      return vtep ? [{ gateway, vtep, macs, ...said }] : [];
     });
   }
 

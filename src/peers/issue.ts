@@ -1,4 +1,4 @@
-import type { Listing, MacEntry, Vtep } from '../model/peer.ts';
+import type { Listing, MacEntry, RouteEntry, Vtep } from '../model/peer.ts';
 import type { Vni } from '../model/vni.ts';
 import { LEASE_S } from './lease.ts';
 import { encodePage } from './page.ts';
@@ -11,6 +11,7 @@ export type LocalNetwork = {
   readonly mtu: number;
   readonly bum: string;
   readonly macs: readonly MacEntry[];
+  readonly routes?: readonly RouteEntry[];
 };
 
 /** A retained message as it was published. */
@@ -59,11 +60,16 @@ function issuePage(by: Issuer, vni: Vni, page: number, macs: readonly MacEntry[]
 
 function issueBase(by: Issuer, network: LocalNetwork, vtep: readonly Vtep[], pages: readonly Issued[]): Issued {
   const { fleet, gateway: gw, epoch, iat } = by;
-  const { vni, mtu, bum, macs } = network;
+  const { vni, mtu, bum, macs, routes = [] } = network;
   const seq = by.next();
   const parts = pages.map((page): Listing => [page.seq, page.digest]);
   const head = { v: 1, fleet, vni, gw, epoch, seq, iat, exp: iat + LEASE_S, vtep, mtu, bum, caps: [], macs } as const;
-  return issued('', seq, encodeRecord({ ...head, pages: parts.length, ...(parts.length > 0 && { parts }) }));
+  const subnets = routes.length > 0 && { routes };
+  return issued(
+    '',
+    seq,
+    encodeRecord({ ...head, ...subnets, pages: parts.length, ...(parts.length > 0 && { parts }) }),
+  );
 }
 
 function issued(body: string, seq: number, payload: Buffer): Issued {

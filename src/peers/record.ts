@@ -1,8 +1,9 @@
 import { createHash } from 'node:crypto';
-import type { Listing, PeerRecord } from '../model/peer.ts';
+import { formatIpPrefix, networkOf, parseIpPrefix } from '../model/ip.ts';
+import type { Listing, PeerRecord, RouteEntry } from '../model/peer.ts';
 import { isVni, type Vni } from '../model/vni.ts';
 import { EPOCH_MAX } from './order.ts';
-import { asList, asNumber, asText, refuse, type Fields } from '../model/fields.ts';
+import { asFields, asList, asNumber, asText, refuse, type Fields } from '../model/fields.ts';
 import { readMacs, writeMacs } from './macs.ts';
 import { asListing, asNameOf, asVteps, parseWith, type Parsed } from './parse.ts';
 
@@ -10,6 +11,7 @@ import { asListing, asNameOf, asVteps, parseWith, type Parsed } from './parse.ts
 export type RecordAddress = { readonly fleet: string; readonly vni: Vni; readonly gw: string };
 
 const MAX_CAPS = 32;
+const MAX_ROUTES = 64;
 /** Further pages of a table: with the base record 13,000 MACs of one gateway in one VNI. */
 export const MAX_PAGES = 64;
 /** IPv4's least MTU (RFC 791) up to the largest length field. */
@@ -39,9 +41,16 @@ function readRecord(fields: Fields, address: RecordAddress): PeerRecord {
     bum: asText('bum', fields['bum'], WORD),
     caps: asList('caps', fields['caps'] ?? [], MAX_CAPS).map((cap) => asText('caps', cap, WORD)),
     macs: readMacs(fields['macs']),
+    ...(fields['routes'] !== undefined && { routes: asList('routes', fields['routes'], MAX_ROUTES).map(readRoute) }),
     pages,
     ...(pages > 0 && { parts: readParts(fields['parts'], pages) }),
   };
+}
+
+function readRoute(value: unknown): RouteEntry {
+  const { p } = asFields('routes', value);
+  const prefix = typeof p === 'string' && p.length <= 64 ? parseIpPrefix(p) : undefined;
+  return { p: formatIpPrefix(networkOf(prefix ?? refuse('routes.p', 'a prefix such as 10.110.0.0/24'))) };
 }
 
 function readParts(value: unknown, pages: number): readonly Listing[] {
@@ -52,11 +61,11 @@ function readParts(value: unknown, pages: number): readonly Listing[] {
 
 /** The record's bytes as published: JSON with a fixed order of fields, so that equal records have equal bytes. */
 export function encodeRecord(record: PeerRecord): Buffer {
-  const { v, fleet, vni, gw, epoch, seq, iat, exp, mtu, bum, caps, pages, parts } = record;
+  const { v, fleet, vni, gw, epoch, seq, iat, exp, mtu, bum, caps, routes, pages, parts } = record;
   const vtep = record.vtep.map(({ ip, port }) => ({ ip, port }));
   const macs = writeMacs(record.macs);
-  // `parts` only where there are any: a record of one page has the bytes, and so the digest, that it always had.
-  const body = { v, fleet, vni, gw, epoch, seq, iat, exp, vtep, mtu, bum, caps, macs, pages, parts };
+  // `routes` and `parts` only where there are any: a record without has the bytes, and so the digest, that it always had.
+  const body = { v, fleet, vni, gw, epoch, seq, iat, exp, vtep, mtu, bum, caps, macs, routes, pages, parts };
   return Buffer.from(JSON.stringify(body));
 }
 
