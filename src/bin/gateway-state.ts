@@ -17,7 +17,7 @@ import { fdbEntries } from '../status/snapshot.ts';
 import { openStore, type Store } from '../store/store.ts';
 
 /** Who is told when a document comes, or how far it is. */
-export type StateHooks = Pick<DocumentsOptions, 'event' | 'onAccepted' | 'onStatus'>;
+export type StateHooks = Pick<DocumentsOptions, 'event' | 'onAccepted' | 'onStatus' | 'onBack' | 'surroundings'>;
 
 /** All that the gateway knows: what is wanted of it, what its peers say, and what the last cycle saw. */
 export class GatewayState {

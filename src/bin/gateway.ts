@@ -20,6 +20,7 @@ import { DockerPlugin } from './docker-plugin.ts';
 import { GatewayState } from './gateway-state.ts';
 import { HostWatch } from './host-watch.ts';
 import { serveLocally } from './local-api.ts';
+import { surroundingsOf } from './surroundings.ts';
 import { Watchers } from './watchers.ts';
 
 /** The service as a whole: built here, started in order, stopped in reverse. */
@@ -43,6 +44,12 @@ export class Gateway {
       event,
       onAccepted: () => this.#loop.wake('input'),
       onStatus: () => this.#presence.reportedChanged(),
+      onBack: () => this.#presence.renew(),
+      surroundings: surroundingsOf({
+        broker: () => this.#presence.broker,
+        peers: () => this.#state.directory.peers(),
+        wifi: () => this.#watchers.wifi.statuses(),
+      }),
     });
     this.#watchers = new Watchers(this.#state, (what) => this.#loop.wake(what));
     this.#loop = this.#createLoop(log);
@@ -54,8 +61,9 @@ export class Gateway {
 
   /** Returns when the gateway stands as its stored document says and answers on its sockets; the broker may come later. */
   async start(): Promise<void> {
-    const { bootstrap, store, directory } = this.#state;
+    const { bootstrap, store, directory, documents } = this.#state;
     this.#stops.push(() => store.close());
+    this.#stops.push(() => documents.stop());
     if (store.recovered !== null) {
       const message = `the state file was damaged; it is kept as ${store.recovered}; apply the document again`;
       this.#events.add('state.recovered', 'error', message);
@@ -108,7 +116,7 @@ export class Gateway {
       clock: systemClock,
       local: () => this.#state.view && localState(this.#state.view, underlay.port, this.#state.devices),
       reported: () => this.#reported(),
-      onDesired: (payload) => void documents.submit(payload),
+      onDesired: (payload) => void documents.submit(payload, 'mqtt'),
       onRequest: (...request) => rpc.take(...request),
       onEvent,
       clockIsRight: clockIsSynchronised,

@@ -1,5 +1,6 @@
 import { captureRoute } from '../control/capture.ts';
 import { createCommands } from '../control/commands.ts';
+import { documentRoutes } from '../control/document-routes.ts';
 import { writeRoutes } from '../control/writes.ts';
 import { desiredSchema } from '../document/index.ts';
 import { readRoutes, type StatusSource } from '../status/read-routes.ts';
@@ -36,5 +37,9 @@ function controlRoutes(state: GatewayState, { settled }: LocalApiOptions): reado
     settled,
     endpoints: () => (state.view ? endpointStatuses(state.view) : []),
   });
-  return [captureRoute({ view: () => state.view, port: state.bootstrap.underlay.port }), ...writeRoutes(commands)];
+  return [
+    captureRoute({ view: () => state.view, port: state.bootstrap.underlay.port }),
+    ...documentRoutes(state.documents),
+    ...writeRoutes(commands),
+  ];
 }

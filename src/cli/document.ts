@@ -5,10 +5,12 @@ import { parse } from 'yaml';
 import type { ConfigStatus, GatewayStatus } from '../model/status.ts';
 import { messageOf } from '../service/errors.ts';
 import type { Client } from './client.ts';
+import { trialWords } from './commit.ts';
 import { CliError, EXIT, usageError, type ExitCode } from './exit.ts';
 import { option, type Invocation, type Values, type Verb } from './verb.ts';
 
-const WAIT_DEFAULT_S = '60';
+/** A document that cannot prove itself is taken back after 60 s: long enough to see it. */
+const WAIT_DEFAULT_S = '90';
 const POLL_MS = 200;
 
 const file = { type: 'string', short: 'f' } as const;
@@ -43,8 +45,15 @@ async function apply({ client, output, json, values }: Invocation): Promise<Exit
   const answer = await client.post<{ readonly version: number }>('/v1/desired', await readDocument(values));
   const config = seconds === undefined ? undefined : await applied(client, answer.version, seconds);
   if (json) output.json(config ? { ...answer, config } : answer);
-  else output.line(`version ${answer.version} ${config ? 'applied' : 'accepted'}`);
+  else output.line(outcome(answer.version, config));
   return EXIT.ok;
+}
+
+function outcome(version: number, config: ConfigStatus | undefined): string {
+  if (config === undefined) return `version ${version} accepted`;
+  if (config.state !== 'confirming') return `version ${version} applied`;
+  const left = config.candidate?.seconds_left ?? 0;
+  return `version ${version} stands and is taken back in ${left} s, unless you say: linkspan confirm ${version}`;
 }
 
 function waitSeconds(values: Values): number | undefined {
@@ -58,16 +67,21 @@ async function applied(client: Client, version: number, seconds: number): Promis
   const end = performance.now() + seconds * 1000;
   for (;;) {
     const { config } = await client.get<GatewayStatus>('/v1/status');
+    if (config.state === 'confirming' && config.candidate?.version === version) return config;
     if (config.state === 'applied' && (config.applied_version ?? 0) >= version) return config;
     if (config.state === 'rejected' || config.state === 'rolled_back') {
       throw new CliError(EXIT.failed, `version ${version} was ${config.state}${causes(config)}`, { config });
     }
     if (performance.now() >= end) {
-      const late = `version ${version} is not applied after ${seconds} s: it is ${config.state}${causes(config)}`;
+      const late = `version ${version} is not applied after ${seconds} s: it is ${config.state}${trial(config)}${causes(config)}`;
       throw new CliError(EXIT.failed, `${late}; linkspan status says what it waits for`, { config });
     }
     await sleep(POLL_MS);
   }
+}
+
+function trial({ candidate }: ConfigStatus): string {
+  return candidate === null ? '' : `, ${trialWords(candidate)}`;
 }
 
 function causes(config: ConfigStatus): string {

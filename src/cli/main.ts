@@ -2,6 +2,7 @@ import { parseArgs } from 'node:util';
 import { messageOf } from '../service/errors.ts';
 import { Client } from './client.ts';
 import { CAPTURE_VERBS } from './capture.ts';
+import { COMMIT_VERBS } from './commit.ts';
 import { DOCUMENT_VERBS } from './document.ts';
 import { EVENT_VERBS } from './events.ts';
 import { CliError, EXIT, usageError, type ExitCode } from './exit.ts';
@@ -24,6 +25,7 @@ const GLOBAL_OPTIONS = {
 const VERBS: readonly Verb[] = [
   ...STATUS_VERBS,
   ...DOCUMENT_VERBS,
+  ...COMMIT_VERBS,
   ...NETWORK_VERBS,
   ...WORKLOAD_VERBS,
   ...PEER_VERBS,

@@ -1,6 +1,7 @@
 import type { GatewayStatus } from '../model/status.ts';
 import { visible } from '../model/text.ts';
 import { endpointTable, heardTable, networkTable, peerTable, uplinkTable } from './columns.ts';
+import { trialWords } from './commit.ts';
 import { EXIT } from './exit.ts';
 import type { Output } from './output.ts';
 import type { Verb } from './verb.ts';
@@ -31,6 +32,7 @@ function show(status: GatewayStatus, output: Output): void {
   output.line(
     `config   version ${config.applied_version ?? 'none'}, ${config.state}, last known good ${config.lkg_version ?? 'none'}`,
   );
+  if (config.candidate) output.line(`  ${trialWords(config.candidate)}`);
   for (const error of config.errors) output.line(`  ${error.path || '/'}: ${error.message}`);
   output.line(`broker   ${broker.connected ? 'connected' : 'not connected'}, ${broker.url}`);
   output.line('');

@@ -24,7 +24,7 @@ export type CommandsOptions = ClearOptions & {
 export function createCommands(options: CommandsOptions): Commands {
   const { documents } = options;
   return {
-    apply: (body) => documents.submit(body),
+    apply: (body) => documents.submit(body, 'cli'),
     validate: (body) => documents.validate(body),
     attach: (request) => attach(request, options),
     detach: (workload, network) => detach(workload, network, options),

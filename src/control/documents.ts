@@ -1,17 +1,16 @@
-import { type ParseResult, parseDesired } from '../document/index.ts';
+import { type ParsedDocument, type ParseResult, parseDesired } from '../document/index.ts';
 import { type DesiredState, NOTHING_DESIRED } from '../model/network.ts';
 import type { Problem } from '../model/problem.ts';
-import type { ConfigStatus, EventSink } from '../model/status.ts';
+import type { ConfigState, ConfigStatus, DocumentRecord, DocumentSource, EventSink } from '../model/status.ts';
+import type { Trial } from '../model/trial.ts';
+import * as say from './document-problems.ts';
+import { type DocumentStore, documentRecords, KEPT_MAX, type KeptDocument } from './document-store.ts';
 import { patched } from './patch.ts';
 import type { Fields } from './request-body.ts';
-
-/** The documents that survive a power cut; the store satisfies it. */
-export interface DocumentStore {
-  accept(document: { version: number; hash: string; body: string }): void;
-  markApplied(version: number): void;
-  current(): { readonly version: number; readonly hash: string; readonly body: string } | undefined;
-  lastKnownGood(): { readonly version: number; readonly hash: string; readonly body: string } | undefined;
-}
+import { resumed, type Verdict } from './trial.ts';
+import { newTrial, revertTrial } from './trial-begin.ts';
+import { type Surroundings, TrialRun } from './trial-run.ts';
+import type { Refusal } from './writes.ts';
 
 export type DocumentsOptions = {
   readonly gateway: string;
@@ -20,51 +19,69 @@ export type DocumentsOptions = {
   readonly damaged: boolean;
   /** names of the host's interfaces, or undefined before the first look */
   readonly interfaces: () => ReadonlySet<string> | undefined;
+  readonly surroundings: Surroundings;
   readonly event: EventSink;
-  /** a new document is stored and to be applied */
+  /** another document is stored and to be applied */
   readonly onAccepted: () => void;
   /** `status` changed: to be reported */
   readonly onStatus: () => void;
+  /** the document from before stands again, after one that was taken back */
+  readonly onBack: () => void;
 };
 
 export type Submission =
   | { readonly accepted: true; readonly version: number }
   | { readonly accepted: false; readonly problems: readonly Problem[] };
 
+/** `version`: of the document that the answer is about; null: none runs any more. */
+export type Decision = { readonly ok: true; readonly version: number | null; readonly state: ConfigState } | Refusal;
+
+type Running = { readonly version: number; readonly hash: string; readonly state: DesiredState };
+/** What is to be told beside what runs, until the next document. */
+type Verdicted = { readonly state: 'rejected' | 'rolled_back'; readonly errors: readonly Problem[] };
+
 /**
  * The gateway's documents, from wherever they come: accepted ones are on the disk before anybody hears of it; rejected
- * ones change nothing but the report.
+ * ones change nothing but the report; one that could cut the gateway off is on trial before it is the last known good.
  */
 export class Documents {
   readonly #options: DocumentsOptions;
-  #running: { readonly version: number; readonly hash: string; readonly state: DesiredState } | undefined;
-  #status: ConfigStatus;
-  #unreadable = false;
+  #running: Running | undefined;
+  #trial: TrialRun | undefined;
+  #told: Verdicted | undefined;
+  /** what fails or waits, since the last whole cycle; undefined: there was none with this document */
+  #problems: readonly Problem[] | undefined;
+  #lost = false;
+  /** went back from a document with which the broker was perhaps not reached */
+  #wayLost = false;
+  #reported = '';
 
   constructor(options: DocumentsOptions) {
     this.#options = options;
+    this.#resume(options.store.trial());
+    this.#lost = options.damaged;
     this.#running = this.#restore();
-    this.#status = {
-      applied_version: options.store.lastKnownGood()?.version ?? null,
-      applied_hash: options.store.lastKnownGood()?.hash ?? null,
-      state: this.#running === undefined ? 'none' : 'applying',
-      lkg_version: options.store.lastKnownGood()?.version ?? null,
-      errors: [],
-    };
+    this.#told = this.#toldBefore();
+    this.#reported = JSON.stringify(this.#fixedStatus());
   }
 
-  /** What the gateway shall be, by the newest accepted document. */
+  /** What the gateway shall be. */
   get desired(): DesiredState {
     return this.#running?.state ?? NOTHING_DESIRED;
   }
 
   /** Whether there was a document and nobody knows any more what it said: then nothing that runs is unwanted. */
   get lost(): boolean {
-    return this.#running === undefined && (this.#unreadable || this.#options.damaged);
+    return this.#lost;
   }
 
   get status(): ConfigStatus {
-    return this.#status;
+    const { candidate, ...status } = this.#fixedStatus();
+    return { ...status, candidate: candidate && { ...candidate, seconds_left: this.#trial?.secondsLeft ?? null } };
+  }
+
+  get history(): readonly DocumentRecord[] {
+    return documentRecords(this.#options.store, this.#running?.version);
   }
 
   validate(bytes: Uint8Array): readonly Problem[] {
@@ -73,56 +90,184 @@ export class Documents {
   }
 
   /** Takes a document, or says what is wrong with it. The one that runs already is accepted again without effect. */
-  submit(bytes: Uint8Array): Submission {
+  submit(bytes: Uint8Array, source: DocumentSource): Submission {
     const result = this.#parse(bytes);
     if (!result.ok) return this.#reject(result.problems, result.version);
     const { document } = result;
-    const { version, hash, state, text } = document;
+    const { version, hash } = document;
     if (version === this.#running?.version && hash === this.#running.hash) return this.#again(version);
-    const stale = this.#versionProblem(document);
-    if (stale.length > 0) return this.#reject(stale, version);
-    this.#options.store.accept({ version, hash, body: text });
-    this.#running = { version, hash, state };
-    this.#report({ ...this.#status, state: 'applying', errors: [] });
-    this.#options.event('config.received', 'info', `document version ${version} accepted`);
-    this.#options.onAccepted();
+    const problems = this.#versionProblem(document);
+    // The broker gives its retained document at each connection: that it was taken back has been told.
+    if (problems.some(({ code }) => code === 'rolled_back')) return { accepted: false, problems };
+    if (problems.length > 0) return this.#reject(problems, version);
+    this.#accept(document, source);
     return { accepted: true, version };
   }
 
   /** Takes the running document, version `ifVersion`, with a merge patch to its `spec`, as the next version. */
   patch(ifVersion: number, patch: Fields): Submission {
-    const running = this.#options.store.current();
+    const { store } = this.#options;
+    const running = store.running();
     const version = this.#running?.version;
     if (running === undefined || version !== ifVersion)
-      return { accepted: false, problems: [notRunning(ifVersion, version)] };
-    return this.submit(patched(running.body, patch, version + 1));
+      return { accepted: false, problems: [say.notRunning(ifVersion, version)] };
+    return this.submit(patched(running.body, patch, (store.current()?.version ?? version) + 1), 'rpc');
   }
 
-  /** The running document once more: no news, except after one that was rejected. */
+  /** The operator's word that the document on trial is good. One that is applied already is confirmed again. */
+  confirm(version?: number): Decision {
+    // One whose time has just ended is confirmed no more.
+    this.#trial?.look();
+    const waiting = this.#trial?.trial.confirmS == null ? undefined : this.#trial;
+    const candidate = waiting?.trial.version;
+    if (waiting && (version === undefined || version === candidate)) {
+      waiting.confirm();
+      this.#report();
+      return this.#decided(candidate ?? null);
+    }
+    if (version !== undefined && version === this.#options.store.lastKnownGood()?.version)
+      return this.#decided(version);
+    return say.nothingToConfirm(version, candidate);
+  }
+
+  /**
+   * Goes back to an applied version: to what ran before where a document is on trial, else by default to the last one
+   * applied before the running one.
+   */
+  rollback(version?: number): Decision {
+    const trial = this.#trial?.trial;
+    if (trial && (version === undefined || version === trial.backTo)) {
+      this.#goBack(trial, [say.takenBackOnRequest(trial.version, trial.backTo)]);
+      return this.#decided(trial.backTo);
+    }
+    if (version !== undefined && version === this.#running?.version) return this.#decided(version);
+    const target = this.#applied(version);
+    if ('ok' in target) return target;
+    if (trial) this.#goBack(trial, [say.takenBackOnRequest(trial.version, target.version)]);
+    this.#revert(target);
+    return this.#decided(target.version);
+  }
+
+  /** After a whole cycle with the running document: what waits or fails. Waiting is not failing. */
+  settled(problems: readonly Problem[]): void {
+    if (this.#running === undefined) return;
+    const failing = problems.filter((problem) => problem.code === 'failed');
+    const wayLost = this.#wayLost;
+    this.#problems = problems;
+    if (this.#trial) this.#trial.settled(failing);
+    else if (failing.length === 0) this.#commit(this.#running.version);
+    this.#report();
+    if (!wayLost) return;
+    this.#wayLost = false;
+    this.#options.onBack();
+  }
+
+  stop(): void {
+    this.#trial?.stop();
+  }
+
+  #accept(document: ParsedDocument, source: DocumentSource): void {
+    const { version, hash, state, text } = document;
+    const { store, event, surroundings } = this.#options;
+    const trial = newTrial(document, {
+      surroundings,
+      open: this.#trial?.trial,
+      running: this.#running,
+      proven: this.#lastKnownGood(),
+    });
+    store.accept({ version, hash, body: text, source }, trial);
+    this.#lost = false;
+    this.#run({ version, hash, state }, trial);
+    this.#report();
+    event('config.received', 'info', `document version ${version} accepted${trial ? '; it has to prove itself' : ''}`);
+    this.#options.onAccepted();
+  }
+
+  #revert({ version, hash, state }: ParsedDocument): void {
+    const { store, event, surroundings } = this.#options;
+    const trial = revertTrial({ version, state }, { surroundings, running: this.#running });
+    store.runAgain(version, trial);
+    event('config.reverted', 'warning', `going back to document version ${version} on request`);
+    this.#run({ version, hash, state }, trial);
+    this.#report();
+    this.#options.onAccepted();
+  }
+
+  #run(running: Running | undefined, trial: Trial | undefined): void {
+    this.#trial?.stop();
+    this.#running = running;
+    this.#problems = undefined;
+    this.#told = undefined;
+    this.#wayLost = false;
+    this.#trial = trial && this.#start(trial);
+  }
+
+  #start(trial: Trial): TrialRun {
+    const { store, surroundings } = this.#options;
+    return new TrialRun({
+      trial,
+      surroundings,
+      save: (saved) => store.saveTrial(saved),
+      onProgress: () => this.#report(),
+      onEnd: (verdict) => this.#ended(trial, verdict),
+    });
+  }
+
+  #ended(trial: Trial, verdict: Exclude<Verdict, { kind: 'wait' }>): void {
+    if (verdict.kind === 'back') {
+      this.#goBack(trial, verdict.problems);
+      return;
+    }
+    this.#trial = undefined;
+    this.#commit(trial.version);
+    if (trial.reverts && trial.backTo !== null) {
+      const errors = [say.takenBackOnRequest(trial.backTo, trial.version)];
+      this.#options.store.markRolledBack(trial.backTo, errors);
+      this.#told = { state: 'rolled_back', errors };
+    }
+    this.#report();
+  }
+
+  #commit(version: number): void {
+    const { store, event } = this.#options;
+    if (store.lastKnownGood()?.version === version) return;
+    store.markApplied(version);
+    event('config.applied', 'info', `document version ${version} is applied`);
+  }
+
+  #goBack({ version, backTo }: Trial, errors: readonly Problem[]): void {
+    const { store, event, onAccepted } = this.#options;
+    const proven = this.#trial?.trial.proven ?? false;
+    store.goBack(version, errors, backTo);
+    this.#run(this.#restore(), undefined);
+    this.#told = { state: 'rolled_back', errors };
+    this.#wayLost = !proven;
+    event('config.rolled_back', 'error', errors.map(({ message }) => message).join('; '));
+    this.#report();
+    onAccepted();
+  }
+
+  /** The running document once more: no news, except after one that was rejected or taken back. */
   #again(version: number): Submission {
-    if (this.#status.state === 'rejected') {
-      this.#report({ ...this.#status, state: 'applying', errors: [] });
+    if (this.#told !== undefined) {
+      this.#told = undefined;
+      this.#problems = undefined;
+      this.#report();
       this.#options.onAccepted();
     }
     return { accepted: true, version };
   }
 
-  /** After a cycle: what waits or fails. The document is applied once nothing of it fails; waiting is not failing. */
-  settled(problems: readonly Problem[]): void {
-    if (this.#running === undefined) return;
-    const { version, hash } = this.#running;
-    const rejected = this.#status.state === 'rejected';
-    const errors = rejected ? this.#status.errors : problems;
-    if (problems.some((problem) => problem.code === 'failed')) {
-      this.#report({ ...this.#status, state: rejected ? 'rejected' : 'applying', errors });
-      return;
-    }
-    if (this.#status.lkg_version !== version) {
-      this.#options.store.markApplied(version);
-      this.#options.event('config.applied', 'info', `document version ${version} is applied`);
-    }
-    const state = rejected ? 'rejected' : 'applied';
-    this.#report({ applied_version: version, applied_hash: hash, state, lkg_version: version, errors });
+  #reject(problems: readonly Problem[], version: number | undefined): Submission {
+    const which = version === undefined ? 'a document' : `document version ${version}`;
+    this.#options.event('config.rejected', 'warning', `${which} is rejected: ${problems[0]?.message ?? 'invalid'}`);
+    this.#told = { state: 'rejected', errors: problems };
+    this.#report();
+    return { accepted: false, problems };
+  }
+
+  #decided(version: number | null): Decision {
+    return { ok: true, version, state: this.status.state };
   }
 
   #parse(bytes: Uint8Array): ParseResult {
@@ -130,55 +275,109 @@ export class Documents {
     const result = parseDesired(bytes, { gateway, interfaces: interfaces() });
     if (result.ok || result.version === undefined || result.version !== this.#running?.version) return result;
     // A broker gives the running document again at each connection: an uplink that is gone by now does not make it wrong.
-    const again = parseDesired(bytes, { gateway, interfaces: undefined });
+    const again = this.#read(bytes);
     return again.ok && again.document.hash === this.#running.hash ? again : result;
   }
 
+  /** One that was accepted before, whatever has become of the host's interfaces. */
+  #read(body: string | Uint8Array): ParseResult {
+    return parseDesired(Buffer.from(body), { gateway: this.#options.gateway, interfaces: undefined });
+  }
+
   #versionProblem(document: { version: number; hash: string }): readonly Problem[] {
-    const running = this.#running;
-    if (running === undefined || document.version > running.version) return [];
-    const next = `give it version ${running.version + 1} or higher`;
-    if (document.version < running.version) {
-      const message = `version ${document.version} is older than ${running.version}, which runs; ${next}`;
-      return [{ path: '/version', code: 'version_old', message }];
-    }
-    if (document.hash === running.hash) return [];
-    const message = `version ${document.version} runs already with other contents; ${next}`;
-    return [{ path: '/version', code: 'version_conflict', message }];
+    return say.versionProblem(document, this.#running, this.#options.store.current());
   }
 
-  #reject(problems: readonly Problem[], version: number | undefined): Submission {
-    const which = version === undefined ? 'a document' : `document version ${version}`;
-    this.#options.event('config.rejected', 'warning', `${which} is rejected: ${problems[0]?.message ?? 'invalid'}`);
-    this.#report({ ...this.#status, state: 'rejected', errors: problems });
-    return { accepted: false, problems };
+  /** What is told is the same while only time passes. */
+  #fixedStatus(): ConfigStatus {
+    const good = this.#options.store.lastKnownGood();
+    const waits_for = this.#trial?.waitsFor ?? [];
+    return {
+      applied_version: good?.version ?? null,
+      applied_hash: good?.hash ?? null,
+      state: this.#state(waits_for),
+      lkg_version: good?.version ?? null,
+      errors: this.#told?.errors ?? this.#problems ?? [],
+      candidate:
+        this.#trial && this.#running
+          ? { version: this.#running.version, hash: this.#running.hash, seconds_left: null, waits_for }
+          : null,
+    };
   }
 
-  #report(status: ConfigStatus): void {
-    if (JSON.stringify(status) === JSON.stringify(this.#status)) return;
-    this.#status = status;
+  #state(waitsFor: readonly string[]): ConfigState {
+    const proven = this.#trial?.trial.proven ?? false;
+    if (proven && waitsFor.length > 0) return 'confirming';
+    if (this.#told) return this.#told.state;
+    if (this.#running === undefined) return 'none';
+    const stands = this.#problems?.every((problem) => problem.code !== 'failed') ?? false;
+    return stands && this.#trial === undefined ? 'applied' : 'applying';
+  }
+
+  #report(): void {
+    const status = JSON.stringify(this.#fixedStatus());
+    if (status === this.#reported) return;
+    this.#reported = status;
     this.#options.onStatus();
   }
 
-  /** After a restart: the newest accepted document, or the last known good where this version cannot read that. */
-  #restore(): { version: number; hash: string; state: DesiredState } | undefined {
-    for (const stored of [this.#options.store.current(), this.#options.store.lastKnownGood()]) {
+  /** The applied document of that version; undefined: the last one before the one that runs. */
+  #applied(version: number | undefined): ParsedDocument | Refusal {
+    const found = version === undefined ? this.#before() : this.#options.store.get(version);
+    if (found === undefined) return version === undefined ? say.nothingBefore() : say.noSuchVersion(version);
+    if (found.state !== 'applied') return say.neverApplied(found.version, found.state);
+    const read = this.#read(found.body);
+    return read.ok ? read.document : say.unreadable(found.version, read.problems[0]?.message ?? 'invalid');
+  }
+
+  #before(): KeptDocument | undefined {
+    const running = this.#running?.version ?? Number.POSITIVE_INFINITY;
+    const older = this.#options.store.history(KEPT_MAX).filter(({ version }) => version < running);
+    return older.find(({ state }) => state === 'applied');
+  }
+
+  #lastKnownGood(): DesiredState | undefined {
+    const stored = this.#options.store.lastKnownGood();
+    const result = stored && this.#read(stored.body);
+    return result?.ok ? result.document.state : undefined;
+  }
+
+  /** A trial that an earlier run left behind goes on, or ends before anything of it is done. */
+  #resume(trial: Trial | undefined): void {
+    if (trial === undefined) return;
+    const { store, event, surroundings } = this.#options;
+    const going = resumed(trial, surroundings.now());
+    if ('version' in going) {
+      store.saveTrial(going);
+      this.#trial = this.#start(going);
+      return;
+    }
+    store.goBack(trial.version, going, trial.backTo);
+    event('config.rolled_back', 'error', going.map(({ message }) => message).join('; '));
+  }
+
+  /** After a restart: the document that ran, or the last known good where this version cannot read that. */
+  #restore(): Running | undefined {
+    const { store, event } = this.#options;
+    for (const stored of [store.running(), store.lastKnownGood()]) {
       if (stored === undefined) continue;
-      const bytes = Buffer.from(stored.body);
-      const result = parseDesired(bytes, { gateway: this.#options.gateway, interfaces: undefined });
-      if (result.ok) return { version: stored.version, hash: stored.hash, state: result.document.state };
-      this.#unreadable = true;
+      const { version, hash } = stored;
+      const result = this.#read(stored.body);
+      if (result.ok) {
+        this.#lost = false;
+        return { version, hash, state: result.document.state };
+      }
+      this.#lost = true;
       const why = result.problems[0]?.message ?? 'invalid';
-      this.#options.event('config.unreadable', 'error', `stored document ${stored.version} cannot be used: ${why}`);
+      event('config.unreadable', 'error', `stored document ${version} cannot be used: ${why}`);
     }
     return undefined;
   }
-}
 
-function notRunning(asked: number, version: number | undefined): Problem {
-  const what =
-    version === undefined
-      ? 'no document runs yet; publish a whole one'
-      : `version ${version} runs; look at it, and ask again with its number`;
-  return { path: '', code: 'version_conflict', message: `the request is about version ${asked}, but ${what}` };
+  /** That the newest document was taken back is still so after a restart. */
+  #toldBefore(): Verdicted | undefined {
+    const newest = this.#options.store.current();
+    if (newest?.state !== 'rolled_back' || newest.version === this.#running?.version) return undefined;
+    return { state: 'rolled_back', errors: newest.problems };
+  }
 }

@@ -107,6 +107,10 @@ export class GatewaySession {
     await this.#session.stop();
   }
 
+  renew(): void {
+    this.#session.renew();
+  }
+
   /** Takes what this gateway has to say; a first change goes out at once, those of the next 200 ms together. */
   setLocal(local: LocalState): void {
     this.#pending = local;

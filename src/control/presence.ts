@@ -43,6 +43,11 @@ export class Presence {
     await this.#session?.stop();
   }
 
+  /** The way to the broker is another than before: what stands on the old one is given up. */
+  renew(): void {
+    this.#session?.renew();
+  }
+
   localChanged(): void {
     const local = this.#options.local();
     if (local) this.#session?.setLocal(local);

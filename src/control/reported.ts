@@ -1,12 +1,18 @@
-import type { ConfigStatus, NetworkStatus } from '../model/status.ts';
+import type { CandidateStatus, ConfigStatus, NetworkStatus } from '../model/status.ts';
 
 /** The payload of the `reported` topic: how far the document is, and each network as it runs, without what counts on. */
 export function encodeReported(config: ConfigStatus, epoch: number, networks: readonly NetworkStatus[]): Buffer {
   const { applied_version, applied_hash, state, errors, lkg_version } = config;
+  const candidate = config.candidate && withoutCountdown(config.candidate);
   const byName = Object.fromEntries(networks.map(({ name, ...rest }) => [name, withoutCounts(rest)]));
   return Buffer.from(
-    JSON.stringify({ applied_version, applied_hash, state, errors, lkg_version, epoch, networks: byName }),
+    JSON.stringify({ applied_version, applied_hash, state, errors, lkg_version, candidate, epoch, networks: byName }),
   );
+}
+
+/** Of the time that is left, readers see when it was said; a message a second would be none the wiser. */
+function withoutCountdown({ version, hash, waits_for }: CandidateStatus): object {
+  return { version, hash, waits_for };
 }
 
 function withoutCounts({ guards, ...rest }: Omit<NetworkStatus, 'name'>): object {

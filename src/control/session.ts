@@ -37,6 +37,8 @@ export class MqttSession {
   #version: 4 | 5 = 5;
   #trouble: string | undefined;
   #attempt = 0;
+  #hurry = new AbortController();
+  #hurried = false;
   #since: number | undefined;
 
   constructor(options: SessionOptions) {
@@ -61,6 +63,14 @@ export class MqttSession {
     await this.#running;
   }
 
+  /** Connects anew at once, over a way that may be another than the last one. */
+  renew(): void {
+    this.#attempt = 0;
+    this.#hurried = true;
+    this.#hurry.abort();
+    if (this.#client) void this.#end(this.#client);
+  }
+
   /** Replaces the topics subscribed to, now and on every later connection. */
   setSubscriptions(topics: Iterable<string>): void {
     this.#subscriptions.replace(topics, this.#client);
@@ -81,9 +91,18 @@ export class MqttSession {
     while (!signal.aborted) {
       await this.#connectOnce(signal);
       if (this.#lasted() > STEADY_MS) this.#attempt = 0;
-      await sleep(waitBefore(this.#attempt, this.#options), undefined, { signal }).catch(() => undefined);
+      await this.#wait(signal);
       this.#attempt += 1;
     }
+  }
+
+  async #wait(signal: AbortSignal): Promise<void> {
+    if (!this.#hurried) {
+      this.#hurry = new AbortController();
+      const ends = AbortSignal.any([signal, this.#hurry.signal]);
+      await sleep(waitBefore(this.#attempt, this.#options), undefined, { signal: ends }).catch(() => undefined);
+    }
+    this.#hurried = false;
   }
 
   /** How long the session that ended had stood: one that ends at once, again and again, must not come back at once. */

@@ -44,9 +44,10 @@ export function writeRoutes(commands: Commands): readonly Route[] {
   ];
 }
 
-type Write = (body: Uint8Array) => Reply | Promise<Reply>;
+export type Write = (body: Uint8Array) => Reply | Promise<Reply>;
 
-function post(path: string, summary: string, accepts: object, run: Write): Route {
+/** A route that takes JSON; a body that breaks its own rules is answered with 400. */
+export function post(path: string, summary: string, accepts: object, run: Write): Route {
   const handle = ({ body }: { body: Uint8Array }): Promise<Reply> => guarded(body, run);
   return { method: 'POST', path, summary, accepts, produces: 'application/json', handle };
 }
@@ -96,6 +97,6 @@ function rejected(problems: readonly Problem[]): Reply {
 
 const REFUSAL_STATUS = { not_found: 404, refused: 409, failed: 500 } as const;
 
-function refusal(outcome: Refusal): Reply {
+export function refusal(outcome: Refusal): Reply {
   return problem(REFUSAL_STATUS[outcome.reason], outcome.problem.message, { errors: [outcome.problem] });
 }

@@ -8,7 +8,6 @@ import type { RawDocument } from './raw.ts';
 import { resolve } from './resolve.ts';
 import type { CheckContext } from './resolved.ts';
 import { checkSchema } from './schema.ts';
-import { findUnsupported } from './unsupported.ts';
 
 /** A document larger than this, in bytes, is refused unread. */
 export const DOCUMENT_MAX = 1024 * 1024;
@@ -28,6 +27,8 @@ export type ParsedDocument = {
   readonly version: number;
   readonly hash: string;
   readonly state: DesiredState;
+  /** seconds within which an operator must confirm it; null: none need */
+  readonly confirmS: number | null;
   readonly text: string;
 };
 
@@ -55,10 +56,11 @@ function parseValue(value: unknown, text: string, context: ParseContext): ParseR
   if (elsewhere) return rejected([elsewhere], version);
   const { resolved, problems: unreadable } = resolve(checked);
   if (unreadable.length > 0) return rejected(unreadable, version);
-  const problems = [...crossCheck(resolved, context), ...findUnsupported(checked)];
+  const problems = crossCheck(resolved, context);
   if (problems.length > 0) return rejected(problems, version);
   const state = buildState(resolved);
-  return { ok: true, document: { version: checked.version, hash: documentHash(checked), state, text } };
+  const confirmS = checked.confirm?.timeout_s ?? null;
+  return { ok: true, document: { version: checked.version, hash: documentHash(checked), state, confirmS, text } };
 }
 
 function isProblems(checked: RawDocument | readonly Problem[]): checked is readonly Problem[] {

@@ -9,7 +9,6 @@ export type ProblemCode =
   | 'too_large'
   | 'schema'
   | 'unknown_driver'
-  | 'unsupported'
   | 'vni_range'
   | 'duplicate_vni'
   | 'duplicate_vlan'
@@ -33,6 +32,14 @@ export type ProblemCode =
   | 'id_reused'
   | 'busy'
   | 'expired'
+  // of a document on trial, or of what was asked about one
+  | 'broker_lost'
+  | 'peer_lost'
+  | 'not_confirmed'
+  | 'restarted'
+  | 'rolled_back'
+  | 'nothing_to_confirm'
+  | 'missing_version'
   // found while applying, not in the document itself
   | 'waiting'
   | 'document_lost'

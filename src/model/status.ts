@@ -9,6 +9,36 @@ export type ConfigStatus = {
   readonly state: ConfigState;
   readonly lkg_version: number | null;
   readonly errors: readonly Problem[];
+  /** the document that runs and has to prove itself; null: none has to */
+  readonly candidate: CandidateStatus | null;
+};
+
+export type CandidateStatus = {
+  readonly version: number;
+  readonly hash: string;
+  /** until it is taken back; null: it has no end */
+  readonly seconds_left: number | null;
+  /** what it has not proven yet, in words */
+  readonly waits_for: readonly string[];
+};
+
+/** How a document came. */
+export type DocumentSource = 'mqtt' | 'cli' | 'rpc';
+
+/** A document that is kept, newest first; the answer of `/v1/history`. */
+export type DocumentRecord = {
+  readonly version: number;
+  readonly hash: string;
+  readonly state: 'candidate' | 'applied' | 'rolled_back';
+  readonly running: boolean;
+  /** null: it came with an earlier version of Linkspan */
+  readonly source: DocumentSource | null;
+  /** ISO 8601, UTC, by this gateway's clock */
+  readonly received: string;
+  /** when it was last applied or taken back */
+  readonly settled: string | null;
+  /** why it was taken back */
+  readonly errors: readonly Problem[];
 };
 
 export type NetworkStatus = {

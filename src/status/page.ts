@@ -1,5 +1,5 @@
 import type { Problem } from '../model/problem.ts';
-import type { GatewayEvent, GatewayStatus } from '../model/status.ts';
+import type { CandidateStatus, GatewayEvent, GatewayStatus } from '../model/status.ts';
 import { html, join, type Html } from './html.ts';
 import { drops, endpoints, guards, heard, latest, networks, peers, uplinks } from './page-lists.ts';
 import { STYLE } from './page-style.ts';
@@ -77,6 +77,7 @@ function config({ config: state, broker }: GatewayStatus, limit: number): Html {
         <dt>Applied version</dt>
         <dd>${state.applied_version ?? 'none'}</dd>
       </div>
+      ${state.candidate ? onTrial(state.candidate) : html``}
       <div>
         <dt>Last known good</dt>
         <dd>${state.lkg_version ?? 'none'}</dd>
@@ -97,6 +98,17 @@ function config({ config: state, broker }: GatewayStatus, limit: number): Html {
         : html``
     }
   </section>`;
+}
+
+function onTrial({ version, seconds_left: left, waits_for: waitsFor }: CandidateStatus): Html {
+  const end = left === null ? '' : `, taken back in ${left} s otherwise`;
+  return html`<div>
+    <dt>On trial</dt>
+    <dd>
+      ${toned('warn', `version ${version}`)}
+      <div class="mute">waits for ${waitsFor.join(', ') || 'a cycle that ends'}${end}</div>
+    </dd>
+  </div>`;
 }
 
 const CONFIG_TONES: Readonly<Record<GatewayStatus['config']['state'], Tone>> = {

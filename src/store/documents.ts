@@ -1,4 +1,7 @@
 import type { Database } from 'better-sqlite3';
+import type { DocumentSource } from '../model/status.ts';
+import type { Problem } from '../model/problem.ts';
+import type { Trial } from '../model/trial.ts';
 import type { Clock } from '../service/clock.ts';
 import { LinkspanError, raise } from '../service/errors.ts';
 
@@ -8,21 +11,41 @@ const KEPT = 20;
 export type DocumentState = 'candidate' | 'applied' | 'rolled_back';
 
 /** A desired document as it came: `body` is its text, `hash` the digest its sender is told. */
-export type CandidateDocument = { readonly version: number; readonly hash: string; readonly body: string };
+export type CandidateDocument = {
+  readonly version: number;
+  readonly hash: string;
+  readonly body: string;
+  readonly source: DocumentSource;
+};
 
-/** `received_at` in milliseconds since 1970. */
-export type StoredDocument = CandidateDocument & { readonly state: DocumentState; readonly received_at: number };
+/** Times in milliseconds since 1970; `problems` say why it was taken back. */
+export type StoredDocument = Omit<CandidateDocument, 'source'> & {
+  readonly source: DocumentSource | null;
+  readonly state: DocumentState;
+  readonly received_at: number;
+  readonly settled_at: number | null;
+  readonly problems: readonly Problem[];
+};
 
 export type DocumentRepository = {
   /**
-   * Stores a document as candidate; on the disk when this returns. The same document again changes nothing.
+   * Stores a document as candidate, which runs from now on, with its trial; on the disk when this returns. The same
+   * document again changes nothing.
    * @throws LinkspanError `version_conflict` when the version is held with another hash
    */
-  accept(document: CandidateDocument): void;
-  /** Makes a stored version the last-known-good one. @throws LinkspanError `not_found` */
+  accept(document: CandidateDocument, trial?: Trial): void;
+  /** Has a stored version run again. @throws LinkspanError `not_found` */
+  runAgain(version: number, trial: Trial): void;
+  /** Makes a stored version the last-known-good one, and ends its trial. @throws LinkspanError `not_found` */
   markApplied(version: number): void;
-  /** Records that a stored candidate was tried and taken back. @throws LinkspanError `not_found` */
-  markRolledBack(version: number): void;
+  /** Records why a stored document was taken back. @throws LinkspanError `not_found` */
+  markRolledBack(version: number, problems: readonly Problem[]): void;
+  /** Takes a stored document back: `to` runs again; null: nothing does. @throws LinkspanError `not_found` */
+  goBack(version: number, problems: readonly Problem[], to: number | null): void;
+  saveTrial(trial: Trial): void;
+  trial(): Trial | undefined;
+  /** The document that runs; undefined where none does, or it is not known. */
+  running(): StoredDocument | undefined;
   /** The newest document accepted, whatever became of it. */
   current(): StoredDocument | undefined;
   /** The document applied last. */
@@ -32,47 +55,105 @@ export type DocumentRepository = {
   history(limit: number): StoredDocument[];
 };
 
-const COLUMNS = 'version, hash, body, state, received_at';
+type Row = Omit<StoredDocument, 'problems'> & { readonly problems: string };
+
+const COLUMNS = 'version, hash, body, source, state, received_at, settled_at, problems';
 const LAST_GOOD = 'SELECT max(applied_order) FROM documents';
+const RUNNING = "SELECT value FROM meta WHERE key = 'running'";
+/** What `running` holds where nothing runs any more: versions begin at 1. */
+const NOTHING = 0;
 
 export function documentRepository(database: Database, clock: Clock): DocumentRepository {
-  const byVersion = database.prepare<[number], StoredDocument>(`SELECT ${COLUMNS} FROM documents WHERE version = ?`);
-  const newest = database.prepare<[number], StoredDocument>(
-    `SELECT ${COLUMNS} FROM documents ORDER BY version DESC LIMIT ?`,
+  const select = (rest: string): ((...values: readonly number[]) => StoredDocument[]) => {
+    const statement = database.prepare<number[], Row>(`SELECT ${COLUMNS} FROM documents ${rest}`);
+    return (...values) => statement.all(...values).map((row) => document(row));
+  };
+  const byVersion = select('WHERE version = ?');
+  const newest = select('ORDER BY version DESC LIMIT ?');
+  const good = select(`WHERE applied_order = (${LAST_GOOD})`);
+  // A state file of an earlier version does not say what runs: it was the newest then.
+  const running = select(
+    `WHERE version = coalesce((${RUNNING}), (SELECT max(version) FROM documents WHERE state <> 'rolled_back'))`,
   );
-  const good = database.prepare<[], StoredDocument>(
-    `SELECT ${COLUMNS} FROM documents WHERE applied_order = (${LAST_GOOD})`,
-  );
-  const insert = database.prepare(
-    "INSERT INTO documents (version, hash, body, state, received_at) VALUES (?, ?, ?, 'candidate', ?)",
+  const insert = database.prepare<[number, string, string, string, number]>(
+    `INSERT INTO documents (version, hash, body, source, state, received_at) VALUES (?, ?, ?, ?, 'candidate', ?)`,
   );
   const prune = database.prepare(
     `DELETE FROM documents WHERE version NOT IN (SELECT version FROM documents ORDER BY version DESC LIMIT ${KEPT})
-     AND applied_order IS NOT (${LAST_GOOD})`,
+     AND applied_order IS NOT (${LAST_GOOD}) AND version IS NOT (${RUNNING})
+     AND version IS NOT (SELECT body ->> 'backTo' FROM trial)`,
   );
-  const applied = database.prepare<[number]>(
-    `UPDATE documents SET state = 'applied', applied_order = coalesce((${LAST_GOOD}), 0) + 1
+  const applied = database.prepare<[number, number]>(
+    `UPDATE documents SET state = 'applied', problems = '[]', settled_at = ?,
+       applied_order = coalesce((${LAST_GOOD}), 0) + 1
      WHERE version = ? AND (state <> 'applied' OR applied_order IS NOT (${LAST_GOOD}))`,
   );
-  const rolledBack = database.prepare<[number]>(
-    "UPDATE documents SET state = 'rolled_back', applied_order = NULL WHERE version = ? AND state <> 'rolled_back'",
+  const rolledBack = database.prepare<[string, number, number]>(
+    `UPDATE documents SET state = 'rolled_back', problems = ?, settled_at = ?, applied_order = NULL
+     WHERE version = ? AND state <> 'rolled_back'`,
   );
-  const held = (version: number): StoredDocument => byVersion.get(version) ?? raise(notFound(version));
+  const run = database.prepare<[number]>(
+    `INSERT INTO meta VALUES ('running', ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value
+     WHERE value <> excluded.value`,
+  );
+  const trial = trialStatements(database);
+  const held = (version: number): number => byVersion(version)[0]?.version ?? raise(notFound(version));
+  const start = (version: number, onTrial: Trial | undefined): void => {
+    run.run(version);
+    if (onTrial) trial.save(onTrial);
+    else trial.end();
+  };
+  const markRolledBack = (version: number, problems: readonly Problem[]): void =>
+    void rolledBack.run(JSON.stringify(problems), clock.now(), held(version));
   return {
-    accept: database.transaction(({ version, hash, body }: CandidateDocument) => {
-      const same = byVersion.get(version);
+    accept: database.transaction(({ version, hash, body, source }: CandidateDocument, onTrial?: Trial) => {
+      const [same] = byVersion(version);
       if (same && same.hash !== hash) throw conflict(version);
       if (same) return;
-      insert.run(version, hash, body, clock.now());
+      insert.run(version, hash, body, source, clock.now());
+      start(version, onTrial);
       prune.run();
     }),
-    markApplied: (version) => void applied.run(held(version).version),
-    markRolledBack: (version) => void rolledBack.run(held(version).version),
-    current: () => newest.get(1),
-    lastKnownGood: () => good.get(),
-    get: (version) => byVersion.get(version),
-    history: (limit) => newest.all(limit),
+    runAgain: database.transaction((version: number, onTrial: Trial) => start(held(version), onTrial)),
+    markApplied: database.transaction((version: number) => {
+      applied.run(clock.now(), held(version));
+      trial.end();
+    }),
+    markRolledBack,
+    goBack: database.transaction((version: number, problems: readonly Problem[], to: number | null) => {
+      markRolledBack(version, problems);
+      start(to ?? NOTHING, undefined);
+    }),
+    saveTrial: (onTrial) => trial.save(onTrial),
+    trial: () => trial.load(),
+    running: () => running()[0],
+    current: () => newest(1)[0],
+    lastKnownGood: () => good()[0],
+    get: (version) => byVersion(version)[0],
+    history: (limit) => newest(limit),
   };
+}
+
+type TrialStatements = { save(trial: Trial): void; end(): void; load(): Trial | undefined };
+
+function trialStatements(database: Database): TrialStatements {
+  const save = database.prepare<[string]>(
+    `INSERT INTO trial VALUES (1, ?) ON CONFLICT (only) DO UPDATE SET body = excluded.body WHERE body <> excluded.body`,
+  );
+  const end = database.prepare('DELETE FROM trial WHERE only = 1');
+  const load = database.prepare<[], string>('SELECT body FROM trial').pluck();
+  return {
+    save: (trial) => void save.run(JSON.stringify(trial)),
+    end: () => void end.run(),
+    load: () => {
+      const body = load.get();
+      return body === undefined ? undefined : (JSON.parse(body) as Trial);
+    },
+  };
+}
+
+function document({ problems, ...row }: Row): StoredDocument {
+  return { ...row, problems: JSON.parse(problems) as readonly Problem[] };
 }
 
 function notFound(version: number): LinkspanError {

@@ -85,4 +85,10 @@ export const MIGRATIONS: readonly string[] = [
      body TEXT NOT NULL CHECK (json_valid(body)),
      PRIMARY KEY (fleet_key, gw)
    ) STRICT, WITHOUT ROWID;`,
+
+  `ALTER TABLE documents ADD COLUMN source TEXT CHECK (source IN ('mqtt', 'cli', 'rpc'));
+   ALTER TABLE documents ADD COLUMN settled_at INTEGER;
+   ALTER TABLE documents ADD COLUMN problems TEXT NOT NULL DEFAULT '[]' CHECK (json_valid(problems));
+
+   CREATE TABLE trial (only INTEGER PRIMARY KEY CHECK (only = 1), body TEXT NOT NULL CHECK (json_valid(body))) STRICT;`,
 ];

@@ -8,7 +8,7 @@ import { type Endpoint, sandboxPath } from '../../src/model/network.ts';
 import type { EndpointStatus } from '../../src/model/status.ts';
 import { effective } from '../../src/reconcile/effective.ts';
 import { bridge, document, macvlan, overlay, workload } from './support/documents.ts';
-import { bytes, documentsOn, MemoryAttachments, MemoryDocuments } from './support/gateway.ts';
+import { bytes, documentsOn, MemoryAttachments, memoryDocuments } from './support/gateway.ts';
 import { mac } from './support/values.ts';
 
 const NETWORKS = {
@@ -50,9 +50,10 @@ function statusOf(endpoint: Endpoint): EndpointStatus {
 }
 
 beforeEach(() => {
-  const { documents } = documentsOn(new MemoryDocuments());
+  const { documents } = documentsOn(memoryDocuments());
   documents.submit(
     bytes(document(NETWORKS, { named: workload({ line: NAMED }, 'n'), picks: workload({ line: {} }, 'p') })),
+    'cli',
   );
   attachments = new MemoryAttachments();
   cycles = 0;

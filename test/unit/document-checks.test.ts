@@ -2,6 +2,7 @@ import { describe, expect, test } from '@jest/globals';
 import {
   bridge,
   document,
+  documentOf,
   END,
   type Json,
   ipvlan,
@@ -317,11 +318,9 @@ describe('a WiFi uplink', () => {
   ])('%j is refused', (wish, problem) => expect(problemsOf(wifi(wish))).toEqual([problem]));
 });
 
-describe('what this version does not do yet is refused, never ignored', () => {
-  test.each<[string, Json]>([['/confirm', { v: 1, version: 1, spec: {}, confirm: { timeout_s: 120 } }]])(
-    '%s',
-    (path, value) => {
-      expect(problemsOf(parse(value))).toEqual([`unsupported ${path}`]);
-    },
-  );
+test('how long a confirmation is waited for is told beside the state', () => {
+  const bare = { v: 1, version: 1, spec: {} };
+  expect(documentOf(parse({ ...bare, confirm: { timeout_s: 120 } })).confirmS).toBe(120);
+  expect(documentOf(parse(bare)).confirmS).toBeNull();
+  expect(problemsOf(parse({ ...bare, confirm: { timeout_s: 0 } }))).toEqual(['schema /confirm/timeout_s']);
 });

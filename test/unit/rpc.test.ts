@@ -5,7 +5,7 @@ import { rpcMethods, type RpcSource } from '../../src/control/rpc/methods.ts';
 import { RpcServer } from '../../src/control/rpc/server.ts';
 import type { FdbEntry, PeerStatus } from '../../src/model/status.ts';
 import { document, overlay } from './support/documents.ts';
-import { bytes, documentsOn, MemoryDocuments } from './support/gateway.ts';
+import { bytes, documentsOn, memoryDocuments } from './support/gateway.ts';
 import { cleanups, freePort, gateway, mosquitto, until } from './support/sessions.ts';
 
 type Answer = {
@@ -44,8 +44,8 @@ let server: RpcServer;
 
 beforeEach(() => {
   [now, right, events, calls] = [1000, true, [], 0];
-  const { documents } = documentsOn(new MemoryDocuments());
-  documents.submit(bytes(document({ a: overlay(5) }, {}, 7)));
+  const { documents } = documentsOn(memoryDocuments());
+  documents.submit(bytes(document({ a: overlay(5) }, {}, 7)), 'mqtt');
   source = {
     peers: () => {
       calls += 1;

@@ -5,7 +5,7 @@ import { openStore } from '../../src/store/store.ts';
 const store = openStore(process.argv[2] ?? '', { warn: () => undefined });
 const first = (store.documents.current()?.version ?? 0) + 1;
 for (let version = first; ; version += 1) {
-  store.documents.accept({ version, hash: `h${version}`, body: 'x'.repeat(20_000) });
+  store.documents.accept({ version, hash: `h${version}`, body: 'x'.repeat(20_000), source: 'mqtt' });
   if (version % 3 === 0) store.documents.markApplied(version);
   writeSync(1, `${version}\n`);
 }

@@ -72,7 +72,8 @@ describe('opening', () => {
   ])('a file that %s is moved aside and kept', (_, damage) => {
     const path = freshPath();
     const first = openStore(path, log);
-    for (let v = 1; v < 15; v += 1) first.documents.accept({ version: v, hash: 'h', body: 'x'.repeat(9000) });
+    for (let v = 1; v < 15; v += 1)
+      first.documents.accept({ version: v, hash: 'h', body: 'x'.repeat(9000), source: 'mqtt' });
     first.close();
     const broken = damage(readFileSync(path));
     writeFileSync(path, broken);
@@ -140,27 +141,36 @@ describe('repositories', () => {
 
   test('a document goes from candidate to last-known-good, and back on rollback', () => {
     const { documents } = store;
-    documents.accept({ version: 1, hash: 'a', body: '{}' });
-    expect(documents.current()).toEqual({ version: 1, hash: 'a', body: '{}', state: 'candidate', received_at: 1234 });
+    documents.accept({ version: 1, hash: 'a', body: '{}', source: 'mqtt' });
+    expect(documents.current()).toEqual({
+      version: 1,
+      hash: 'a',
+      body: '{}',
+      source: 'mqtt',
+      state: 'candidate',
+      received_at: 1234,
+      settled_at: null,
+      problems: [],
+    });
     expect(documents.lastKnownGood()).toBeUndefined();
     documents.markApplied(1);
-    documents.accept({ version: 2, hash: 'b', body: '{}' });
+    documents.accept({ version: 2, hash: 'b', body: '{}', source: 'mqtt' });
     expect(documents.lastKnownGood()?.version).toBe(1);
     documents.markApplied(2);
     expect(documents.lastKnownGood()?.version).toBe(2);
-    documents.markRolledBack(2);
+    documents.markRolledBack(2, []);
     expect(documents.lastKnownGood()).toMatchObject({ version: 1, state: 'applied' });
     expect(documents.current()).toMatchObject({ version: 2, state: 'rolled_back' });
-    expect(() => documents.accept({ version: 2, hash: 'other', body: '{}' })).toThrow(
+    expect(() => documents.accept({ version: 2, hash: 'other', body: '{}', source: 'mqtt' })).toThrow(
       expect.objectContaining({ code: 'version_conflict' }),
     );
     expect(() => documents.markApplied(9)).toThrow(expect.objectContaining({ code: 'not_found' }));
   });
 
   test('the newest 20 documents are kept, and the last-known-good one however old', () => {
-    store.documents.accept({ version: 1, hash: 'h', body: '{}' });
+    store.documents.accept({ version: 1, hash: 'h', body: '{}', source: 'mqtt' });
     store.documents.markApplied(1);
-    for (let v = 2; v <= 30; v += 1) store.documents.accept({ version: v, hash: 'h', body: '{}' });
+    for (let v = 2; v <= 30; v += 1) store.documents.accept({ version: v, hash: 'h', body: '{}', source: 'mqtt' });
     const versions = store.documents.history(100).map(({ version }) => version);
     expect(versions).toEqual([...Array.from({ length: 20 }, (_, i) => 30 - i), 1]);
     expect(store.documents.history(2).map(({ version }) => version)).toEqual([30, 29]);
@@ -225,7 +235,7 @@ describe('repositories', () => {
   test('nothing is written where nothing changes', () => {
     const { documents, leases, attachments, endpoints, peers, epoch } = store;
     const all = [
-      () => documents.accept({ version: 1, hash: 'a', body: '{}' }),
+      () => documents.accept({ version: 1, hash: 'a', body: '{}', source: 'mqtt' }),
       () => documents.markApplied(1),
       () => leases.put({ workload: 'w', network: 'n', family: 6, address: 'fd00::5' }),
       () => attachments.put(endpoint),

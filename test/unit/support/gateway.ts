@@ -1,25 +1,30 @@
+import Database from 'better-sqlite3';
 import type { AttachmentStore } from '../../../src/control/commands.ts';
-import { Documents, type DocumentStore } from '../../../src/control/documents.ts';
+import type { DocumentStore } from '../../../src/control/document-store.ts';
+import { Documents } from '../../../src/control/documents.ts';
+import type { Surroundings } from '../../../src/control/trial-run.ts';
 import { type Endpoint, endpointKey } from '../../../src/model/network.ts';
+import { type DocumentRepository, documentRepository } from '../../../src/store/documents.ts';
+import { MIGRATIONS } from '../../../src/store/migrations.ts';
 import type { Json } from './documents.ts';
 
-type Stored = { readonly version: number; readonly hash: string; readonly body: string };
+/** The real repository, on a database in memory. */
+export function memoryDocuments(): DocumentRepository {
+  const database = new Database(':memory:');
+  for (const sql of MIGRATIONS) database.exec(sql);
+  return documentRepository(database, { now: () => 1_700_000_000_000, monotonic: () => 0 });
+}
 
-export class MemoryDocuments implements DocumentStore {
-  all: Stored[] = [];
-  applied: number | undefined;
-  accept(document: Stored): void {
-    this.all.push(document);
-  }
-  markApplied(version: number): void {
-    this.applied = version;
-  }
-  current(): Stored | undefined {
-    return this.all.at(-1);
-  }
-  lastKnownGood(): Stored | undefined {
-    return this.all.find(({ version }) => version === this.applied);
-  }
+/** A gateway on its own, whose broker is not connected; what is given is otherwise. */
+export function surroundings(over: Partial<Surroundings> = {}): Surroundings {
+  return {
+    now: () => ({ boot: 'boot', ms: 0 }),
+    broker: () => ({ connected: false, own: false }),
+    reachBroker: () => Promise.resolve(false),
+    peers: () => [],
+    uplinksMove: () => false,
+    ...over,
+  };
 }
 
 export class MemoryAttachments implements AttachmentStore {
@@ -38,7 +43,10 @@ export class MemoryAttachments implements AttachmentStore {
 export const bytes = (value: Json): Uint8Array => new TextEncoder().encode(JSON.stringify(value));
 
 /** The documents of gw-a on `store`, and all that they tell. */
-export function documentsOn(store: DocumentStore): { documents: Documents; told: string[] } {
+export function documentsOn(
+  store: DocumentStore,
+  around: Partial<Surroundings> = {},
+): { documents: Documents; told: string[] } {
   const told: string[] = [];
   const documents = new Documents({
     gateway: 'gw-a',
@@ -48,6 +56,8 @@ export function documentsOn(store: DocumentStore): { documents: Documents; told:
     event: (type, level, message) => void told.push(`${type} ${level}: ${message}`),
     onAccepted: () => void told.push('accepted'),
     onStatus: () => void told.push('status'),
+    onBack: () => void told.push('back'),
+    surroundings: surroundings(around),
   });
   return { documents, told };
 }

@@ -55,7 +55,7 @@ export const HEALTHY: GatewayStatus = {
   uptime_s: 90_061,
   health: { ok: true, ready: true, reasons: [] },
   broker: { connected: true, url: 'mqtt://198.51.100.1:1883' },
-  config: { applied_version: 12, applied_hash: 'ab', state: 'applied', lkg_version: 12, errors: [] },
+  config: { applied_version: 12, applied_hash: 'ab', state: 'applied', lkg_version: 12, errors: [], candidate: null },
   networks: [LINE1],
   uplinks: [],
   endpoints: [],

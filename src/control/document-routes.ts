@@ -1,0 +1,45 @@
+import type { DocumentRecord } from '../model/status.ts';
+import { json } from '../status/reply.ts';
+import type { Route } from '../status/router.ts';
+import type { Decision } from './documents.ts';
+import { BadRequest, type Fields, parseObject } from './request-body.ts';
+import { post, refusal } from './writes.ts';
+
+/** What is asked about documents that are here already. */
+export interface Decisions {
+  confirm(version?: number): Decision;
+  rollback(version?: number): Decision;
+  readonly history: readonly DocumentRecord[];
+}
+
+const VERSION_SCHEMA = { type: 'object', properties: { version: { type: 'integer', minimum: 1 } } };
+
+/** Confirm, rollback and history: for the control socket only. */
+export function documentRoutes(documents: Decisions): readonly Route[] {
+  return [
+    decide('/v1/confirm', 'Confirm the document on trial', (version) => documents.confirm(version)),
+    decide('/v1/rollback', 'Go back to an applied document', (version) => documents.rollback(version)),
+    {
+      method: 'GET',
+      path: '/v1/history',
+      summary: 'The documents that are kept, newest first',
+      produces: 'application/json',
+      handle: () => json(documents.history),
+    },
+  ];
+}
+
+function decide(path: string, summary: string, act: (version?: number) => Decision): Route {
+  return post(path, summary, VERSION_SCHEMA, (body) => {
+    const decision = act(versionIn(parseObject(body)));
+    return decision.ok ? json({ version: decision.version, state: decision.state }) : refusal(decision);
+  });
+}
+
+/** @throws BadRequest */
+function versionIn(fields: Fields): number | undefined {
+  const { version } = fields;
+  if (version === undefined) return undefined;
+  if (typeof version === 'number' && Number.isSafeInteger(version) && version >= 1) return version;
+  throw new BadRequest(`version: ${JSON.stringify(version)} is not a whole number from 1 up; give one, or none`);
+}

@@ -1,0 +1,130 @@
+import type { BootTime } from '../model/dhcp.ts';
+import type { Problem } from '../model/problem.ts';
+import type { Trial } from '../model/trial.ts';
+import { type Evidence, judge, secondsLeft, type Verdict } from './trial.ts';
+
+/** What a document on trial can be seen to do; the gateway's other parts know. */
+export interface Surroundings {
+  /** now, by the machine's own time */
+  now(): BootTime;
+  broker(): { readonly connected: boolean; readonly own: boolean };
+  /** A fresh connection to the broker's host: whether that answers, and as this host's own or not, as told. */
+  reachBroker(own: boolean): Promise<boolean>;
+  peers(): readonly { readonly gateway: string; readonly vnis: readonly number[]; readonly state: string }[];
+  /** whether an uplink is still on its way to where the document wants it */
+  uplinksMove(): boolean;
+}
+
+export type TrialRunOptions = {
+  readonly trial: Trial;
+  readonly surroundings: Surroundings;
+  readonly save: (trial: Trial) => void;
+  /** it waits for something else than before */
+  readonly onProgress: () => void;
+  /** told once, and last */
+  readonly onEnd: (verdict: Exclude<Verdict, { kind: 'wait' }>) => void;
+};
+
+const LOOK_MS = 1000;
+
+/** A document on trial, looked at every second until it has proven itself, or its time is over. */
+export class TrialRun {
+  readonly #options: TrialRunOptions;
+  readonly #timer: NodeJS.Timeout;
+  #trial: Trial;
+  #failing: readonly Problem[] | undefined;
+  #broker: Evidence['broker'] = 'unasked';
+  /** counts what made earlier answers of the broker worthless */
+  #stood = 0;
+  #asking = false;
+  #waitsFor: readonly string[] = [];
+  #ended = false;
+
+  constructor(options: TrialRunOptions) {
+    this.#options = options;
+    this.#trial = options.trial;
+    this.#timer = setInterval(() => this.look(), LOOK_MS).unref();
+  }
+
+  get trial(): Trial {
+    return this.#trial;
+  }
+
+  get waitsFor(): readonly string[] {
+    return this.#waitsFor;
+  }
+
+  get secondsLeft(): number | null {
+    return secondsLeft(this.#trial, this.#options.surroundings.now());
+  }
+
+  /** A whole cycle with the document ended, with these steps failing. */
+  settled(failing: readonly Problem[]): void {
+    // What was reached before the document stood as a whole proves nothing.
+    if (failing.length === 0 && this.#failing?.length !== 0) this.#forgetBroker();
+    this.#failing = failing;
+    if (this.#trial.starts > 0) this.#save({ ...this.#trial, starts: 0 });
+    this.look();
+  }
+
+  confirm(): void {
+    this.#save({ ...this.#trial, confirmed: true });
+    this.look();
+  }
+
+  stop(): void {
+    this.#ended = true;
+    clearInterval(this.#timer);
+  }
+
+  /** Judges by what is known now, and asks the broker where that is still open. */
+  look(): void {
+    if (this.#ended) return;
+    const { surroundings, onEnd, onProgress } = this.#options;
+    const verdict = judge(this.#trial, {
+      now: surroundings.now(),
+      failing: this.#failing,
+      moving: surroundings.uplinksMove(),
+      broker: this.#broker,
+      down: new Set(surroundings.peers().flatMap(({ gateway, state }) => (state === 'down' ? [gateway] : []))),
+    });
+    if (verdict.kind !== 'wait') {
+      this.stop();
+      onEnd(verdict);
+      return;
+    }
+    if (verdict.proven && !this.#trial.proven) this.#save({ ...this.#trial, proven: true });
+    const before = this.#waitsFor.join();
+    this.#waitsFor = verdict.waitsFor;
+    if (this.#waitsFor.join() !== before) onProgress();
+    if (this.#owesBroker()) void this.#askBroker();
+  }
+
+  #forgetBroker(): void {
+    this.#broker = 'unasked';
+    this.#stood += 1;
+  }
+
+  /** Steps that fail may be what it takes to reach the broker, or not. */
+  #owesBroker(): boolean {
+    const { owed, proven } = this.#trial;
+    return owed.broker && !proven && this.#broker !== 'reached' && !this.#asking && this.#failing !== undefined;
+  }
+
+  async #askBroker(): Promise<void> {
+    const { surroundings } = this.#options;
+    // While an uplink moves, the old way may answer.
+    if (surroundings.uplinksMove()) return;
+    const stood = this.#stood;
+    this.#asking = true;
+    const reached = await surroundings.reachBroker(this.#trial.owed.ownBroker);
+    this.#asking = false;
+    if (stood === this.#stood && !surroundings.uplinksMove()) this.#broker = reached ? 'reached' : 'silent';
+    if (this.#broker === 'reached') this.look();
+  }
+
+  #save(trial: Trial): void {
+    this.#trial = trial;
+    this.#options.save(trial);
+  }
+}
