@@ -12,6 +12,7 @@ const PREFIX = 'linkspan/v1/plant';
 export class Operator {
   readonly #client: MqttClient;
   readonly #seen = new Map<string, string>();
+  #asked = 0;
 
   private constructor(path: string) {
     // The broker listens inside a namespace; a unix socket is reached from anywhere.
@@ -54,6 +55,20 @@ export class Operator {
 
   async publishDesired(gateway: string, text: string): Promise<void> {
     await this.#client.publishAsync(`${PREFIX}/gw/${gateway}/desired`, text, { qos: 1, retain: true });
+  }
+
+  /** Asks a gateway over the broker, and waits for its answer. */
+  async ask(gateway: string, method: string, params: object = {}): Promise<Record<string, unknown>> {
+    this.#asked += 1;
+    const id = `r${this.#asked}`;
+    const request = JSON.stringify({ method, params });
+    await this.#client.publishAsync(`${PREFIX}/gw/${gateway}/rpc/req/${id}`, request, { qos: 1 });
+    let answer: Record<string, unknown> | undefined;
+    await until(`${gateway} to answer ${method}`, () => {
+      answer = this.topic(`gw/${gateway}/rpc/res/${id}`);
+      return answer !== undefined;
+    });
+    return answer ?? {};
   }
 
   /** Publishes to a retained topic below the fleet; undefined: forgets it. */
