@@ -15,6 +15,8 @@ import { systemClock } from '../service/clock.ts';
 import type { Log } from '../service/log.ts';
 import { fdbEntries } from '../status/snapshot.ts';
 import { openStore, type Store } from '../store/store.ts';
+import type { TrustGate } from '../trust/gate.ts';
+import { createGate } from './gateway-trust.ts';
 
 /** Who is told when a document comes, or how far it is. */
 export type StateHooks = Pick<DocumentsOptions, 'event' | 'onAccepted' | 'onStatus' | 'onBack' | 'surroundings'>;
@@ -25,6 +27,7 @@ export class GatewayState {
   readonly store: Store;
   readonly epoch: Epoch;
   readonly probes: PeerProbes;
+  readonly trust: TrustGate;
   readonly directory: PeerDirectory;
   readonly documents: Documents;
   readonly devices = new DeviceClaims(systemClock);
@@ -33,7 +36,7 @@ export class GatewayState {
   /** the last cycle's, with what all watchers found; undefined before the first */
   view: CycleView | undefined;
 
-  /** Opens the state file. @throws LinkspanError see `openStore` */
+  /** Opens the state file. @throws LinkspanError see `openStore` and `createGate` */
   constructor(bootstrap: Bootstrap, log: Log, hooks: StateHooks) {
     const { gateway, fleet, state } = bootstrap;
     const store = openStore(state.path, log);
@@ -46,6 +49,8 @@ export class GatewayState {
       onEvent: hooks.event,
       onChange: (ip) => this.directory.probed(ip),
     });
+    const trust = createGate(bootstrap, store.trust, hooks.event);
+    this.trust = trust;
     this.directory = new PeerDirectory({
       gateway,
       fleet,
@@ -53,6 +58,7 @@ export class GatewayState {
       clock: systemClock,
       onEvent: hooks.event,
       probes: this.probes,
+      admits: (...said) => trust.admits(...said),
     });
     this.documents = new Documents({
       ...hooks,

@@ -104,7 +104,7 @@ export class Gateway {
   }
 
   #createPresence(onEvent: EventSink): Presence {
-    const { bootstrap, epoch, directory, documents } = this.#state;
+    const { bootstrap, epoch, directory, documents, trust } = this.#state;
     const { fleet, gateway, mqtt, underlay } = bootstrap;
     const rpc = this.#createRpc(onEvent);
     return new Presence({
@@ -113,6 +113,7 @@ export class Gateway {
       mqtt,
       epoch,
       directory,
+      trust,
       clock: systemClock,
       local: () => this.#state.view && localState(this.#state.view, underlay.port, this.#state.devices),
       reported: () => this.#reported(),
@@ -172,7 +173,7 @@ export class Gateway {
   }
 
   #status(): GatewayStatus {
-    const { bootstrap, epoch, documents, directory, view } = this.#state;
+    const { bootstrap, epoch, documents, directory, trust, view } = this.#state;
     return gatewayStatus({
       bootstrap,
       version: this.#version,
@@ -184,7 +185,8 @@ export class Gateway {
       view,
       remotes: this.#state.remotes(),
       wifi: this.#watchers.wifi.statuses(),
-      peers: directory.peers(),
+      trust: trust.status,
+      peers: trust.marked(directory.peers()),
       datapath: this.#host.datapath,
       guards: this.#host.guardDrops,
       suppressed: this.#host.suppressed,

@@ -3,6 +3,7 @@ import type { Vni } from '../model/vni.ts';
 import type { Outcome, PeerDirectory } from '../peers/directory.ts';
 import type { LocalState, Publication, Publisher } from '../peers/publisher.ts';
 import type { Clock } from '../service/clock.ts';
+import type { Opened, TrustGate } from '../trust/gate.ts';
 import { EventLimit } from './event-limit.ts';
 import { Members } from './members.ts';
 import { OwnEpoch } from './own-epoch.ts';
@@ -10,7 +11,8 @@ import { OwnTopics } from './own-topics.ts';
 import { Repair } from './repair.ts';
 import { type BrokerAccess, MqttSession } from './session.ts';
 import { Timers } from './timers.ts';
-import { formatTopic, parseTopic, recordsFilter, requestsFilter, type Topic } from './topics.ts';
+import { TrustTopics } from './trust-topics.ts';
+import { formatTopic, type OwnedTopic, parseTopic, recordsFilter, requestsFilter, type Topic } from './topics.ts';
 
 export type GatewaySessionOptions = {
   readonly fleet: string;
@@ -18,6 +20,8 @@ export type GatewaySessionOptions = {
   readonly mqtt: BrokerAccess;
   readonly directory: PeerDirectory;
   readonly publisher: Publisher;
+  /** signs what goes out, and checks what comes in */
+  readonly trust: TrustGate;
   readonly clock: Clock;
   /** the payload of our `desired` topic; never empty */
   readonly onDesired: (payload: Buffer) => void;
@@ -31,6 +35,8 @@ export type GatewaySessionOptions = {
 };
 
 const COALESCE_MS = 200;
+/** Larger than any document or request that is read, with whose own limits come better words. */
+const ORDER_MAX = 4 * 1024 * 1024;
 const RENEW_CHECK_MS = 3_600_000;
 /** How long the first birth waits for what the broker retains on our alive topic (it follows the SUBACK at once). */
 const OWN_ALIVE_WAIT_MS = 500;
@@ -44,6 +50,7 @@ export class GatewaySession {
   readonly #ownTopics: OwnTopics;
   readonly #repair: Repair;
   readonly #members: Members;
+  readonly #trustTopics: TrustTopics;
   readonly #timers = new Timers();
   #vnis: ReadonlySet<Vni> = new Set();
   #pending: LocalState | undefined;
@@ -60,7 +67,7 @@ export class GatewaySession {
     this.#ownTopics = new OwnTopics({
       ...options,
       timers,
-      repeat: (topic, payload) => this.#mayPublish && this.#session.publish(topic, payload, true),
+      repeat: (topic, payload) => this.#mayPublish && this.#publishSealed(topic, payload),
       heal: (topic) => this.#heal(topic),
     });
     this.#members = new Members(
@@ -74,6 +81,14 @@ export class GatewaySession {
       missing: () => directory.missing(this.#vnis),
       topicOf: (missing) => formatTopic(fleet, { kind: 'record', ...missing }),
       ask: (topics) => this.#session.askAgain(topics),
+    });
+    this.#trustTopics = new TrustTopics({
+      ...options,
+      timers,
+      gate: options.trust,
+      vnis: () => this.#vnis,
+      ask: (topics) => this.#repair.ask(topics),
+      changed: () => this.#resubscribe(),
     });
     this.#session = new MqttSession({
       ...mqtt,
@@ -154,14 +169,15 @@ export class GatewaySession {
   #resubscribe(): void {
     const { fleet, gateway } = this.#options;
     const orders = [formatTopic(fleet, { kind: 'desired', gw: gateway }), requestsFilter(fleet, gateway)];
-    this.#session.setSubscriptions([...orders, ...this.#shared]);
+    this.#session.setSubscriptions([...this.#trustTopics.topics, ...orders, ...this.#shared]);
   }
 
   /** Of a connection about to be made, its will. */
   #startConnection(): { readonly topic: string; readonly payload: Buffer } {
     this.#members.pause();
     this.#resubscribe();
-    return { topic: this.#aliveTopic, payload: this.#options.publisher.startSession() };
+    const { trust, publisher } = this.#options;
+    return { topic: this.#aliveTopic, payload: trust.seal(this.#aliveTopic, publisher.startSession()) };
   }
 
   #connected(): void {
@@ -200,8 +216,12 @@ export class GatewaySession {
   }
 
   #publishOwn(topic: string, payload: Buffer): void {
-    this.#session.publish(topic, payload, true);
+    this.#publishSealed(topic, payload);
     this.#ownTopics.published(topic, payload);
+  }
+
+  #publishSealed(topic: string, payload: Buffer): void {
+    this.#session.publish(topic, this.#options.trust.seal(topic, payload), true);
   }
 
   #heal(name: string): void {
@@ -220,14 +240,25 @@ export class GatewaySession {
     if (this.#reported && this.#mayPublish) this.#session.publish(topic, this.#reported, true);
   }
 
-  #route(name: string, payload: Buffer, retained: boolean): void {
-    const { fleet, gateway, onDesired } = this.#options;
+  #route(name: string, bytes: Buffer, retained: boolean): void {
+    const { fleet, gateway, trust } = this.#options;
     const topic = parseTopic(fleet, name);
-    if (topic?.kind === 'record' || topic?.kind === 'alive') {
-      if (topic.gw === gateway) this.#routeOwn(topic, name, payload);
-      else this.#received(topic.gw, this.#routePeer(topic, payload), retained);
-    } else if (topic?.kind === 'desired' && topic.gw === gateway && payload.length > 0) onDesired(payload);
-    else if (topic?.kind === 'rpc_req' && topic.gw === gateway) void this.#answer(topic.id, payload, retained);
+    if (topic === undefined) return;
+    if (topic.kind === 'trust') this.#trustTopics.received(topic.gw, name, bytes);
+    else if (topic.kind === 'record' || topic.kind === 'alive') {
+      if (topic.gw === gateway) this.#routeOwn(topic, name, trust.openOwn(name, bytes));
+      else this.#routePeer(topic, name, bytes, retained);
+    } else if (topic.gw === gateway) this.#routeOrder(topic, name, bytes, retained);
+  }
+
+  /** A document or a request. Those on the control socket come another way, and need no signature. */
+  #routeOrder(topic: Topic, name: string, bytes: Buffer, retained: boolean): void {
+    const { trust, onDesired } = this.#options;
+    if (bytes.length === 0 || (topic.kind !== 'desired' && topic.kind !== 'rpc_req')) return;
+    const payload = trust.openOrder(name, bytes, ORDER_MAX);
+    if (payload === undefined) return;
+    if (topic.kind === 'desired') onDesired(payload);
+    else void this.#answer(topic.id, payload, retained);
   }
 
   async #answer(id: string, payload: Buffer, retained: boolean): Promise<void> {
@@ -236,16 +267,26 @@ export class GatewaySession {
     if (answer) this.#session.publish(formatTopic(fleet, { kind: 'rpc_res', gw: gateway, id }), answer, false);
   }
 
-  #routeOwn(topic: Topic, name: string, payload: Buffer): void {
+  #routeOwn(topic: OwnedTopic, name: string, payload: Buffer): void {
     this.#ownTopics.received(name, payload);
     if (topic.kind !== 'record') this.#own.receiveAlive(payload);
     else if (topic.page === 0) this.#own.receiveRecord(topic.vni, payload);
   }
 
-  #routePeer(topic: Topic, payload: Buffer): Outcome {
+  #routePeer(topic: OwnedTopic, name: string, bytes: Buffer, retained: boolean): void {
+    const opened = this.#options.trust.openPeer({ ...topic, topic: name }, bytes);
+    if (opened) {
+      this.#received(topic.gw, this.#take(topic, opened), retained);
+      return;
+    }
+    this.#trustTopics.refused();
+    if (!retained) this.#repair.audit();
+  }
+
+  #take(topic: OwnedTopic, { payload, signer }: Opened): Outcome {
     const { fleet, directory } = this.#options;
-    if (topic.kind !== 'record') return directory.receiveAlive(topic.gw, payload);
-    if (topic.page === 0) return directory.receiveRecord({ fleet, ...topic }, payload);
+    if (topic.kind !== 'record') return directory.receiveAlive(topic.gw, payload, signer);
+    if (topic.page === 0) return directory.receiveRecord({ fleet, ...topic }, payload, signer);
     return directory.receivePage({ fleet, ...topic }, payload);
   }
 

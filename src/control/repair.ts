@@ -46,6 +46,11 @@ export class Repair {
     this.#options.timers.setUnlessRunning('repair', FIRST_MS, () => this.#pass());
   }
 
+  /** Asks for these topics or filters now. */
+  ask(topics: readonly string[]): void {
+    this.#inTurn(topics);
+  }
+
   #pass(): void {
     const { timers, missing, topicOf } = this.#options;
     const topics = missing().map(topicOf);

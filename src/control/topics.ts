@@ -3,10 +3,17 @@ import { MAX_PAGES } from '../peers/record.ts';
 
 /** A topic of the contract, without the fleet's prefix. */
 export type Topic =
-  | { readonly kind: 'desired' | 'reported' | 'alive' | 'event'; readonly gw: string }
+  | { readonly kind: 'desired'; readonly gw: string }
+  | { readonly kind: 'reported' | 'event' | 'trust'; readonly gw: string }
+  | OwnedTopic
+  | { readonly kind: 'rpc_req'; readonly gw: string; readonly id: string }
+  | { readonly kind: 'rpc_res'; readonly gw: string; readonly id: string };
+
+/** What a gateway publishes of itself for its peers. */
+export type OwnedTopic =
+  | { readonly kind: 'alive'; readonly gw: string }
   /** page 0 is the record itself */
-  | { readonly kind: 'record'; readonly vni: Vni; readonly gw: string; readonly page: number }
-  | { readonly kind: 'rpc_req' | 'rpc_res'; readonly gw: string; readonly id: string };
+  | { readonly kind: 'record'; readonly vni: Vni; readonly gw: string; readonly page: number };
 
 const NAME = /^[a-z0-9-]{1,63}$/;
 const RPC_ID = /^[A-Za-z0-9_-]{1,64}$/;
@@ -19,6 +26,7 @@ export function formatTopic(fleet: string, topic: Topic): string {
   const prefix = prefixOf(fleet);
   if (topic.kind === 'record')
     return `${prefix}vni/${topic.vni}/gw/${topic.gw}${topic.page > 0 ? `/${topic.page}` : ''}`;
+  if (topic.kind === 'trust') return `${prefix}trust/${topic.gw}`;
   if (topic.kind === 'rpc_req') return `${prefix}gw/${topic.gw}/rpc/req/${topic.id}`;
   if (topic.kind === 'rpc_res') return `${prefix}gw/${topic.gw}/rpc/res/${topic.id}`;
   return `${prefix}gw/${topic.gw}/${topic.kind}`;
@@ -34,12 +42,19 @@ export function requestsFilter(fleet: string, gw: string): string {
   return `${prefixOf(fleet)}gw/${gw}/rpc/req/+`;
 }
 
+/** The subscription to one gateway's record of one VNI, all pages. */
+export function tableFilter(fleet: string, vni: Vni, gw: string): string {
+  return `${prefixOf(fleet)}vni/${vni}/gw/${gw}/#`;
+}
+
 /** Parses the full name of a topic of this fleet; undefined for any other. */
 export function parseTopic(fleet: string, name: string): Topic | undefined {
   if (!name.startsWith(prefixOf(fleet))) return undefined;
   const [branch, first = '', ...rest] = name.slice(prefixOf(fleet).length).split('/');
   if (branch === 'vni') return parseRecordTopic(first, rest);
-  return branch === 'gw' && NAME.test(first) ? parseGatewayTopic(first, rest) : undefined;
+  if (!NAME.test(first)) return undefined;
+  if (branch === 'trust') return rest.length === 0 ? { kind: 'trust', gw: first } : undefined;
+  return branch === 'gw' ? parseGatewayTopic(first, rest) : undefined;
 }
 
 function parseRecordTopic(number: string, [word, gw = '', ...more]: readonly string[]): Topic | undefined {

@@ -47,6 +47,8 @@ export type PeerRecord = {
   readonly pages: number;
   /** exactly which pages 1 to `pages` are; absent where there are none */
   readonly parts?: readonly Listing[];
+  /** id of the key that signed it, not published with it; absent: it came unsigned, or nobody looked */
+  readonly signer?: string;
 };
 
 /** A further part of a table, as published retained on `vni/<vni>/gw/<gw>/<page>`. */
@@ -76,6 +78,8 @@ export type Alive = {
   readonly vnis: Readonly<Record<string, Listing>>;
   /** seconds since 1970: until then the records that it lists hold, whatever their own `exp` is; absent: theirs counts */
   readonly exp?: number;
+  /** as of a record */
+  readonly signer?: string;
 };
 
 /** What the datapath of one network needs to know about its peers. */

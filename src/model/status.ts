@@ -136,6 +136,8 @@ export type PeerStatus = {
   readonly rtt_ms: number | null;
   readonly path_mtu: number | null;
   readonly last_seen_s: number | null;
+  /** whether what it says is signed with its enrolled key; absent: nobody asks */
+  readonly signed?: boolean;
 };
 
 /** What a gateway published, or somebody in its name, and was not believed: by the latest reason. */
@@ -211,6 +213,7 @@ export type GatewayStatus = {
   readonly uptime_s: number;
   readonly health: Health;
   readonly broker: { readonly connected: boolean; readonly url: string };
+  readonly trust: TrustStatus;
   readonly config: ConfigStatus;
   readonly networks: readonly NetworkStatus[];
   readonly uplinks: readonly UplinkStatus[];

@@ -26,6 +26,7 @@ export interface PeerStore extends FloorStore {
   loadAlives(): readonly Alive[];
   /** keeps the newest manifest in place of the gateway's older one */
   saveAlive(alive: Alive): void;
+  removeAlive(gw: string): void;
 }
 
 export type DirectoryOptions = {
@@ -36,6 +37,8 @@ export type DirectoryOptions = {
   readonly onEvent: EventSink;
   /** absent: nobody is probed, and the broker's word alone counts */
   readonly probes?: Probes;
+  /** whether what that key has signed, in the VNI or of the gateway itself, is believed; absent: all is */
+  readonly admits?: (gw: string, vni: Vni | undefined, signer: string | undefined) => boolean;
 };
 
 /**
@@ -47,6 +50,9 @@ export type Outcome = 'accepted' | 'incomplete' | 'known' | 'stale' | 'own' | 'i
 const recordKey = (vni: number, gw: string): string => `vni/${vni}/gw/${gw}`;
 const pageKey = (vni: number, gw: string, page: number): string => `${recordKey(vni, gw)}/${page}`;
 const aliveKey = (gw: string): string => `gw/${gw}/alive`;
+/** Each signer has floors of its own: no number that somebody forged, or that a lost key gave out, stands in a new key's way. */
+const floorKey = (key: string, signer: string | undefined): string => (signer === undefined ? key : `${key} ${signer}`);
+const vouched = <T>(said: T, signer: string | undefined): T => (signer === undefined ? said : { ...said, signer });
 
 /**
  * What the fleet's other gateways say about themselves. Takes payloads as they come (old, twice, out of order, forged)
@@ -72,24 +78,25 @@ export class PeerDirectory {
     this.#load();
   }
 
-  /** Takes the payload of a record's topic. */
-  receiveRecord(address: RecordAddress, payload: Uint8Array): Outcome {
+  /** Takes the payload of a record's topic. @param signer id of the key that signed it */
+  receiveRecord(address: RecordAddress, payload: Uint8Array, signer?: string): Outcome {
     const { vni, gw } = address;
     if (gw === this.#options.gateway) return 'own';
     const key = recordKey(vni, gw);
     if (payload.length === 0) return this.#erased(key, this.#owners.get(gw)?.records.has(vni) ?? false);
     const parsed = parseRecord(payload, { ...address, fleet: this.#options.fleet });
     if (!parsed.ok) return this.#refused(key, parsed.reason);
-    if (this.#isFull(key, gw)) return 'full';
-    const record = parsed.value;
-    const owner = this.#owner(gw);
+    const floor = floorKey(key, signer);
+    if (this.#isFull(floor, gw)) return 'full';
+    const record = vouched(parsed.value, signer);
+    const owner = this.#owner(gw, signer);
     if (!this.#isNews(owner, record, digestOfBytes(payload)))
       return compareStamps(record, owner.newest(vni)) === 0 ? 'known' : 'stale';
     this.#events.accepted(key);
     owner.lastSeen = this.#options.clock.monotonic();
     if (owner.withdraws(record)) {
       this.#withdraw(owner, vni);
-      this.#floors.raise(key, record);
+      this.#floors.raise(floor, record);
       return 'accepted';
     }
     owner.table(vni).begin(record, (page, digest) => this.#loose.take(pageKey(vni, gw, page), digest));
@@ -113,19 +120,20 @@ export class PeerDirectory {
     return this.#complete(owner, vni) ? 'accepted' : 'incomplete';
   }
 
-  /** Takes the payload of gateway `gw`'s alive topic. */
-  receiveAlive(gw: string, payload: Uint8Array): Outcome {
+  /** Takes the payload of gateway `gw`'s alive topic. @param signer id of the key that signed it */
+  receiveAlive(gw: string, payload: Uint8Array, signer?: string): Outcome {
     if (gw === this.#options.gateway) return 'own';
     const key = aliveKey(gw);
     if (payload.length === 0) return this.#erased(key, this.#owners.has(gw));
     const parsed = parseAlive(payload, gw);
     if (!parsed.ok) return this.#refused(key, parsed.reason);
-    if (this.#isFull(key, gw)) return 'full';
-    const owner = this.#owner(gw);
+    const floor = floorKey(key, signer);
+    if (this.#isFull(floor, gw)) return 'full';
+    const owner = this.#owner(gw, signer);
     if (!owner.isNews(parsed.value)) return compareStamps(parsed.value, owner.alive) === 0 ? 'known' : 'stale';
     this.#events.accepted(key);
-    this.#take(owner, parsed.value);
-    this.#floors.raise(key, owner.alive);
+    this.#take(owner, vouched(parsed.value, signer));
+    this.#floors.raise(floor, owner.alive);
     return 'accepted';
   }
 
@@ -178,7 +186,11 @@ export class PeerDirectory {
 
   /** Records that a manifest lists, and pages that a record lists, and are not here: to be asked for again. */
   missing(vnis: ReadonlySet<Vni>): readonly Missing[] {
-    return [...this.#owners.values()].flatMap((owner) => [...vnis].flatMap((vni) => owner.missing(vni)));
+    return [...this.#owners.values()].flatMap((owner) =>
+      [...vnis]
+        .filter((vni) => this.#admits(owner.gw, vni, owner.manifest?.signer))
+        .flatMap((vni) => owner.missing(vni)),
+    );
   }
 
   /** The gateways that have to do with any of the VNIs: whose alive topics are worth a subscription. */
@@ -204,6 +216,21 @@ export class PeerDirectory {
         this.#events.expired(recordKey(vni, owner.gw));
       }
     }
+  }
+
+  /** The gateway is trusted otherwise than before: forgets what it said and is not believed any more, whole tables at once. */
+  recheck(gw: string): void {
+    const owner = this.#owners.get(gw);
+    if (owner === undefined) return;
+    const stays = owner.manifest !== undefined && this.#admits(gw, undefined, owner.manifest.signer);
+    for (const { vni, signer } of [...owner.records.values(), ...owner.pending]) {
+      if (stays && this.#admits(gw, vni, signer)) continue;
+      this.#withdraw(owner, vni);
+      owner.forget(vni);
+    }
+    if (stays) return;
+    this.#options.store.removeAlive(gw);
+    this.#owners.delete(gw);
   }
 
   /**
@@ -250,21 +277,24 @@ export class PeerDirectory {
     const others = <T extends { readonly gw: string }>(items: readonly T[]): readonly T[] =>
       items.filter(({ gw }) => gw !== gateway);
     for (const alive of others(store.loadAlives())) {
-      const owner = this.#owner(alive.gw);
+      if (!this.#admits(alive.gw, undefined, alive.signer)) continue;
+      const owner = this.#owner(alive.gw, alive.signer);
       owner.manifest = alive;
       owner.sawAlive(alive);
     }
     for (const record of others(store.loadRecords())) {
-      const owner = this.#owner(record.gw);
+      if (!this.#admits(record.gw, record.vni, record.signer)) continue;
+      const owner = this.#owner(record.gw, record.signer);
       owner.records.set(record.vni, record);
       owner.table(record.vni).restore(record);
-      this.#floors.restore(recordKey(record.vni, record.gw), record);
+      this.#floors.restore(floorKey(recordKey(record.vni, record.gw), record.signer), record);
     }
   }
 
   #isNews(owner: Owner, record: PeerRecord, digest: string): boolean {
     if (compareStamps(record, owner.newest(record.vni)) <= 0) return false;
-    const order = compareStamps(record, this.#floors.of(recordKey(record.vni, record.gw)));
+    const floor = floorKey(recordKey(record.vni, record.gw), record.signer);
+    const order = compareStamps(record, this.#floors.of(floor));
     if (order !== 0 || owner.records.has(record.vni)) return order > 0;
     // seen before and lost since: only an owner that lives can say that exactly this one still holds
     return owner.isAlive && owner.lists(record, digest);
@@ -275,7 +305,7 @@ export class PeerDirectory {
     const record = owner.table(vni).complete();
     if (record === undefined) return false;
     this.#hold(owner, record);
-    this.#floors.raise(recordKey(vni, owner.gw), record);
+    this.#floors.raise(floorKey(recordKey(vni, owner.gw), record.signer), record);
     return true;
   }
 
@@ -329,8 +359,12 @@ export class PeerDirectory {
     return 'invalid';
   }
 
-  #owner(gw: string): Owner {
-    const owner = this.#owners.get(gw) ?? new Owner(gw, this.#floors.of(aliveKey(gw)));
+  #admits(gw: string, vni: Vni | undefined, signer: string | undefined): boolean {
+    return this.#options.admits?.(gw, vni, signer) ?? true;
+  }
+
+  #owner(gw: string, signer: string | undefined): Owner {
+    const owner = this.#owners.get(gw) ?? new Owner(gw, this.#floors.of(floorKey(aliveKey(gw), signer)));
     this.#owners.set(gw, owner);
     return owner;
   }

@@ -75,6 +75,12 @@ export class Owner {
     if (pending === undefined || this.withdraws(pending)) this.#tables.delete(vni);
   }
 
+  /** Forgets all of that VNI: what it said of it is not to be believed. */
+  forget(vni: Vni): void {
+    this.records.delete(vni);
+    this.#tables.delete(vni);
+  }
+
   /** Base records whose pages are not all here. */
   get pending(): readonly PeerRecord[] {
     return [...this.#tables.values()].flatMap(({ pending }) => pending ?? []);

@@ -44,6 +44,10 @@ const port: Format = {
   coerce: (v) => (/^\d{1,5}$/.test(v) ? Number(v) : v),
 };
 const listen = text('ADDRESS:PORT, e.g. 127.0.0.1:8479 or [::1]:8479', (v) => parseListen(v) !== undefined);
+// base64url of 32 bytes: the last of the 43 characters has four bits
+const publicKey = text('a public key of 43 characters, as `linkspan fleet init` prints it', (v) =>
+  /^[\w-]{42}[AEIMQUYcgkosw048]$/.test(v),
+);
 const brokerUrl = text(
   'a URL like mqtt://HOST:1883, mqtts://HOST:8883, ws:// or wss://, without user name and password in it',
   (v) => {
@@ -71,6 +75,21 @@ export const BOOTSTRAP_KEYS: Readonly<Record<string, BootstrapKey>> = {
   'mqtt.cert': { default: '', doc: "file with this gateway's certificate (PEM)", format: orEmpty(path) },
   'mqtt.key': { default: '', doc: "file with the certificate's private key (PEM)", format: orEmpty(path) },
   'state.path': { default: '/var/lib/linkspan/linkspan.db', doc: 'the state file (SQLite)', format: path },
+  'trust.key': {
+    default: '',
+    doc: "file with this gateway's own signing key, made where missing (empty: beside the state file)",
+    format: orEmpty(path),
+  },
+  'trust.fleetKey': {
+    default: '',
+    doc: "the fleet's public key, which vouches for its gateways and documents (empty: none)",
+    format: orEmpty(publicKey),
+  },
+  'trust.policy': {
+    default: 'auto',
+    doc: 'of what comes unsigned or wrongly signed: require (refuse it), warn (tell of it and take it), off, or auto: require where a fleet key is configured, off otherwise',
+    format: oneOf('auto', 'require', 'warn', 'off'),
+  },
   'control.socket': { default: '/run/linkspan/linkspan.sock', doc: 'the control socket', format: socketPath },
   'datapath.engine': {
     default: 'auto',

@@ -27,6 +27,13 @@ export type Bootstrap = {
     readonly key: string;
   };
   readonly state: { readonly path: string };
+  readonly trust: {
+    /** empty: beside the state file */
+    readonly key: string;
+    /** empty: none */
+    readonly fleetKey: string;
+    readonly policy: 'auto' | 'require' | 'warn' | 'off';
+  };
   readonly control: { readonly socket: string };
   readonly datapath: {
     readonly engine: 'auto' | 'kernel' | 'user';
@@ -71,6 +78,7 @@ export function loadBootstrap(sources: BootstrapSources): Bootstrap {
   }
   const bootstrap = config.getProperties() as unknown as Bootstrap;
   requireKeyPair(bootstrap, sources, file);
+  requireFleetKey(bootstrap, sources, file);
   return bootstrap;
 }
 
@@ -177,6 +185,11 @@ function requireKeyPair({ mqtt }: Bootstrap, sources: BootstrapSources, file: Tr
   if ((mqtt.cert === '') === (mqtt.key === '')) return;
   const [given, missing] = mqtt.cert === '' ? ['mqtt.key', 'mqtt.cert'] : ['mqtt.cert', 'mqtt.key'];
   throw bad(given, sourceOf(given, sources, file), `needs ${missing} beside it`);
+}
+
+function requireFleetKey({ trust }: Bootstrap, sources: BootstrapSources, file: Tree): void {
+  if (trust.fleetKey !== '' || trust.policy === 'auto' || trust.policy === 'off') return;
+  throw bad('trust.policy', sourceOf('trust.policy', sources, file), 'needs trust.fleetKey beside it');
 }
 
 function bad(key: string, source: string, reason: string): LinkspanError {

@@ -1,7 +1,7 @@
 import type { DatapathStatus } from '../datapath/status.ts';
 import type { Network } from '../model/network.ts';
 import type { RemotesByVni } from '../model/peer.ts';
-import type { ConfigStatus, GatewayStatus, Health, PeerStatus, WifiStatus } from '../model/status.ts';
+import type { ConfigStatus, GatewayStatus, Health, PeerStatus, TrustStatus, WifiStatus } from '../model/status.ts';
 import type { CycleView } from '../reconcile/cycle.ts';
 import type { Bootstrap } from '../service/bootstrap.ts';
 import { datapathParts } from './datapath-summary.ts';
@@ -20,6 +20,7 @@ export type StatusParts = {
   /** since the last cycle that could read the kernel; undefined before the first */
   readonly cycleAgeMs: number | undefined;
   readonly broker: GatewayStatus['broker'];
+  readonly trust: TrustStatus;
   readonly config: ConfigStatus;
   readonly view: CycleView | undefined;
   readonly remotes: RemotesByVni;
@@ -46,6 +47,7 @@ export function gatewayStatus(parts: StatusParts): GatewayStatus {
     uptime_s: Math.floor(parts.uptimeMs / 1000),
     health: health(parts),
     broker: { connected: parts.broker.connected, url: withoutCredentials(parts.broker.url) },
+    trust: parts.trust,
     config: parts.config,
     networks: view ? networkStatuses(view, remotes, guards) : [],
     uplinks: view ? uplinkStatuses(view, parts.wifi) : [],

@@ -14,6 +14,8 @@ export type PeerRepository = {
   saveFloor(key: string, epoch: number, seq: number): void;
   loadAlives(): Alive[];
   saveAlive(alive: Alive): void;
+  /** None is no error. */
+  removeAlive(gw: string): void;
 };
 
 export function peerRepository(database: Database): PeerRepository {
@@ -44,14 +46,16 @@ function floorRows(database: Database): Pick<PeerRepository, 'loadFloors' | 'sav
   return { loadFloors: () => load.all(), saveFloor: (key, epoch, seq) => void save.run(key, epoch, seq) };
 }
 
-function aliveRows(database: Database): Pick<PeerRepository, 'loadAlives' | 'saveAlive'> {
+function aliveRows(database: Database): Pick<PeerRepository, 'loadAlives' | 'saveAlive' | 'removeAlive'> {
   const load = database.prepare<[], string>('SELECT body FROM peer_alives ORDER BY gw').pluck();
   const save = database.prepare<[string, string]>(
     `INSERT INTO peer_alives (gw, body) VALUES (?, ?)
      ON CONFLICT (gw) DO UPDATE SET body = excluded.body WHERE body <> excluded.body`,
   );
+  const remove = database.prepare<[string]>('DELETE FROM peer_alives WHERE gw = ?');
   return {
     loadAlives: () => load.all().map((body) => JSON.parse(body) as Alive),
     saveAlive: (alive) => void save.run(alive.gw, JSON.stringify(alive)),
+    removeAlive: (gw) => void remove.run(gw),
   };
 }

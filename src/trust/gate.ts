@@ -1,4 +1,4 @@
-import type { EventSink, TrustStatus } from '../model/status.ts';
+import type { EventSink, PeerStatus, TrustStatus } from '../model/status.ts';
 import type { Vni } from '../model/vni.ts';
 import { MAX_PAYLOAD } from '../peers/parse.ts';
 import type { Clock } from '../service/clock.ts';
@@ -38,6 +38,8 @@ export class TrustGate {
   readonly #roster: Roster | undefined;
   readonly #refusals: Refusals;
   readonly #wanted = new Wanted();
+  /** the gateways whose latest word was signed as it should be */
+  readonly #signing = new Set<string>();
 
   constructor(options: TrustGateOptions) {
     const { fleetKey, policy } = options;
@@ -63,8 +65,11 @@ export class TrustGate {
     const envelope = parseEnvelope(bytes, MAX_PAYLOAD);
     if (bytes.length === 0 || !this.#roster) return { payload: payloadOf(envelope, bytes) };
     const flaw = flawOf(said, envelope, this.#roster.of(said.gw));
-    if (flaw === undefined && typeof envelope === 'object')
+    if (flaw === undefined && typeof envelope === 'object') {
+      this.#signing.add(said.gw);
       return { payload: envelope.payload, signer: envelope.keyId };
+    }
+    this.#signing.delete(said.gw);
     if (flaw === 'unknown') this.#wanted.add(said.gw);
     return this.#refuse(said, flaw ?? 'malformed') ? undefined : { payload: payloadOf(envelope, bytes) };
   }
@@ -75,8 +80,8 @@ export class TrustGate {
     return this.#openSignedBy(key.public, { gw, topic }, bytes, MAX_PAYLOAD) ?? Buffer.alloc(0);
   }
 
-  /** A document for this gateway, which the fleet's key has to sign; undefined: refused. */
-  openDesired(topic: string, bytes: Buffer, payloadMax: number): Buffer | undefined {
+  /** A document or request for this gateway, which the fleet's key has to sign; undefined: refused. */
+  openOrder(topic: string, bytes: Buffer, payloadMax: number): Buffer | undefined {
     const { gateway: gw, fleetKey } = this.#options;
     return this.#openSignedBy(fleetKey, { gw, topic }, bytes, payloadMax);
   }
@@ -100,6 +105,14 @@ export class TrustGate {
     const grant = this.#roster?.of(gw)?.grant;
     if (grant === undefined || grant === 'revoked' || grant.key.id !== signer) return false;
     return vni === undefined || isInRanges(grant.vnis, vni);
+  }
+
+  /** The peers, and which of them sign: those that are refused where they do not, did. */
+  marked(peers: readonly PeerStatus[]): readonly PeerStatus[] {
+    if (!this.#roster) return peers;
+    const isSigned = ({ gateway }: PeerStatus): boolean =>
+      this.#options.policy === 'require' || this.#signing.has(gateway);
+    return peers.map((peer) => ({ ...peer, signed: isSigned(peer) }));
   }
 
   get status(): TrustStatus {

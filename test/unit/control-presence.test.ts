@@ -7,6 +7,7 @@ import { Presence } from '../../src/control/presence.ts';
 import { encodeAlive } from '../../src/peers/alive.ts';
 import { PeerDirectory } from '../../src/peers/directory.ts';
 import { systemClock as clock } from '../../src/service/clock.ts';
+import { openGate } from './support/trust.ts';
 
 const NAMES = { fleet: 'plant', gateway: 'gw-a' } as const;
 const ALIVE = 'linkspan/v1/plant/gw/gw-a/alive';
@@ -42,13 +43,20 @@ function epochOf(events: string[], full = false): Epoch {
 
 function presenceOf(epoch: Epoch, events: string[]): Presence {
   const onEvent = (type: string): void => void events.push(type);
-  const saves = { saveRecord: nothing, removeRecord: nothing, saveFloor: nothing, saveAlive: nothing };
+  const saves = {
+    saveRecord: nothing,
+    removeRecord: nothing,
+    saveFloor: nothing,
+    saveAlive: nothing,
+    removeAlive: nothing,
+  };
   const store = { ...saves, loadRecords: none, loadFloors: none, loadAlives: none };
   const presence = new Presence({
     ...NAMES,
     mqtt: { url: '', backoffMs: [10, 50] },
     epoch,
     directory: new PeerDirectory({ ...NAMES, store, clock, onEvent }),
+    trust: openGate(),
     clock,
     local: () => ({ vteps: [], networks: [] }),
     reported: () => Buffer.from(`epoch ${epoch.current}`),

@@ -37,10 +37,13 @@ function childGateway(name: string, port: number, epoch: number): ChildProcess {
     import { PeerDirectory } from '${SRC}/peers/directory.ts';
     import { Publisher } from '${SRC}/peers/publisher.ts';
     import { systemClock as clock } from '${SRC}/service/clock.ts';
+    import { TrustGate } from '${SRC}/trust/gate.ts';
+    import { makeSigningKey } from '${SRC}/trust/key.ts';
     const none = () => [];
     const store = { loadRecords: none, loadFloors: none, loadAlives: none, saveRecord: none, removeRecord: none, saveFloor: none, saveAlive: none };
     const common = { fleet: 'plant', gateway: '${name}', clock, onEvent: none };
-    const session = new GatewaySession({ ...common, directory: new PeerDirectory({ ...common, store }), publisher: new Publisher({ ...common, epoch: ${epoch} }),
+    const trust = new TrustGate({ ...common, policy: 'off', key: makeSigningKey(), fleetKey: undefined, store: {} });
+    const session = new GatewaySession({ ...common, trust, directory: new PeerDirectory({ ...common, store }), publisher: new Publisher({ ...common, epoch: ${epoch} }),
       mqtt: { url: 'mqtt://127.0.0.1:${port}' }, onDesired: none, onRequest: none, onEpochBehind: none, clockIsRight: () => false });
     session.start();
     session.setLocal(${JSON.stringify(local(2, LINE1))});`;

@@ -40,6 +40,7 @@ test('without any source, the defaults of the contract hold', () => {
       key: '',
     },
     state: { path: '/var/lib/linkspan/linkspan.db' },
+    trust: { key: '', fleetKey: '', policy: 'auto' },
     control: { socket: '/run/linkspan/linkspan.sock' },
     datapath: { engine: 'auto', workers: 'auto', socket: '/run/linkspan/datapath.sock' },
     status: { listen: '127.0.0.1:8479' },

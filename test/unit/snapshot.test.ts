@@ -188,8 +188,18 @@ describe('a snapshot of a network of the user engine', () => {
 describe('the gateway’s status', () => {
   const bootstrap = loadBootstrap({ env: {}, flags: { gateway: 'gw-a', fleet: 'plant' } });
   const parts = (over: Partial<StatusParts> = {}): StatusParts => {
-    const { version, epoch, broker, config } = HEALTHY;
-    const common = { bootstrap, version, epoch, broker, config, uptimeMs: 61_999, cycleAgeMs: 1000, view: viewOf() };
+    const { version, epoch, broker, trust, config } = HEALTHY;
+    const common = {
+      bootstrap,
+      version,
+      epoch,
+      broker,
+      trust,
+      config,
+      uptimeMs: 61_999,
+      cycleAgeMs: 1000,
+      view: viewOf(),
+    };
     return {
       ...common,
       remotes: REMOTES,

@@ -222,10 +222,10 @@ describe('the gate', () => {
     const [owner, key] = [new FleetOwner(), makeSigningKey()];
     const gate = gateOf(owner, { key });
     const topic = 'linkspan/v1/plant/gw/gw-a/desired';
-    expect(gate.openDesired(topic, seal(owner.key, topic, payload), MAX)).toEqual(payload);
-    expect(gate.openDesired(topic, seal(owner.key, topic.replace('gw-a', 'gw-b'), payload), MAX)).toBeUndefined();
-    expect(gate.openDesired(topic, seal(key, topic, payload), MAX)).toBeUndefined();
-    expect(gate.openDesired(topic, payload, MAX)).toBeUndefined();
+    expect(gate.openOrder(topic, seal(owner.key, topic, payload), MAX)).toEqual(payload);
+    expect(gate.openOrder(topic, seal(owner.key, topic.replace('gw-a', 'gw-b'), payload), MAX)).toBeUndefined();
+    expect(gate.openOrder(topic, seal(key, topic, payload), MAX)).toBeUndefined();
+    expect(gate.openOrder(topic, payload, MAX)).toBeUndefined();
     expect(gate.openOwn(topic, gate.seal(topic, payload))).toEqual(payload);
     expect(gate.openOwn(topic, seal(keyB, topic, payload))).toHaveLength(0);
     expect(gate.openOwn(topic, payload)).toHaveLength(0);

@@ -5,6 +5,8 @@ import type { Vni } from '../../../src/model/vni.ts';
 import { PeerDirectory } from '../../../src/peers/directory.ts';
 import { type LocalState, Publisher } from '../../../src/peers/publisher.ts';
 import { systemClock } from '../../../src/service/clock.ts';
+import { TrustGate, type TrustGateOptions } from '../../../src/trust/gate.ts';
+import { makeSigningKey } from '../../../src/trust/key.ts';
 import { now } from './instant.ts';
 import { FLEET, localOf, MACS, nameOf, type Shape } from './shape.ts';
 
@@ -35,6 +37,7 @@ export class Member {
     this.#session = new GatewaySession({
       ...common,
       directory: this.#directory,
+      trust: unsigned(common),
       publisher: new Publisher({ ...common, epoch }),
       mqtt,
       clockIsRight: () => true,
@@ -118,6 +121,12 @@ export class Member {
       saveFloor: nothing,
       loadAlives: () => [],
       saveAlive: nothing,
+      removeAlive: nothing,
     };
   }
+}
+
+function unsigned(common: Pick<TrustGateOptions, 'fleet' | 'gateway' | 'clock' | 'onEvent'>): TrustGate {
+  const store = { load: () => [], save: nothing };
+  return new TrustGate({ ...common, policy: 'off', key: makeSigningKey(), fleetKey: undefined, store });
 }

@@ -13,4 +13,5 @@ export class MemoryStore implements PeerStore {
   saveFloor = (key: string, epoch: number, seq: number): void => void this.floors.set(key, { key, epoch, seq });
   loadAlives = (): Alive[] => [...this.alives.values()];
   saveAlive = (alive: Alive): void => void this.alives.set(alive.gw, alive);
+  removeAlive = (gw: string): void => void this.alives.delete(gw);
 }

@@ -13,6 +13,7 @@ import { PeerDirectory } from '../../../src/peers/directory.ts';
 import { Publisher, type LocalState } from '../../../src/peers/publisher.ts';
 import { systemClock } from '../../../src/service/clock.ts';
 import { MemoryStore } from './peer-store.ts';
+import { openGate } from './trust.ts';
 import { vni } from './values.ts';
 
 export const LINE1 = vni(10110);
@@ -91,6 +92,7 @@ export function gateway(name: string, port: number, epoch = 5): Gateway {
   const session = new GatewaySession({
     ...common,
     directory,
+    trust: openGate(),
     onEvent,
     publisher: new Publisher({ ...common, epoch }),
     mqtt: { url: `mqtt://127.0.0.1:${port}`, backoffMs: [50, 200] },

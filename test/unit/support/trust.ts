@@ -100,6 +100,11 @@ export function gateOf(owner: FleetOwner, options: GateOptions = {}): TrustGate 
   });
 }
 
+/** A gate as of a gateway without any keys configured. */
+export function openGate(): TrustGate {
+  return gateOf(new FleetOwner(), { policy: 'off' });
+}
+
 export function trusts(gate: TrustGate, { gw, topic, payload }: Statement): boolean {
   return gate.receiveTrust(gw, topic, payload);
 }
