@@ -131,6 +131,8 @@ export class Gateway {
       peers: () => this.#status().peers,
       fdb: () => this.#state.fdb(),
       patch: (ifVersion, patch) => documents.patch(ifVersion, patch),
+      confirm: (version) => documents.confirm(version),
+      rollback: (...versions) => documents.rollbackFrom(...versions),
       clear: ({ network, mac }) => clearDuplicate(network, mac, { documents, devices, settled }),
     });
     return new RpcServer({ methods, clock: systemClock, clockIsRight: clockIsSynchronised, onEvent });

@@ -97,7 +97,9 @@ export class Documents {
     const { version, hash } = document;
     if (version === this.#running?.version && hash === this.#running.hash) return this.#again(version);
     const problems = this.#versionProblem(document);
-    // The broker gives its retained document at each connection: that it was taken back has been told.
+    // The broker gives its retained document at each connection: what became of that has been told.
+    if (source === 'mqtt' && problems.length > 0 && this.#options.store.get(version)?.hash === hash)
+      return { accepted: false, problems };
     if (problems.some(({ code }) => code === 'rolled_back')) return { accepted: false, problems };
     if (problems.length > 0) return this.#reject(problems, version);
     this.#accept(document, source);
@@ -128,6 +130,13 @@ export class Documents {
     if (version !== undefined && version === this.#options.store.lastKnownGood()?.version)
       return this.#decided(version);
     return say.nothingToConfirm(version, candidate);
+  }
+
+  /** `rollback`, where version `ifVersion` runs. */
+  rollbackFrom(ifVersion: number, version: number | undefined): Decision {
+    const running = this.#running?.version;
+    if (running === ifVersion) return this.rollback(version);
+    return { ok: false, reason: 'refused', problem: say.notRunning(ifVersion, running) };
   }
 
   /**

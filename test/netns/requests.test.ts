@@ -60,6 +60,18 @@ test('a patch changes what runs, and a late one does not', async () => {
   });
 });
 
+test('a document that waits for its confirmation is confirmed, and gone back from', async () => {
+  const spec = { networks: { line: { ...LINE, mtu: 1200 } } };
+  await fleet.operator.publishDesired(GW_A, JSON.stringify({ v: 1, version: 5, spec, confirm: { timeout_s: 60 } }));
+  const confirm = async (): Promise<boolean> =>
+    (await fleet.operator.ask(GW_A, 'confirm', { version: 5 }))['ok'] === true;
+  await until('the confirmation', confirm);
+  await until('version 5 to be applied', async () => (await a.status()).config.applied_version === 5);
+  const back = await fleet.operator.ask(GW_A, 'rollback', { ifVersion: 5, version: 2 });
+  expect(back).toMatchObject({ ok: true, result: { version: 2 } });
+  await until('version 2 to stand', async () => (await a.status()).networks[0]?.mtu === 1300);
+});
+
 test('what a gateway cannot do is refused in words', async () => {
   expect(await fleet.operator.ask(GW_A, 'reboot')).toMatchObject({ ok: false, errors: [{ code: 'unknown_method' }] });
   const nowhere = await fleet.operator.ask(GW_A, 'clear', { network: 'line', mac: MAC });

@@ -89,6 +89,18 @@ describe('a document that is refused', () => {
     expect(told).toEqual(['config.rejected warning: ' + told[0]?.split(': ').slice(1).join(': '), 'status']);
   });
 
+  test('is told once: a broker that still retains an earlier one tells nothing new', () => {
+    for (const version of [6, 7]) {
+      documents.submit(of(version), version === 6 ? 'mqtt' : 'cli');
+      documents.settled([]);
+    }
+    told.length = 0;
+    expect(documents.submit(of(6), 'mqtt')).toMatchObject({ accepted: false, problems: [{ code: 'version_old' }] });
+    expect([told, documents.status.state]).toEqual([[], 'applied']);
+    expect(documents.submit(of(6, { a: overlay(5) }), 'mqtt')).toMatchObject({ accepted: false });
+    expect(documents.status).toMatchObject({ state: 'rejected', errors: [{ code: 'version_old' }] });
+  });
+
   test('stays in the report while the old one goes on, until that is sent again', () => {
     documents.submit(of(7), 'mqtt');
     documents.settled([]);

@@ -1,5 +1,6 @@
 import { beforeEach, describe, expect, test } from '@jest/globals';
 import { connect as mqttConnect } from 'mqtt';
+import type { Documents } from '../../src/control/documents.ts';
 import { mergePatch } from '../../src/control/rpc/merge-patch.ts';
 import { rpcMethods, type RpcSource } from '../../src/control/rpc/methods.ts';
 import { RpcServer } from '../../src/control/rpc/server.ts';
@@ -39,12 +40,13 @@ const NOT_HERE = { path: '', code: 'missing_network', message: 'no such network'
 let [now, right] = [1000, true];
 let events: string[];
 let calls: number;
+let documents: Documents;
 let source: RpcSource;
 let server: RpcServer;
 
 beforeEach(() => {
   [now, right, events, calls] = [1000, true, [], 0];
-  const { documents } = documentsOn(memoryDocuments());
+  ({ documents } = documentsOn(memoryDocuments()));
   documents.submit(bytes(document({ a: overlay(5) }, {}, 7)), 'mqtt');
   source = {
     peers: () => {
@@ -53,6 +55,8 @@ beforeEach(() => {
     },
     fdb: () => [...Array.from({ length: 2500 }, (_, n) => entry(n)), entry(1, 'b')],
     patch: (...args) => documents.patch(...args),
+    confirm: (version) => documents.confirm(version),
+    rollback: (...versions) => documents.rollbackFrom(...versions),
     clear: async ({ network, mac }) =>
       network === 'a' ? { ok: true, cleared: mac } : { ok: false, reason: 'not_found', problem: NOT_HERE },
   };
@@ -176,6 +180,32 @@ describe('a patch', () => {
     expect(await patch(7, { networks: { b: overlay(5) } })).toMatchObject({ errors: [{ code: 'duplicate_vni' }] });
     expect(await patch(7, { networks: { b: { driver: 'bridge' } } })).toMatchObject({ errors: [{ code: 'schema' }] });
     expect((await patch(7, { networks: { b: overlay(6) } }))?.result).toEqual({ version: 8 });
+  });
+});
+
+describe('a decision about a document', () => {
+  test('goes back from the version that runs, and from no other', async () => {
+    documents.settled([]);
+    await patch(7, { networks: { b: overlay(6) } });
+    documents.settled([]);
+    expect(codeOf(await ask('1', { method: 'rollback' }))).toBe('malformed');
+    expect(codeOf(await ask('2', { method: 'rollback', params: { ifVersion: 7 } }))).toBe('version_conflict');
+    const unknown = { ifVersion: 8, version: 3 };
+    expect(codeOf(await ask('3', { method: 'rollback', params: unknown }))).toBe('missing_version');
+    const back = { method: 'rollback', params: { ifVersion: 8 } };
+    expect(await ask('4', back)).toMatchObject({ ok: true, result: { version: 7 } });
+    expect(codeOf(await ask('5', back))).toBe('version_conflict');
+  });
+
+  test('confirms one that waits for it', async () => {
+    documents.settled([]);
+    documents.submit(bytes({ ...document({ a: overlay(5) }, {}, 8), confirm: { timeout_s: 60 } }), 'mqtt');
+    documents.settled([]);
+    expect(documents.status.state).toBe('confirming');
+    expect(codeOf(await ask('1', { method: 'confirm', params: { version: 9 } }))).toBe('nothing_to_confirm');
+    expect(codeOf(await ask('2', { method: 'confirm' }))).toBe('malformed');
+    const answer = await ask('3', { method: 'confirm', params: { version: 8 } });
+    expect(answer?.result).toEqual({ version: 8, state: 'applied' });
   });
 });
 

@@ -1,6 +1,6 @@
 import type { FdbEntry, PeerStatus } from '../../model/status.ts';
 import { type ClearRequest, parseClear } from '../attach-request.ts';
-import type { Submission } from '../documents.ts';
+import type { Decision, Submission } from '../documents.ts';
 import type { Refusal } from '../writes.ts';
 import { BadRequest, type Fields, optional } from '../request-body.ts';
 import { type RpcAnswer } from './request.ts';
@@ -12,6 +12,9 @@ export interface RpcSource {
   fdb(): readonly FdbEntry[];
   /** Applies the running document with an RFC 7396 merge patch to its `spec`, as the next version. */
   patch(ifVersion: number, patch: Fields): Submission;
+  confirm(version: number): Decision;
+  /** Goes back from version `ifVersion` to `version`; undefined: to what was applied before. */
+  rollback(ifVersion: number, version: number | undefined): Decision;
   clear(request: ClearRequest): Promise<{ readonly ok: true; readonly cleared: string } | Refusal>;
 }
 
@@ -24,6 +27,8 @@ export function rpcMethods(source: RpcSource): RpcMethods {
     ['fdb', (params: Fields) => fdb(source, params)],
     ['patch', (params: Fields) => patch(source, params)],
     ['clear', (params: Fields) => clear(source, params)],
+    ['confirm', (params: Fields) => decided(source.confirm(versionIn(params, 'version')))],
+    ['rollback', (params: Fields) => rollback(source, params)],
   ]);
 }
 
@@ -43,6 +48,16 @@ function patch(source: RpcSource, params: Fields): RpcAnswer {
     : { ok: false, errors: outcome.problems };
 }
 
+function rollback(source: RpcSource, params: Fields): RpcAnswer {
+  const version = params['version'] === undefined ? undefined : numberIn(params, 'version');
+  return decided(source.rollback(versionIn(params, 'ifVersion'), version));
+}
+
+function decided(decision: Decision): RpcAnswer {
+  if (!decision.ok) return { ok: false, errors: [decision.problem] };
+  return { ok: true, result: { version: decision.version, state: decision.state } };
+}
+
 async function clear(source: RpcSource, params: Fields): Promise<RpcAnswer> {
   const outcome = await source.clear(parseClear(params));
   return outcome.ok ? { ok: true, result: { cleared: outcome.cleared } } : { ok: false, errors: [outcome.problem] };
@@ -58,9 +73,7 @@ function paged(name: string, all: readonly unknown[], params: Fields): RpcAnswer
 /** A change says which version it is about, so that one which comes late or twice changes nothing. */
 function versionIn(params: Fields, name: string): number {
   if (params[name] === undefined)
-    throw new BadRequest(
-      `params.${name}: missing; give the version that runs, "applied_version" of the reported state`,
-    );
+    throw new BadRequest(`params.${name}: missing; give the version that the request is about, by the reported state`);
   return numberIn(params, name);
 }
 
