@@ -89,7 +89,7 @@ function causes(config: ConfigStatus): string {
 }
 
 /** The document as JSON text. JSON goes out byte for byte, so that the service's own message fits the file's. */
-async function readDocument(values: Values): Promise<string> {
+export async function readDocument(values: Values): Promise<string> {
   const name = option(values, 'file');
   if (name === undefined) throw usageError('give the document with -f FILE (- is stdin)');
   const source = await readSource(name);

@@ -3,6 +3,7 @@ import { messageOf } from '../service/errors.ts';
 import { Client } from './client.ts';
 import { CAPTURE_VERBS } from './capture.ts';
 import { COMMIT_VERBS } from './commit.ts';
+import { DIFF_VERBS } from './diff.ts';
 import { DOCUMENT_VERBS } from './document.ts';
 import { EVENT_VERBS } from './events.ts';
 import { CliError, EXIT, usageError, type ExitCode } from './exit.ts';
@@ -25,6 +26,7 @@ const GLOBAL_OPTIONS = {
 const VERBS: readonly Verb[] = [
   ...STATUS_VERBS,
   ...DOCUMENT_VERBS,
+  ...DIFF_VERBS,
   ...COMMIT_VERBS,
   ...NETWORK_VERBS,
   ...WORKLOAD_VERBS,

@@ -1,14 +1,16 @@
-import { type ParsedDocument, type ParseResult, parseDesired } from '../document/index.ts';
+import { documentChanges, type ParsedDocument, type ParseResult, parseDesired } from '../document/index.ts';
 import { type DesiredState, NOTHING_DESIRED } from '../model/network.ts';
 import type { Problem } from '../model/problem.ts';
-import type { ConfigState, ConfigStatus, DocumentRecord, DocumentSource, EventSink } from '../model/status.ts';
+import type { ConfigStatus, DocumentRecord, DocumentSource, EventSink } from '../model/status.ts';
 import type { Trial } from '../model/trial.ts';
+import type { Comparison, Decision, Submission } from './document-answers.ts';
+import { configStatus, type Told } from './config-status.ts';
 import * as say from './document-problems.ts';
 import { type DocumentStore, documentRecords, KEPT_MAX, type KeptDocument } from './document-store.ts';
 import { patched } from './patch.ts';
 import type { Fields } from './request-body.ts';
 import { resumed, type Verdict } from './trial.ts';
-import { newTrial, revertTrial } from './trial-begin.ts';
+import { type Before, newTrial, revertTrial } from './trial-begin.ts';
 import { type Surroundings, TrialRun } from './trial-run.ts';
 import type { Refusal } from './writes.ts';
 
@@ -29,17 +31,7 @@ export type DocumentsOptions = {
   readonly onBack: () => void;
 };
 
-export type Submission =
-  | { readonly accepted: true; readonly version: number }
-  | { readonly accepted: false; readonly problems: readonly Problem[] };
-
-/** `version`: of the document that the answer is about; null: none runs any more. */
-export type Decision = { readonly ok: true; readonly version: number | null; readonly state: ConfigState } | Refusal;
-
 type Running = { readonly version: number; readonly hash: string; readonly state: DesiredState };
-/** What is to be told beside what runs, until the next document. */
-type Verdicted = { readonly state: 'rejected' | 'rolled_back'; readonly errors: readonly Problem[] };
-
 /**
  * The gateway's documents, from wherever they come: accepted ones are on the disk before anybody hears of it; rejected
  * ones change nothing but the report; one that could cut the gateway off is on trial before it is the last known good.
@@ -48,7 +40,7 @@ export class Documents {
   readonly #options: DocumentsOptions;
   #running: Running | undefined;
   #trial: TrialRun | undefined;
-  #told: Verdicted | undefined;
+  #told: Told | undefined;
   /** what fails or waits, since the last whole cycle; undefined: there was none with this document */
   #problems: readonly Problem[] | undefined;
   #lost = false;
@@ -87,6 +79,21 @@ export class Documents {
   validate(bytes: Uint8Array): readonly Problem[] {
     const result = this.#parse(bytes);
     return result.ok ? this.#versionProblem(result.document) : result.problems;
+  }
+
+  /** What a document would change of the running one, and whether it would be on trial. */
+  compare(bytes: Uint8Array): Comparison {
+    const result = this.#parse(bytes);
+    if (!result.ok) return { ok: false, problems: result.problems };
+    const { store } = this.#options;
+    const stored = store.running();
+    const running = stored && this.#read(stored.body);
+    return {
+      ok: true,
+      running: this.#running?.version ?? null,
+      on_trial: newTrial(result.document, this.#before()) !== undefined,
+      changes: documentChanges(running?.ok ? running.document : undefined, result.document),
+    };
   }
 
   /** Takes a document, or says what is wrong with it. The one that runs already is accepted again without effect. */
@@ -177,13 +184,8 @@ export class Documents {
 
   #accept(document: ParsedDocument, source: DocumentSource): void {
     const { version, hash, state, text } = document;
-    const { store, event, surroundings } = this.#options;
-    const trial = newTrial(document, {
-      surroundings,
-      open: this.#trial?.trial,
-      running: this.#running,
-      proven: this.#lastKnownGood(),
-    });
+    const { store, event } = this.#options;
+    const trial = newTrial(document, this.#before());
     store.accept({ version, hash, body: text, source }, trial);
     this.#lost = false;
     this.#run({ version, hash, state }, trial);
@@ -193,8 +195,8 @@ export class Documents {
   }
 
   #revert({ version, hash, state }: ParsedDocument): void {
-    const { store, event, surroundings } = this.#options;
-    const trial = revertTrial({ version, state }, { surroundings, running: this.#running });
+    const { store, event } = this.#options;
+    const trial = revertTrial({ version, state }, this.#before());
     store.runAgain(version, trial);
     event('config.reverted', 'warning', `going back to document version ${version} on request`);
     this.#run({ version, hash, state }, trial);
@@ -297,30 +299,14 @@ export class Documents {
     return say.versionProblem(document, this.#running, this.#options.store.current());
   }
 
-  /** What is told is the same while only time passes. */
   #fixedStatus(): ConfigStatus {
-    const good = this.#options.store.lastKnownGood();
-    const waits_for = this.#trial?.waitsFor ?? [];
-    return {
-      applied_version: good?.version ?? null,
-      applied_hash: good?.hash ?? null,
-      state: this.#state(waits_for),
-      lkg_version: good?.version ?? null,
-      errors: this.#told?.errors ?? this.#problems ?? [],
-      candidate:
-        this.#trial && this.#running
-          ? { version: this.#running.version, hash: this.#running.hash, seconds_left: null, waits_for }
-          : null,
-    };
-  }
-
-  #state(waitsFor: readonly string[]): ConfigState {
-    const proven = this.#trial?.trial.proven ?? false;
-    if (proven && waitsFor.length > 0) return 'confirming';
-    if (this.#told) return this.#told.state;
-    if (this.#running === undefined) return 'none';
-    const stands = this.#problems?.every((problem) => problem.code !== 'failed') ?? false;
-    return stands && this.#trial === undefined ? 'applied' : 'applying';
+    return configStatus({
+      good: this.#options.store.lastKnownGood(),
+      running: this.#running,
+      trial: this.#trial,
+      told: this.#told,
+      problems: this.#problems,
+    });
   }
 
   #report(): void {
@@ -332,17 +318,23 @@ export class Documents {
 
   /** The applied document of that version; undefined: the last one before the one that runs. */
   #applied(version: number | undefined): ParsedDocument | Refusal {
-    const found = version === undefined ? this.#before() : this.#options.store.get(version);
+    const found = version === undefined ? this.#appliedBefore() : this.#options.store.get(version);
     if (found === undefined) return version === undefined ? say.nothingBefore() : say.noSuchVersion(version);
     if (found.state !== 'applied') return say.neverApplied(found.version, found.state);
     const read = this.#read(found.body);
     return read.ok ? read.document : say.unreadable(found.version, read.problems[0]?.message ?? 'invalid');
   }
 
-  #before(): KeptDocument | undefined {
+  #appliedBefore(): KeptDocument | undefined {
     const running = this.#running?.version ?? Number.POSITIVE_INFINITY;
     const older = this.#options.store.history(KEPT_MAX).filter(({ version }) => version < running);
     return older.find(({ state }) => state === 'applied');
+  }
+
+  /** What a document about to be applied is measured by. */
+  #before(): Before {
+    const { surroundings } = this.#options;
+    return { surroundings, open: this.#trial?.trial, running: this.#running, proven: this.#lastKnownGood() };
   }
 
   #lastKnownGood(): DesiredState | undefined {
@@ -384,7 +376,7 @@ export class Documents {
   }
 
   /** That the newest document was taken back is still so after a restart. */
-  #toldBefore(): Verdicted | undefined {
+  #toldBefore(): Told | undefined {
     const newest = this.#options.store.current();
     if (newest?.state !== 'rolled_back' || newest.version === this.#running?.version) return undefined;
     return { state: 'rolled_back', errors: newest.problems };

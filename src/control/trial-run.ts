@@ -34,6 +34,8 @@ export class TrialRun {
   #trial: Trial;
   #failing: readonly Problem[] | undefined;
   #broker: Evidence['broker'] = 'unasked';
+  /** by the machine's own time; undefined: something fails */
+  #stoodMs: number | undefined;
   /** counts what made earlier answers of the broker worthless */
   #stood = 0;
   #asking = false;
@@ -61,7 +63,8 @@ export class TrialRun {
   /** A whole cycle with the document ended, with these steps failing. */
   settled(failing: readonly Problem[]): void {
     // What was reached before the document stood as a whole proves nothing.
-    if (failing.length === 0 && this.#failing?.length !== 0) this.#forgetBroker();
+    if (failing.length === 0 && this.#failing?.length !== 0) this.#stands();
+    else if (failing.length > 0) this.#stoodMs = undefined;
     this.#failing = failing;
     if (this.#trial.starts > 0) this.#save({ ...this.#trial, starts: 0 });
     this.look();
@@ -80,14 +83,8 @@ export class TrialRun {
   /** Judges by what is known now, and asks the broker where that is still open. */
   look(): void {
     if (this.#ended) return;
-    const { surroundings, onEnd, onProgress } = this.#options;
-    const verdict = judge(this.#trial, {
-      now: surroundings.now(),
-      failing: this.#failing,
-      moving: surroundings.uplinksMove(),
-      broker: this.#broker,
-      down: new Set(surroundings.peers().flatMap(({ gateway, state }) => (state === 'down' ? [gateway] : []))),
-    });
+    const { onEnd, onProgress } = this.#options;
+    const verdict = judge(this.#trial, this.#evidence());
     if (verdict.kind !== 'wait') {
       this.stop();
       onEnd(verdict);
@@ -100,7 +97,21 @@ export class TrialRun {
     if (this.#owesBroker()) void this.#askBroker();
   }
 
-  #forgetBroker(): void {
+  #evidence(): Evidence {
+    const { surroundings } = this.#options;
+    const now = surroundings.now();
+    return {
+      now,
+      failing: this.#failing,
+      moving: surroundings.uplinksMove(),
+      broker: this.#broker,
+      stoodS: this.#stoodMs === undefined ? undefined : (now.ms - this.#stoodMs) / 1000,
+      down: new Set(surroundings.peers().flatMap(({ gateway, state }) => (state === 'down' ? [gateway] : []))),
+    };
+  }
+
+  #stands(): void {
+    this.#stoodMs = this.#options.surroundings.now().ms;
     this.#broker = 'unasked';
     this.#stood += 1;
   }

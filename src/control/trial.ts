@@ -4,6 +4,8 @@ import type { Owed, Trial } from '../model/trial.ts';
 
 /** Seconds that a document has to prove that the gateway is still there. */
 export const PROOF_S = 60;
+/** Seconds in which a peer that is silent has come to be known as down: its probes say so 3 s after its last answer. */
+const SILENCE_S = 4;
 /** After so many starts that came to nothing, the document is what ends the service. */
 const STARTS_MAX = 2;
 
@@ -16,6 +18,8 @@ export type Evidence = {
   readonly moving: boolean;
   /** whether a fresh connection, begun after the document stood, came as far as the broker's host */
   readonly broker: 'unasked' | 'reached' | 'silent';
+  /** seconds for which nothing of it has failed; undefined: something does */
+  readonly stoodS: number | undefined;
   /** gateways that do not answer */
   readonly down: ReadonlySet<string>;
 };
@@ -69,12 +73,14 @@ function elapsedS({ started }: Trial, now: BootTime): number | undefined {
 
 type Lack = { readonly what: string; readonly problems: (trial: Trial) => readonly Problem[] };
 
-function lacking(owed: Owed, { failing, moving, broker, down }: Evidence): readonly Lack[] {
+function lacking(owed: Owed, { failing, moving, broker, stoodS, down }: Evidence): readonly Lack[] {
   if (failing === undefined) return [{ what: 'a cycle that ends', problems: ({ version }) => [unfinished(version)] }];
   const lost = owed.peers.filter((peer) => down.has(peer));
+  const isEarly = owed.peers.length > 0 && (stoodS ?? 0) < SILENCE_S;
   return [
     ...(failing.length > 0 ? [{ what: 'steps that fail', problems: (trial: Trial) => stepsFail(trial, failing) }] : []),
     ...(owed.broker && (moving || broker !== 'reached') ? [noBroker(moving || broker === 'silent')] : []),
+    ...(isEarly ? [{ what: 'the peers', problems: () => [] }] : []),
     ...lost.map((peer) => ({ what: `peer ${peer}`, problems: ({ version }: Trial) => [peerLost(version, peer)] })),
   ];
 }

@@ -89,7 +89,7 @@ async function clear(commands: Commands, body: Uint8Array): Promise<Reply> {
   return outcome.ok ? json({ cleared: outcome.cleared }) : refusal(outcome);
 }
 
-function rejected(problems: readonly Problem[]): Reply {
+export function rejected(problems: readonly Problem[]): Reply {
   const count = problems.length === 1 ? '1 problem' : `${problems.length} problems`;
   const detail = `the document has ${count}; nothing was changed, mend what \`errors\` names and send it again`;
   return problem(422, detail, { errors: problems });

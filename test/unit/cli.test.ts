@@ -5,11 +5,13 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { table } from '../../src/cli/table.ts';
 import type { AttachRequest } from '../../src/control/attach-request.ts';
+import { documentRoutes } from '../../src/control/document-routes.ts';
 import { writeRoutes } from '../../src/control/writes.ts';
 import type { EndpointStatus, GatewayStatus } from '../../src/model/status.ts';
 import { EventRing } from '../../src/status/events.ts';
 import { readRoutes } from '../../src/status/read-routes.ts';
 import { listenUnix, type Listener } from '../../src/status/server.ts';
+import { DECISIONS } from './support/decisions.ts';
 import { FDB_ENTRY, HEALTHY, LINE1, PEER } from './support/status.ts';
 
 const PROGRAM = new URL('../../src/bin/linkspan.ts', import.meta.url).pathname;
@@ -107,6 +109,7 @@ beforeAll(async () => {
   ] as const;
   listener = await listenUnix(join(directory, 'control.sock'), [
     ...readRoutes(source),
+    ...documentRoutes(DECISIONS),
     ...writeRoutes({
       apply: (body) => {
         const { version, bad } = parse(body);
@@ -150,6 +153,7 @@ describe('reading', () => {
       ['endpoint', 'ls'],
       ['peer', 'ls'],
       ['fdb'],
+      ['history'],
       ['help'],
       ['attach', '--help'],
     ];
@@ -238,6 +242,52 @@ describe('writing', () => {
     expect((await run(['validate', '-f', '-'], 'a: [1\nb: }')).code).toBe(5);
     expect((await run(['validate', '-f', '-'], `{"a":"${'x'.repeat(10_000_000)}"}`)).code).toBe(5);
     expect((await run(['validate', '-f', join(directory, 'none')])).code).toBe(1);
+  });
+
+  test('diff says what would change, and ends with 1 where something would', async () => {
+    const same = { code: 0, out: 'means the same as version 6\n', err: '' };
+    expect(await run(['diff', '-f', '-'], '{"version":7}')).toEqual(same);
+    const { code, out } = await run(['diff', '-f', '-'], '{"version":8}');
+    expect([code, ...out.split('\n')]).toEqual([
+      1,
+      '~ /spec/networks/a/mtu: 1400 -> 1300',
+      '+ /spec/networks/b: {"driver":"bridge"}',
+      '- /spec/workloads/w: {"alias":"\\u001b[31m"}',
+      'it would be on trial: taken back unless it proves itself',
+      '',
+    ]);
+    expect(await run(['diff', '-f', '-'], '{"bad":true}')).toMatchObject({ code: 5 });
+    expect((await run(['diff', '-f', '-', '--json'], '{"version":8}')).out).toMatch(/"on_trial": true/);
+  });
+
+  test('confirm and rollback say what became of it', async () => {
+    expect(await run(['confirm'])).toEqual({ code: 0, out: 'version 7 is confirmed\n', err: '' });
+    expect(await run(['confirm', '8'])).toEqual({ code: 5, out: '', err: 'linkspan: nothing waits\n' });
+    expect(await run(['confirm', '7', '--json'])).toMatchObject({ code: 0, out: expect.stringContaining('"applied"') });
+    expect(await run(['rollback'])).toEqual({ code: 0, out: 'back at version 6\n', err: '' });
+    expect(await run(['rollback', '5'])).toEqual({ code: 0, out: 'going back to version 5\n', err: '' });
+    expect(await run(['rollback', '9'])).toMatchObject({ code: 4, err: expect.stringContaining('version 9') });
+    expect(await run(['rollback', 'x'])).toMatchObject({ code: 2 });
+    expect((await run(['history'])).out).toMatch(/^6 +cdcdcdcd +rolled_back +- +2026-11-24 +document/m);
+  });
+
+  test('apply --wait ends where a confirmation is waited for, and where the document is taken back', async () => {
+    const candidate = { version: 14, hash: 'ab', seconds_left: 97, waits_for: ['the confirmation'] };
+    status = { ...healthy, config: { ...healthy.config, state: 'confirming', candidate } };
+    const waits = 'version 14 stands and is taken back in 97 s, unless you say: linkspan confirm 14\n';
+    expect(await run(['apply', '-f', '-', '--wait'], '{"version":14}')).toEqual({ code: 0, out: waits, err: '' });
+    const words = 'version 14 on trial, waits for the confirmation; taken back in 97 s otherwise';
+    expect((await run(['status'])).out).toContain(words);
+    expect(await run(['apply', '-f', '-', '--wait=0'], '{"version":15}')).toMatchObject({
+      code: 1,
+      err: expect.stringContaining(words),
+    });
+    const why = { path: '', code: 'broker_lost', message: 'version 14 was taken back' } as const;
+    status = { ...healthy, config: { ...healthy.config, state: 'rolled_back', errors: [why] } };
+    expect(await run(['apply', '-f', '-', '--wait'], '{"version":14}')).toMatchObject({
+      code: 1,
+      err: expect.stringMatching(/version 14 was rolled_back\n.*taken back/),
+    });
   });
 
   test('fdb --clear clears a MAC that was found twice', async () => {

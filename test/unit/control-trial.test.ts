@@ -123,6 +123,8 @@ describe('a document that could cut the gateway off', () => {
     submit(of(3, { l: overlay(5), ...WIRE }));
     for (const peer of peers) peer.state = 'down';
     await pass(1);
+    expect(documents.status.candidate?.waits_for).toEqual(['the peers', 'peer gw-b']);
+    await pass(3);
     expect(documents.status.candidate?.waits_for).toEqual(['peer gw-b']);
     await pass(60);
     expect(documents.status).toMatchObject({

@@ -24,6 +24,7 @@ const at = (seconds: number, over: Partial<Evidence> = {}): Evidence => ({
   now: { boot: 'x', ms: 1000 + seconds * 1000 },
   failing: [],
   moving: false,
+  stoodS: 4,
   broker: 'reached',
   down: new Set(),
   ...over,
@@ -47,6 +48,7 @@ describe('a document on trial', () => {
     ['waits while an uplink moves', {}, { moving: true }, ['wait', 'the broker'], ['broker_lost']],
     ['waits for what it asks', {}, { broker: 'unasked' }, ['wait', 'the broker'], ['wait', 'the broker']],
     ['waits for its steps', {}, { failing: [FAILED] }, ['wait', 'steps that fail'], ['failed']],
+    ['waits until silent peers would be known', {}, { stoodS: 3.9 }, ['wait', 'the peers'], ['wait', 'the peers']],
     ['waits for each peer', {}, { down: new Set(['gw-c', 'gw-z']) }, ['wait', 'peer gw-c'], ['peer_lost']],
     [
       'owes no broker that was away',

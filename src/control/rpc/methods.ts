@@ -1,6 +1,6 @@
 import type { FdbEntry, PeerStatus } from '../../model/status.ts';
 import { type ClearRequest, parseClear } from '../attach-request.ts';
-import type { Decision, Submission } from '../documents.ts';
+import type { Decision, Submission } from '../document-answers.ts';
 import type { Refusal } from '../writes.ts';
 import { BadRequest, type Fields, optional } from '../request-body.ts';
 import { type RpcAnswer } from './request.ts';
