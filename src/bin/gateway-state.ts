@@ -2,6 +2,7 @@ import { Documents, type DocumentsOptions } from '../control/documents.ts';
 import { Epoch } from '../control/epoch.ts';
 import { remotesByVni } from '../control/local-state.ts';
 import { PeerProbes } from '../control/peer-probes.ts';
+import type { ProbeSource } from '../control/probe-peers.ts';
 import { RenewedKeys } from '../control/probe-keys.ts';
 import { wishesOf } from '../docker/records.ts';
 import { openEchoSocket } from '../host/echo-socket.ts';
@@ -67,6 +68,11 @@ export class GatewayState {
       damaged: store.recovered !== null,
       interfaces: () => this.view && new Set(this.view.seen.links.map((link) => link.name)),
     });
+  }
+
+  /** Whom `peer probe` asks. */
+  get probeSource(): ProbeSource {
+    return { peers: () => this.directory.peers(), probes: this.probes };
   }
 
   /** The other gateways in each of our VNIs: the document's and those of networks that Docker made. */

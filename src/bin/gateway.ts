@@ -2,6 +2,7 @@ import { clearDuplicate } from '../control/clear-duplicate.ts';
 import { localState } from '../control/local-state.ts';
 import { Presence } from '../control/presence.ts';
 import { encodeReported } from '../control/reported.ts';
+import { probePeers } from '../control/probe-peers.ts';
 import { rpcMethods } from '../control/rpc/methods.ts';
 import { RpcServer } from '../control/rpc/server.ts';
 import { clockIsSynchronised } from '../host/clock-sync.ts';
@@ -133,6 +134,7 @@ export class Gateway {
       patch: (ifVersion, patch) => documents.patch(ifVersion, patch),
       confirm: (version) => documents.confirm(version),
       rollback: (...versions) => documents.rollbackFrom(...versions),
+      probe: (gateway) => probePeers(gateway, this.#state.probeSource),
       clear: ({ network, mac }) => clearDuplicate(network, mac, { documents, devices, settled }),
     });
     return new RpcServer({ methods, clock: systemClock, clockIsRight: clockIsSynchronised, onEvent });

@@ -1,6 +1,7 @@
 import { captureRoute } from '../control/capture.ts';
 import { createCommands } from '../control/commands.ts';
 import { documentRoutes } from '../control/document-routes.ts';
+import { probeRoute } from '../control/probe-peers.ts';
 import { writeRoutes } from '../control/writes.ts';
 import { desiredSchema } from '../document/index.ts';
 import { readRoutes, type StatusSource } from '../status/read-routes.ts';
@@ -40,6 +41,7 @@ function controlRoutes(state: GatewayState, { settled }: LocalApiOptions): reado
   return [
     captureRoute({ view: () => state.view, port: state.bootstrap.underlay.port }),
     ...documentRoutes(state.documents),
+    probeRoute(state.probeSource),
     ...writeRoutes(commands),
   ];
 }

@@ -16,4 +16,16 @@ export const PEER_VERBS: readonly Verb[] = [
       return EXIT.ok;
     },
   },
+  {
+    name: 'peer probe',
+    usage: '[GATEWAY]',
+    summary: 'ask the peers now: round trip and path MTU',
+    arity: [0, 1],
+    run: async ({ client, output, json, positionals: [gateway] }) => {
+      const peers = await client.post<readonly PeerStatus[]>('/v1/probe', JSON.stringify({ gateway }));
+      if (json) output.json(peers);
+      else peerTable(output, peers);
+      return peers.every(({ state, rtt_ms: rtt }) => state === 'up' && rtt !== null) ? EXIT.ok : EXIT.failed;
+    },
+  },
 ];

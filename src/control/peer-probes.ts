@@ -2,27 +2,21 @@ import { randomBytes, randomInt } from 'node:crypto';
 import type { EchoSocket, openEchoSocket } from '../host/echo-socket.ts';
 import { familyOf, parseIp } from '../model/ip.ts';
 import type { EventSink } from '../model/status.ts';
-import {
-  type Echo,
-  ECHO_LEAST,
-  echoRequest,
-  type Heard,
-  readIcmp4,
-  readIcmp6,
-  requestChecksum,
-} from '../packet/echo.ts';
+import { type Echo, ECHO_LEAST, echoRequest, type Heard, readIcmp4, readIcmp6, renumber } from '../packet/echo.ts';
 import { PathSearch } from '../peers/liveness/path-search.ts';
 import type { Probed, Probes } from '../peers/liveness/probed.ts';
 import { type PulseChange, Pulses } from '../peers/liveness/pulses.ts';
 import type { Clock } from '../service/clock.ts';
 import { messageOf } from '../service/errors.ts';
 
-/** Probes that are due within it go together. */
-const TURN_MS = 10;
-/** How often the searches for path MTUs go on. */
-const SEARCH_MS = 50;
+/** Probes that are due within it go together; and so often the searches for path MTUs go on. */
+const TURN_MS = 50;
+/** How often is looked whether one is to begin. */
+const SEARCH_MS = 1000;
 /** A socket that cannot be opened is tried again. */
 const REOPEN_MS = 30_000;
+/** Whoever has not answered for so long will not. */
+const SILENCE_MS = 3000;
 /** Requests on their way that are remembered: more than are sent while anybody may still answer. */
 const PENDING_MAX = 2048;
 
@@ -51,6 +45,10 @@ export class PeerProbes implements Probes {
   /** whoever has not seen a request cannot answer it */
   readonly #identifier = randomInt(0x10000);
   readonly #token = randomBytes(8);
+  /** the pulses' requests, by address, to be renumbered */
+  readonly #requests = new Map<string, Buffer>();
+  #searchDue = -Infinity;
+  #searching = false;
   readonly #pending = new Map<number, Pending>();
   #sequence = randomInt(0x10000);
   #from: ProbeFrom | undefined;
@@ -66,11 +64,11 @@ export class PeerProbes implements Probes {
   /** Whom to probe from now on, all of the own VTEP's address family. */
   follow(from: ProbeFrom | undefined, ips: ReadonlySet<string>): void {
     const now = this.#options.clock.monotonic();
-    if (from?.address !== this.#from?.address) this.#pending.clear();
+    if (from?.address !== this.#from?.address) this.#requests.clear();
     this.#from = from;
     const wanted = from === undefined ? new Set<string>() : ips;
     this.#pulses.follow(wanted, now);
-    for (const ip of this.#searches.keys()) if (!wanted.has(ip)) this.#searches.delete(ip);
+    for (const ip of this.#searches.keys()) if (!wanted.has(ip)) this.#forget(ip);
     for (const ip of wanted) if (!this.#searches.has(ip)) this.#searches.set(ip, new PathSearch(familyOf(ip), now));
     if (wanted.size === 0) this.stop();
     else this.#schedule();
@@ -88,6 +86,22 @@ export class PeerProbes implements Probes {
     this.#schedule();
   }
 
+  /** Asks now; returns a way to see whether all is known that will be, also where nobody answers. */
+  ask(ip: string): () => boolean {
+    const asked = this.#options.clock.monotonic();
+    this.#pulses.of(ip)?.ask(asked);
+    this.#searches.get(ip)?.ask(asked);
+    this.#searchDue = asked;
+    this.#searching = true;
+    this.#schedule();
+    return () => {
+      const [pulse, search] = [this.#pulses.of(ip), this.#searches.get(ip)];
+      if (pulse === undefined || search === undefined) return true;
+      const answered = (pulse.answered ?? -Infinity) > asked;
+      return answered ? search.ended > asked : this.#options.clock.monotonic() > asked + SILENCE_MS;
+    };
+  }
+
   stop(): void {
     clearTimeout(this.#timer);
     this.#timer = undefined;
@@ -103,9 +117,8 @@ export class PeerProbes implements Probes {
       this.#timer = setTimeout(() => this.#turn(), REOPEN_MS).unref();
       return;
     }
-    const searching = [...this.#searches.values()].some(({ isSearching }) => isSearching);
-    const wait = Math.max(TURN_MS, due - this.#options.clock.monotonic());
-    this.#timer = setTimeout(() => this.#turn(), searching ? Math.min(wait, SEARCH_MS) : wait).unref();
+    const wait = (this.#searching ? Math.min(due, this.#searchDue) : due) - this.#options.clock.monotonic();
+    this.#timer = setTimeout(() => this.#turn(), Math.max(TURN_MS, wait)).unref();
   }
 
   #turn(): void {
@@ -114,13 +127,15 @@ export class PeerProbes implements Probes {
     // Unheard is not unanswered.
     if (socket !== undefined) {
       this.#tell(this.#pulses.take(now, (ip) => this.#send(socket, ip, ECHO_LEAST[familyOf(ip)], false)));
-      this.#search(socket, now);
+      if (now >= this.#searchDue) this.#search(socket, now);
     }
     this.#schedule();
   }
 
   #search(socket: EchoSocket, now: number): void {
     const top = this.#from?.mtu ?? 0;
+    this.#searchDue = now + SEARCH_MS;
+    this.#searching = false;
     for (const [ip, search] of this.#searches) {
       const { state, answered, rtt } = this.#pulses.of(ip) ?? {};
       if (answered === undefined || rtt === undefined) continue;
@@ -128,20 +143,33 @@ export class PeerProbes implements Probes {
       if (state !== 'up') continue;
       const size = this.#watched(ip, search, () => search.take(now, top, { answered, rtt }));
       if (size !== undefined) this.#send(socket, ip, size, true);
+      this.#searching ||= search.isSearching;
     }
+    if (this.#searching) this.#searchDue = now + TURN_MS;
   }
 
   /** Returns its sequence number. */
   #send(socket: EchoSocket, ip: string, size: number, search: boolean): number {
     this.#sequence = (this.#sequence + 1) & 0xffff;
-    const echo: Echo = { identifier: this.#identifier, sequence: this.#sequence, token: this.#token };
-    const packet = echoRequest(this.#from?.address ?? '', ip, size, echo);
+    const packet = search ? this.#request(ip, size) : (this.#requests.get(ip) ?? this.#request(ip, size));
+    if (!search) this.#requests.set(ip, packet);
+    const checksum = renumber(packet, this.#sequence);
     this.#pending.delete(this.#sequence);
-    this.#pending.set(this.#sequence, { ip, size, search, checksum: requestChecksum(packet) });
+    this.#pending.set(this.#sequence, { ip, size, search, checksum });
     const [oldest] = this.#pending.keys();
     if (this.#pending.size > PENDING_MAX && oldest !== undefined) this.#pending.delete(oldest);
     socket.send(packet, ip);
     return this.#sequence;
+  }
+
+  #request(ip: string, size: number): Buffer {
+    const echo: Echo = { identifier: this.#identifier, sequence: 0, token: this.#token };
+    return echoRequest(this.#from?.address ?? '', ip, size, echo);
+  }
+
+  #forget(ip: string): void {
+    this.#searches.delete(ip);
+    this.#requests.delete(ip);
   }
 
   #hear(heard: Heard | undefined, from: string): void {
@@ -186,7 +214,9 @@ export class PeerProbes implements Probes {
     this.#socket?.echo.close();
     this.#socket = undefined;
     const read = family === 4 ? readIcmp4 : readIcmp6;
-    const hear = (message: Buffer, from: string): void => this.#hear(read(message), parseIp(from) ?? '');
+    // The kernel's text of an IPv4 address is the only one; of IPv6 there are several.
+    const textOf = (from: string): string => (family === 4 ? from : (parseIp(from) ?? ''));
+    const hear = (message: Buffer, from: string): void => this.#hear(read(message), textOf(from));
     try {
       this.#socket = { family, echo: this.#options.open(family, hear, () => (this.#socket = undefined)) };
       this.#unopened = false;

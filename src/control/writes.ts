@@ -52,7 +52,8 @@ export function post(path: string, summary: string, accepts: object, run: Write)
   return { method: 'POST', path, summary, accepts, produces: 'application/json', handle };
 }
 
-async function guarded(body: Uint8Array, run: Write): Promise<Reply> {
+/** A body that cannot be read is its sender's fault. */
+export async function guarded(body: Uint8Array, run: Write): Promise<Reply> {
   try {
     return await run(body);
   } catch (error) {

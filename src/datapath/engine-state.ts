@@ -43,8 +43,14 @@ export function numberState(
   const numberOf = (vtep: Vtep): number => numbers.get(vtepKey(vtep)) ?? -1;
   const peers: (Vtep | undefined)[] = [];
   for (const vtep of vteps) peers[numberOf(vtep)] = vtep;
-  const paths = Array.from(peers, (vtep) => vtep && mtuOf(vtep));
+  const told = new Map(state.networks.flatMap(({ peers: all }) => all.map(({ vtep, mtu }) => [vtepKey(vtep), mtu])));
+  const paths = Array.from(peers, (vtep) => vtep && least(mtuOf(vtep), told.get(vtepKey(vtep))));
   return { peers, paths, networks: state.networks.map((network) => numberNetwork(network, state.vtep.port, numberOf)) };
+}
+
+/** What the kernel knows of a way, and what probes found. */
+function least(a: number | undefined, b: number | undefined): number | undefined {
+  return a === undefined || b === undefined ? (a ?? b) : Math.min(a, b);
 }
 
 function numberNetwork(network: DatapathNetwork, port: number, numberOf: (vtep: Vtep) => number): EngineNetwork {

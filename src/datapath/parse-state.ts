@@ -69,11 +69,20 @@ function parseNetwork(raw: unknown, path: string): DatapathNetwork {
 }
 
 function parsePeer(raw: unknown, path: string): DatapathPeer {
-  const { vtep, macs, learned, silent = false } = object(raw, path);
+  const { vtep, macs, learned, silent = false, mtu } = object(raw, path);
   if (typeof learned !== 'boolean') throw new StateError(`${path}/learned`, 'true or false');
+  if (mtu !== undefined && !isWhole(mtu, MTU.least, MTU.most)) {
+    throw new StateError(`${path}/mtu`, `from ${MTU.least} to ${MTU.most}`);
+  }
   if (typeof silent !== 'boolean') throw new StateError(`${path}/silent`, 'true or false');
   const parsed = list(macs, `${path}/macs`, MACS_MAX).map((mac, index) => parseUnicast(mac, `${path}/macs/${index}`));
-  return { vtep: parseVtep(vtep, `${path}/vtep`), macs: parsed, learned, ...(silent && { silent }) };
+  return {
+    vtep: parseVtep(vtep, `${path}/vtep`),
+    macs: parsed,
+    learned,
+    ...(silent && { silent }),
+    ...(mtu !== undefined && { mtu }),
+  };
 }
 
 function parseNeighbour(raw: unknown, path: string): Neighbour {

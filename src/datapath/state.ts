@@ -29,6 +29,8 @@ export type DatapathPeer = {
   readonly learned: boolean;
   /** it answers nobody: nothing is flooded to it, and what comes from it is let in */
   readonly silent?: true;
+  /** the longest IP packet inside that the way there passes, where probes found that to be less than the network's MTU */
+  readonly mtu?: number;
 };
 
 /** This gateway's own. */
@@ -60,11 +62,12 @@ export function canonicalState(state: DatapathState): string {
     bumPps,
     group,
     peers: peers
-      .map(({ vtep: { ip, port }, macs, learned, silent }) => ({
+      .map(({ vtep: { ip, port }, macs, learned, silent, mtu: path }) => ({
         vtep: { ip, port },
         macs: [...macs].sort(),
         learned,
         ...(silent && { silent }),
+        ...(path !== undefined && { mtu: path }),
       }))
       .sort(byText),
     ...(neighbours.length > 0 && { neighbours: inOrder(neighbours) }),

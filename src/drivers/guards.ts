@@ -14,6 +14,8 @@ export type GuardSpec = {
   readonly port: number;
   /** from where the kernel may take the network's VXLAN; undefined where the datapath looks at that itself */
   readonly sources: VxlanSources | undefined;
+  /** the longest IP packet inside that all ways to its peers pass, where the network's MTU is larger and the datapath does not see to it */
+  readonly path?: number | undefined;
   /** of a network that is stretched, and shall look for loops */
   readonly loop?: LoopSpec;
 };

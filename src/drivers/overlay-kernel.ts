@@ -5,7 +5,7 @@ import type { Problem } from '../model/problem.ts';
 import { type HostView, type NetworkSpec, type Underlay, waitingFor } from './driver.ts';
 import { guardSpec, vxlanSources } from './guards.ts';
 import { linkName, networkAlias } from './naming.ts';
-import { distinctVteps, reachablePeers } from './overlay-peers.ts';
+import { distinctVteps, narrowWay, reachablePeers } from './overlay-peers.ts';
 
 /** What an engine adds to an overlay network's answer. */
 export type EngineSpec = Pick<NetworkSpec, 'links' | 'attachment' | 'fdb' | 'guards' | 'datapath'>;
@@ -48,7 +48,10 @@ export function kernelEngine(
     links: [link],
     attachment: { type: 'macvlan', parent: device, mode: 'bridge' },
     fdb: forwarding(network, remotes, host).map((row) => ({ device, row })),
-    guards: guardSpec(network, device, host, vxlanSources(network, remotes, host)),
+    guards: {
+      ...guardSpec(network, device, host, vxlanSources(network, remotes, host)),
+      path: narrowest(network, remotes, host, mtu),
+    },
     datapath: undefined,
   };
 }
@@ -65,6 +68,12 @@ function refuse(network: OverlayNetwork, device: string, host: HostView): Proble
   if (other === undefined) return undefined;
   const message = `network ${network.name}: VNI ${network.vni} on port ${host.port} is already ${other.name}'s, which is not Linkspan's; delete ${other.name} or choose another VNI than ${device} wants`;
   return waitingFor(network, message, 'name_taken');
+}
+
+/** Of all ways to its peers: the device does not know which one a frame takes when TCP tells its segments' size. */
+function narrowest(network: OverlayNetwork, all: readonly Remote[], host: HostView, mtu: number): number | undefined {
+  const ways = reachablePeers(network, all, host).remotes.flatMap((remote) => narrowWay(remote, mtu) ?? []);
+  return ways.length === 0 ? undefined : Math.min(...ways);
 }
 
 /** Flood list and unicast entries. */

@@ -1,6 +1,7 @@
 import { familyOf } from '../model/ip.ts';
 import type { OverlayNetwork } from '../model/network.ts';
 import type { Remote, Vtep } from '../model/peer.ts';
+import { vxlanOverhead } from '../model/vni.ts';
 import type { HostView } from './driver.ts';
 
 /** Whom a network can send to: peers by their records, and the operator's static VTEPs. */
@@ -18,6 +19,15 @@ export function reachablePeers(network: OverlayNetwork, remotes: readonly Remote
     remotes: remotes.filter(({ vtep }) => fits(vtep.ip)),
     statics: network.peers.filter((ip) => fits(ip)),
   };
+}
+
+/** Every host takes as much (RFC 791 section 3.1): whatever is found of a way, TCP's segments stay at 536 bytes. */
+const LEAST = 576;
+
+/** The longest IP packet inside that gets to a peer, where probes found that to be less than the network's MTU. */
+export function narrowWay({ vtep, pathMtu }: Remote, mtu: number): number | undefined {
+  const inner = pathMtu && Math.max(LEAST, pathMtu - vxlanOverhead(vtep.ip));
+  return inner && inner < mtu ? inner : undefined;
 }
 
 /** Two gateways behind one VTEP get one copy. */

@@ -7,7 +7,7 @@ import { type HostView, type NetworkSpec, waitingFor } from './driver.ts';
 import { guardSpec } from './guards.ts';
 import { linkName, networkAlias } from './naming.ts';
 import type { EngineSpec } from './overlay-kernel.ts';
-import { reachablePeers, vtepKey } from './overlay-peers.ts';
+import { narrowWay, reachablePeers, vtepKey } from './overlay-peers.ts';
 
 /** One frame of a workload's, unsegmented, then fits one send to a UDP socket with all its headers: at most 64 KiB. */
 const GSO_MAX = 61_000;
@@ -37,7 +37,7 @@ export function userEngine(
     fdb: [],
     guards: guardSpec(network, tap, host),
     datapath: {
-      ...told(network, tap, mtu, peersOf(network, remotes, host)),
+      ...told(network, tap, mtu, peersOf(network, remotes, host, mtu)),
       ...(neighbours.length > 0 && { neighbours }),
     },
   };
@@ -73,16 +73,23 @@ function told(network: OverlayNetwork, tap: string, mtu: number, peers: readonly
 }
 
 /** One entry for each VTEP; behind a static one stand devices that publish no record, so its frames are learned from. */
-function peersOf(network: OverlayNetwork, all: readonly Remote[], host: HostView): readonly DatapathPeer[] {
+function peersOf(
+  network: OverlayNetwork,
+  all: readonly Remote[],
+  host: HostView,
+  mtu: number,
+): readonly DatapathPeer[] {
   const { remotes, statics } = reachablePeers(network, all, host);
   const peers = new Map<string, DatapathPeer>();
   for (const ip of statics) {
     const vtep = { ip, port: host.port };
     peers.set(vtepKey(vtep), { vtep, macs: [], learned: true });
   }
-  for (const { vtep, macs, down } of remotes) {
-    const silent = down && ({ silent: true } as const);
-    const known = peers.get(vtepKey(vtep)) ?? { vtep, macs: [], learned: false, ...silent };
+  for (const remote of remotes) {
+    const { vtep, macs, down } = remote;
+    const way = narrowWay(remote, mtu);
+    const found = { ...(down && { silent: down }), ...(way !== undefined && { mtu: way }) };
+    const known = peers.get(vtepKey(vtep)) ?? { vtep, macs: [], learned: false, ...found };
     const more = macs.map((entry) => entry.m);
     peers.set(vtepKey(vtep), { ...known, macs: [...new Set([...known.macs, ...more])] });
   }

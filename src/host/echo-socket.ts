@@ -13,8 +13,10 @@ type Options = { readonly addressFamily: 1 | 2; readonly protocol: number; reado
 type RawSockets = { readonly createSocket: (options: Options) => RawSocket };
 
 /** raw(7), icmp(7), linux/in.h, linux/in6.h, linux/icmpv6.h */
-const [IP, IP_HDRINCL, SOL_RAW, ICMP_FILTER] = [0, 3, 255, 1];
-const [IPV6, IPV6_HDRINCL, SOL_ICMPV6, ICMPV6_FILTER] = [41, 36, 58, 1];
+const [IP, IP_HDRINCL, IP_MTU_DISCOVER, SOL_RAW, ICMP_FILTER] = [0, 3, 10, 255, 1];
+const [IPV6, IPV6_HDRINCL, IPV6_MTU_DISCOVER, SOL_ICMPV6, ICMPV6_FILTER] = [41, 36, 23, 58, 1];
+/** Otherwise the kernel itself refuses what a router refused up to ten minutes ago. */
+const PMTUDISC_PROBE = 3;
 const FAMILIES = { 4: { addressFamily: 1, protocol: 1 }, 6: { addressFamily: 2, protocol: 58 } } as const;
 /** Answers, and errors that quote what they are about: of a long one the beginning is enough. */
 const BUFFER = 1536;
@@ -69,6 +71,7 @@ function open(family: 4 | 6): RawSocket {
 /** Of all ICMP that comes to the host: echo reply (0) and destination unreachable (3). */
 function prepare4(socket: RawSocket): void {
   socket.setOption(IP, IP_HDRINCL, 1);
+  socket.setOption(IP, IP_MTU_DISCOVER, PMTUDISC_PROBE);
   const blocked = Buffer.alloc(4);
   blocked.writeUInt32LE(~((1 << 0) | (1 << 3)) >>> 0, 0);
   socket.setOption(SOL_RAW, ICMP_FILTER, blocked, blocked.length);
@@ -77,6 +80,7 @@ function prepare4(socket: RawSocket): void {
 /** Packet too big (2) and echo reply (129). */
 function prepare6(socket: RawSocket): void {
   socket.setOption(IPV6, IPV6_HDRINCL, 1);
+  socket.setOption(IPV6, IPV6_MTU_DISCOVER, PMTUDISC_PROBE);
   const blocked = Buffer.alloc(32, 0xff);
   for (const type of [2, 129]) {
     const at = (type >> 5) * 4;

@@ -152,14 +152,10 @@ export class PeerDirectory {
     return members.flatMap(({ owner: { isAway }, record }): Remote[] => {
       const { gw: gateway, routes } = record;
       const [vtep] = record.vtep;
-      const down = this.#isDown(vtep);
+      if (vtep === undefined) return [];
       const macs = record.macs.filter((entry) => won.get(entry.m)?.entry === entry);
-      const said = {
-        ...(routes && { routes }),
-        ...((isAway || down) && { away: true as const }),
-        ...(down && { down }),
-      };
-      return vtep ? [{ gateway, vtep, macs, ...said }] : [];
+      const said = { ...(routes && { routes }), ...(isAway && { away: true as const }) };
+      return [{ gateway, vtep, macs, ...said, ...this.#way(vtep) }];
     });
   }
 
@@ -260,8 +256,14 @@ export class PeerDirectory {
     return this.#signal.listen(listener);
   }
 
-  #isDown(vtep: Vtep | undefined): true | undefined {
-    return (vtep && this.#options.probes?.of(vtep.ip)?.state) === 'down' || undefined;
+  #isDown(vtep: Vtep | undefined): boolean {
+    return vtep !== undefined && this.#options.probes?.of(vtep.ip)?.state === 'down';
+  }
+
+  /** What the probes say of the way there. */
+  #way(vtep: Vtep): Partial<Remote> {
+    const { pathMtu } = this.#options.probes?.of(vtep.ip) ?? {};
+    return { ...(this.#isDown(vtep) && { away: true, down: true }), ...(pathMtu !== undefined && { pathMtu }) };
   }
 
   /** To what may move. */

@@ -8,7 +8,8 @@ export function narrowProblem(
   { mtu, peers }: DatapathNetwork,
   paths: readonly NarrowPath[],
 ): Problem | undefined {
-  const [narrowest] = paths
+  const found = peers.flatMap(({ vtep: { ip }, mtu: path }) => (path === undefined ? [] : [{ ip, mtu: path }]));
+  const [narrowest] = [...found, ...paths]
     .filter((path) => path.mtu < mtu && peers.some(({ vtep }) => vtep.ip === path.ip))
     .toSorted((a, b) => a.mtu - b.mtu);
   return narrowest && { path: `/spec/networks/${network}`, code: 'path_mtu', message: told(network, narrowest) };

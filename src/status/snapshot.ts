@@ -140,7 +140,8 @@ function tableOf(view: CycleView, network: string): readonly Pick<FdbRow, 'mac' 
   const device = links.find((link) => link.object === `network/${network}`)?.name ?? '';
   const told = view.intent.networks.get(network)?.datapath;
   if (told === undefined) return view.seen.fdb.get(device) ?? [];
-  const targets = told.group === null ? told.peers.map((peer) => peer.vtep.ip) : [told.group];
+  const listening = told.peers.filter(({ silent }) => !silent);
+  const targets = told.group === null ? listening.map(({ vtep }) => vtep.ip) : [told.group];
   return [
     ...targets.map((ip) => ({ mac: FLOOD, ip })),
     ...told.peers.flatMap(({ vtep, macs }) => macs.map((mac) => ({ mac, ip: vtep.ip }))),

@@ -2,7 +2,7 @@ import { describe, expect, test } from '@jest/globals';
 import { assert, oneof, property, uint8Array } from 'fast-check';
 import { addressBytes } from '../../src/packet/address.ts';
 import { internetChecksum } from '../../src/packet/checksum.ts';
-import { echoRequest, readIcmp4, readIcmp6, requestChecksum } from '../../src/packet/echo.ts';
+import { echoRequest, readIcmp4, readIcmp6, renumber } from '../../src/packet/echo.ts';
 
 const echo = { identifier: 0x1234, sequence: 7, token: Buffer.from('0102030405060708', 'hex') };
 const four = (length: number): Buffer => echoRequest('198.51.100.1', '198.51.100.2', length, echo);
@@ -33,6 +33,18 @@ describe('an echo request', () => {
   });
 });
 
+test.each([0, 7, 0x1234, 0xffff])('a request with number %d given to it is as if made with it', (sequence) => {
+  for (const [source, target] of [
+    ['198.51.100.1', '198.51.100.2'],
+    ['2001:db8::1', '2001:db8::2'],
+  ] as const) {
+    const packet = echoRequest(source, target, 100, echo);
+    const made = echoRequest(source, target, 100, { ...echo, sequence });
+    expect(renumber(packet, sequence)).toBe(made.readUInt16BE(target.includes(':') ? 42 : 22));
+    expect(packet.equals(made)).toBe(true);
+  }
+});
+
 describe('what comes in', () => {
   test('an answer', () => {
     const packet = four(100);
@@ -48,13 +60,13 @@ describe('what comes in', () => {
       kind: 'tooBig',
       target: '198.51.100.2',
       mtu: 1400,
-      request: { ...expected, checksum: requestChecksum(four(1500)) },
+      request: { ...expected, checksum: four(1500).readUInt16BE(22) },
     });
     expect(readIcmp6(error(2, 0, 1300, six(1500).subarray(0, 1000)))).toEqual({
       kind: 'tooBig',
       target: '2001:db8::2',
       mtu: 1300,
-      request: { ...expected, checksum: requestChecksum(six(1500)) },
+      request: { ...expected, checksum: six(1500).readUInt16BE(42) },
     });
   });
 

@@ -31,6 +31,19 @@ const groups = (...profiles: Guards['profiles']): readonly string[] =>
   chain(portRules(spec({ profiles }), true), 'groups_in').slice(7);
 
 describe('the rules of a port', () => {
+  test('of a network with a narrow way: TCP is told, both ways; nothing where all ways are wide', () => {
+    const rules = portRules({ ...spec(), path: 1350 }, true);
+    for (const way of ['in', 'out']) {
+      expect(chain(rules, `unicast_${way}`)).toEqual([
+        'ether type 0x0800 tcp flags & (syn | rst) == syn tcp option maxseg size set 1310',
+        'ether type 0x86dd tcp flags & (syn | rst) == syn tcp option maxseg size set 1290',
+        'meta l4proto 6 accept',
+        `goto services_${way}`,
+      ]);
+    }
+    expect(portRules(spec(), true)).not.toContain('maxseg');
+  });
+
   test('from other sites, by default', () => {
     const rules = portRules(spec(), true);
     expect(chain(rules, 'port_in')).toEqual([

@@ -67,16 +67,18 @@ describe('the path MTU', () => {
     expect(path.mtu).toBe(1500);
   });
 
-  test('is looked for again after ten minutes, at once where the link changes, and after an error soon but not always', () => {
+  test('is looked for again after ten minutes, where it is the link’s after one, at once where the link changes, and after an error soon but not always', () => {
     const path = new PathSearch(4, 0);
     const asks = (now: number, top = 1500): boolean => path.take(now, top, { answered: now, rtt: 2 }) !== undefined;
-    search(path, { mtu: 1500, speaks: true });
-    expect([asks(300_000), asks(600_100)]).toEqual([false, true]);
-    path.passed(1500, 600_102);
-    path.disturb(600_110);
-    expect([asks(601_000), asks(610_100)]).toEqual([false, true]);
-    path.passed(1500, 610_102);
-    expect([asks(611_000), asks(612_000, 1400)]).toEqual([false, true]);
+    search(path, { mtu: 1400, speaks: true });
+    expect([asks(300_000), asks(600_200)]).toEqual([false, true]);
+    path.passed(1500, 600_202);
+    expect([asks(600_300), asks(660_300)]).toEqual([false, true]);
+    path.passed(1500, 660_302);
+    path.disturb(660_310);
+    expect([asks(661_000), asks(670_400)]).toEqual([false, true]);
+    path.passed(1500, 670_402);
+    expect([asks(671_000), asks(672_000, 1400)]).toEqual([false, true]);
   });
 
   test('keeps what it was while it is looked for, and while the VTEP is silent', () => {

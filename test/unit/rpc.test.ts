@@ -57,6 +57,8 @@ beforeEach(() => {
     patch: (...args) => documents.patch(...args),
     confirm: (version) => documents.confirm(version),
     rollback: (...versions) => documents.rollbackFrom(...versions),
+    probe: async (name) =>
+      name === 'gw-z' ? { ok: false, reason: 'not_found', problem: NOT_HERE } : { ok: true, peers: [PEER] },
     clear: async ({ network, mac }) =>
       network === 'a' ? { ok: true, cleared: mac } : { ok: false, reason: 'not_found', problem: NOT_HERE },
   };
@@ -161,6 +163,15 @@ const patch = (ifVersion: number, changes: unknown): Promise<Answer | undefined>
   });
 
 const clear = (id: string, params: unknown): Promise<Answer | undefined> => ask(id, { method: 'clear', params });
+
+const probe = (id: string, params?: unknown): Promise<Answer | undefined> => ask(id, { method: 'probe', params });
+
+test('one peer is probed, or all', async () => {
+  for (const [id, params] of Object.entries({ one: { gateway: 'gw-b' }, all: undefined }))
+    expect((await probe(id, params))?.result).toEqual({ peers: [PEER], total: 1 });
+  expect(codeOf(await probe('none', { gateway: 'gw-z' }))).toBe('missing_network');
+  expect(codeOf(await probe('bad', { gateway: 'No Name' }))).toBe('malformed');
+});
 
 test('a MAC that was found twice is cleared', async () => {
   const mac = '02:00:00:00:00:0b';

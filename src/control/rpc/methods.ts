@@ -1,6 +1,7 @@
 import type { FdbEntry, PeerStatus } from '../../model/status.ts';
 import { type ClearRequest, parseClear } from '../attach-request.ts';
 import type { Decision, Submission } from '../document-answers.ts';
+import { parseProbe, type probePeers } from '../probe-peers.ts';
 import type { Refusal } from '../writes.ts';
 import { BadRequest, type Fields, optional } from '../request-body.ts';
 import { type RpcAnswer } from './request.ts';
@@ -15,6 +16,8 @@ export interface RpcSource {
   confirm(version: number): Decision;
   /** Goes back from version `ifVersion` to `version`; undefined: to what was applied before. */
   rollback(ifVersion: number, version: number | undefined): Decision;
+  /** Asks one gateway's VTEP over the underlay, or all. */
+  probe(gateway: string | undefined): ReturnType<typeof probePeers>;
   clear(request: ClearRequest): Promise<{ readonly ok: true; readonly cleared: string } | Refusal>;
 }
 
@@ -26,6 +29,7 @@ export function rpcMethods(source: RpcSource): RpcMethods {
     ['peers', (params: Fields) => paged('peers', source.peers(), params)],
     ['fdb', (params: Fields) => fdb(source, params)],
     ['patch', (params: Fields) => patch(source, params)],
+    ['probe', (params: Fields) => probe(source, params)],
     ['clear', (params: Fields) => clear(source, params)],
     ['confirm', (params: Fields) => decided(source.confirm(versionIn(params, 'version')))],
     ['rollback', (params: Fields) => rollback(source, params)],
@@ -56,6 +60,11 @@ function rollback(source: RpcSource, params: Fields): RpcAnswer {
 function decided(decision: Decision): RpcAnswer {
   if (!decision.ok) return { ok: false, errors: [decision.problem] };
   return { ok: true, result: { version: decision.version, state: decision.state } };
+}
+
+async function probe(source: RpcSource, params: Fields): Promise<RpcAnswer> {
+  const outcome = await source.probe(parseProbe(params));
+  return outcome.ok ? paged('peers', outcome.peers, params) : { ok: false, errors: [outcome.problem] };
 }
 
 async function clear(source: RpcSource, params: Fields): Promise<RpcAnswer> {

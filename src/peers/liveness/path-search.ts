@@ -1,5 +1,7 @@
 /** What a router said is forgotten, and a way may have become wider, after ten minutes (RFC 1191 section 6.3). */
 const AGAIN_MS = 600_000;
+/** That the whole of the own link's size still passes costs one packet to know. */
+const CONFIRM_MS = 60_000;
 /** Anybody may send errors: they begin a search no more often than this. */
 const DISTURBED_MS = 10_000;
 /**
@@ -45,6 +47,7 @@ export class PathSearch {
   #began = -Infinity;
   #top = 0;
   #mtu: number | undefined;
+  #ended = -Infinity;
 
   constructor(family: 4 | 6, now: number) {
     this.#least = PATH_LEAST[family];
@@ -56,6 +59,12 @@ export class PathSearch {
     return this.#mtu;
   }
 
+  /** When that was. */
+  get ended(): number {
+    return this.#ended;
+  }
+
+  /** Whether `take` is to be called often; otherwise once a second does. */
   get isSearching(): boolean {
     return this.#search !== undefined;
   }
@@ -87,6 +96,11 @@ export class PathSearch {
     search.high = size;
     if (mtu <= search.low) return this.#next(search, now);
     Object.assign(search, { size: mtu, lost: 0, at: undefined, named: true });
+  }
+
+  /** Somebody wants to know now. */
+  ask(now: number): void {
+    this.#due = Math.min(this.#due, now);
   }
 
   /** Another packet was too big: the way may have become narrower. */
@@ -121,7 +135,8 @@ export class PathSearch {
     if (search.high - search.low <= 1) {
       this.#mtu = search.low;
       this.#search = undefined;
-      this.#due = now + AGAIN_MS;
+      this.#ended = now;
+      this.#due = now + (this.#mtu === this.#top ? CONFIRM_MS : AGAIN_MS);
       return;
     }
     // What was found the last time is the best guess once the own link's size has failed.

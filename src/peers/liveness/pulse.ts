@@ -85,6 +85,11 @@ export class Pulse {
     this.#due = Math.min(this.#due, this.#waiting ? now + this.#alarmStep() : now);
   }
 
+  /** Somebody wants to know now. */
+  ask(now: number): void {
+    if (!this.#waiting || this.#state === 'unprobed' || this.#state === 'down') this.#due = Math.min(this.#due, now);
+  }
+
   #miss(): void {
     this.#missed += 1;
     if (this.#state === 'up' || this.#state === 'suspect') {

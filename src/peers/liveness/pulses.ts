@@ -43,10 +43,11 @@ export class Pulses {
   /** Whom to send a probe now. @param number gives each its sequence number */
   take(now: number, number: (ip: string) => number): readonly PulseChange[] {
     const { interval } = this;
-    return [...this.#pulses].flatMap(([ip, pulse]) => {
-      if (pulse.due > now) return [];
-      return this.#change(ip, pulse, () => pulse.probe(number(ip), now, interval));
-    });
+    const changes: PulseChange[] = [];
+    for (const [ip, pulse] of this.#pulses) {
+      if (pulse.due <= now) changes.push(...this.#change(ip, pulse, () => pulse.probe(number(ip), now, interval)));
+    }
+    return changes;
   }
 
   answer(ip: string, sequence: number, now: number): readonly PulseChange[] {

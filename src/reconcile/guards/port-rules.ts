@@ -89,7 +89,7 @@ function port(profiles: readonly GuardProfile[]): Chain {
  * A redirect or an advertisement in fragments is none to a host that knows RFC 6980, and gets past no other rule. Nor does
  * what has more headers of IPv6's behind the fragment's: the port may be in the next one (RFC 7112).
  */
-function services({ guards, port: own }: GuardSpec): readonly Chain[] {
+function services({ guards, port: own, path }: GuardSpec): readonly Chain[] {
   const ports = guards.dhcp === 'block' ? [...DHCP_PORTS, own] : [own];
   const ra = [drop('icmpv6 type { 134, 137 }', 'ra'), drop('ip6 saddr fe80::/10 exthdr frag exists', 'ra')];
   return [
@@ -102,8 +102,24 @@ function services({ guards, port: own }: GuardSpec): readonly Chain[] {
         ...(guards.dhcp === 'block' ? [drop('frag nexthdr { 0, 43, 44, 60 }', 'dhcp')] : []),
       ],
     },
-    { name: 'unicast', rules: [accept('meta l4proto 6'), go('', 'goto', 'services')] },
+    { name: 'unicast', rules: [...clamps(path), accept('meta l4proto 6'), go('', 'goto', 'services')] },
   ];
+}
+
+/**
+ * Where a way between the sites passes less than the network's MTU, TCP is told so in both directions, once for each
+ * connection; the kernel's expression only ever makes the size smaller. Headers without options: RFC 6691 section 2.
+ */
+function clamps(path: number | undefined): readonly Rule[] {
+  if (path === undefined) return [];
+  const families = [
+    ['0x0800', path - 40],
+    ['0x86dd', path - 60],
+  ] as const;
+  return families.map(([type, size]) => ({
+    match: `ether type ${type} tcp flags & (syn | rst) == syn`,
+    verdict: () => `tcp option maxseg size set ${size}`,
+  }));
 }
 
 function groups(profiles: readonly GuardProfile[]): Chain {
