@@ -126,7 +126,7 @@ export class Gateway {
   }
 
   #createRpc(onEvent: EventSink): RpcServer {
-    const { documents, devices } = this.#state;
+    const { documents, devices, trust } = this.#state;
     const settled = (): Promise<void> => this.#loop.settled();
     const methods = rpcMethods({
       peers: () => this.#status().peers,
@@ -137,7 +137,8 @@ export class Gateway {
       probe: (gateway) => probePeers(gateway, this.#state.probeSource),
       clear: ({ network, mac }) => clearDuplicate(network, mac, { documents, devices, settled }),
     });
-    return new RpcServer({ methods, clock: systemClock, clockIsRight: clockIsSynchronised, onEvent });
+    const signed = trust.status.policy === 'require';
+    return new RpcServer({ methods, clock: systemClock, clockIsRight: clockIsSynchronised, signed, onEvent });
   }
 
   #serve(): Promise<() => Promise<void>> {

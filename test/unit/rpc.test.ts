@@ -62,13 +62,18 @@ beforeEach(() => {
     clear: async ({ network, mac }) =>
       network === 'a' ? { ok: true, cleared: mac } : { ok: false, reason: 'not_found', problem: NOT_HERE },
   };
-  server = new RpcServer({
+  server = serve(false);
+});
+
+function serve(signed: boolean): RpcServer {
+  return new RpcServer({
     methods: rpcMethods(source),
     clock: { now: () => now, monotonic: () => now },
     clockIsRight: () => right,
+    signed,
     onEvent: (type) => void events.push(type),
   });
-});
+}
 
 async function ask(id: string, request: unknown, retained = false): Promise<Answer | undefined> {
   const payload = typeof request === 'string' ? request : JSON.stringify(request);
@@ -108,6 +113,25 @@ describe('a request', () => {
     expect((await ask('2', { method: 'peers', deadline: 61 }))?.ok).toBe(true);
     right = false;
     expect((await ask('3', { method: 'peers', deadline: 59 }))?.ok).toBe(true);
+  });
+
+  test('that is signed and changes something says until when, and is not carried out later', async () => {
+    server = serve(true);
+    now = 1_000_000;
+    const params = { ifVersion: 7, patch: { networks: { b: overlay(6) } } };
+    const at = (id: string, deadline?: number): Promise<Answer | undefined> =>
+      ask(id, { method: 'patch', params, ...(deadline !== undefined && { deadline }) });
+    expect((await ask('0', { method: 'peers' }))?.ok).toBe(true);
+    expect(codeOf(await at('1'))).toBe('malformed');
+    expect(codeOf(await at('2', 1601))).toBe('malformed');
+    expect(codeOf(await at('3', 999))).toBe('expired');
+    expect((await at('4', 1600))?.ok).toBe(true);
+    documents.settled([]);
+    documents.rollback(7);
+    documents.settled([]);
+    const newest = documents.history.length;
+    expect((await at('4', 1600))?.ok).toBe(true);
+    expect(documents.history).toHaveLength(newest);
   });
 
   test.each([

@@ -24,15 +24,18 @@ export interface RpcSource {
 /** Entries in one answer: 150 kB, which every broker takes; the answer says where the next begin. */
 const PAGE = 1000;
 
+const reads = (run: RpcMethod['run']): RpcMethod => ({ changes: false, run });
+const changes = (run: RpcMethod['run']): RpcMethod => ({ changes: true, run });
+
 export function rpcMethods(source: RpcSource): RpcMethods {
-  return new Map<string, RpcMethod>([
-    ['peers', (params: Fields) => paged('peers', source.peers(), params)],
-    ['fdb', (params: Fields) => fdb(source, params)],
-    ['patch', (params: Fields) => patch(source, params)],
-    ['probe', (params: Fields) => probe(source, params)],
-    ['clear', (params: Fields) => clear(source, params)],
-    ['confirm', (params: Fields) => decided(source.confirm(versionIn(params, 'version')))],
-    ['rollback', (params: Fields) => rollback(source, params)],
+  return new Map([
+    ['peers', reads((params) => paged('peers', source.peers(), params))],
+    ['fdb', reads((params) => fdb(source, params))],
+    ['probe', reads((params) => probe(source, params))],
+    ['patch', changes((params) => patch(source, params))],
+    ['confirm', changes((params) => decided(source.confirm(versionIn(params, 'version'))))],
+    ['rollback', changes((params) => rollback(source, params))],
+    ['clear', changes((params) => clear(source, params))],
   ]);
 }
 
