@@ -29,6 +29,11 @@ function gatewayMetrics(status: GatewayStatus): readonly Metric[] {
     gauge('config_version', 'Version of the applied document, 0 for none.', [
       [{ state: config.state }, config.applied_version ?? 0],
     ]),
+    gauge(
+      'config_trial_seconds_remaining',
+      'Seconds until the document on trial is taken back, unless it proves itself.',
+      config.candidate?.seconds_left == null ? [] : single(config.candidate.seconds_left),
+    ),
     gauge('uptime_seconds', 'Seconds since the service started.', single(status.uptime_s)),
     gauge('process_resident_memory_bytes', 'Resident memory of the service.', single(process.memoryUsage.rss())),
   ];

@@ -71,7 +71,9 @@ test('a document that cuts the gateway off is taken back in its time, and not tr
   expect(candidate).toMatchObject({ version: 2, waits_for: ['the broker'] });
   // It is the old one that answers now: what the broker retained is forgotten here, and sent by the gateway itself.
   fleet.operator.forget();
-  expect(await backAfter('rolled_back', PROOF_S + BACK_S, since)).toBeGreaterThan(PROOF_S - 1);
+  const took = await backAfter('rolled_back', PROOF_S + BACK_S, since);
+  expect(took).toBeGreaterThan(PROOF_S - 1);
+  process.stdout.write(`confirm: cut off, back after ${took.toFixed(1)} s\n`);
   expect(reported()).toMatchObject({
     applied_version: 1,
     lkg_version: 1,

@@ -1,6 +1,7 @@
 import { expect, test } from '@jest/globals';
 import { encodeReported } from '../../src/control/reported.ts';
 import type { ConfigStatus } from '../../src/model/status.ts';
+import { metrics } from '../../src/status/metrics.ts';
 import { page } from '../../src/status/page.ts';
 import { HEALTHY } from './support/status.ts';
 
@@ -17,6 +18,13 @@ test('the page says what a document on trial waits for, and how long', () => {
   expect(shown(42)).toContain('waits for the broker, peer &lt;gw-b&gt;, taken back in 42 s otherwise');
   expect(shown(null)).toContain('waits for the broker, peer &lt;gw-b&gt;</div>');
   expect(page(HEALTHY, [])).not.toContain('On trial');
+});
+
+const measured = (left: number | null): string => metrics({ ...HEALTHY, config: config(left) });
+
+test('a metric counts down while there is an end', () => {
+  expect(measured(42)).toContain('\nlinkspan_config_trial_seconds_remaining 42\n');
+  expect(measured(null)).not.toContain('trial');
 });
 
 test('what is reported is the same while only time passes', () => {
