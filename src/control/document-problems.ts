@@ -1,4 +1,5 @@
 import type { Problem } from '../model/problem.ts';
+import type { Trial } from '../model/trial.ts';
 import type { Refusal } from './writes.ts';
 
 type Numbered = { readonly version: number; readonly hash: string };
@@ -42,6 +43,11 @@ export function takenBackOnRequest(version: number, to: number | null): Problem 
   const where = to === null ? 'to no document at all' : `to version ${to}`;
   const message = `version ${version} was taken back on request, ${where}; give the next one a higher version`;
   return { path: '', code: 'rolled_back', message };
+}
+
+export function waitsForWord({ version, confirmS }: Trial): string {
+  const end = `is taken back ${confirmS} s after it came`;
+  return `document version ${version} stands and ${end} unless somebody confirms it: linkspan confirm ${version}`;
 }
 
 export function nothingToConfirm(version: number | undefined, candidate: number | undefined): Refusal {

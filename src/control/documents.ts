@@ -1,28 +1,23 @@
-import { documentChanges, type ParsedDocument, type ParseResult, parseDesired } from '../document/index.ts';
+import { documentChanges, type ParsedDocument } from '../document/index.ts';
 import { type DesiredState, NOTHING_DESIRED } from '../model/network.ts';
 import type { Problem } from '../model/problem.ts';
-import type { ConfigStatus, DocumentRecord, DocumentSource, EventSink } from '../model/status.ts';
+import type { ConfigStatus, DocumentRecord, DocumentSource } from '../model/status.ts';
 import type { Trial } from '../model/trial.ts';
 import type { Comparison, Decision, Submission } from './document-answers.ts';
 import { configStatus, type Told } from './config-status.ts';
 import * as say from './document-problems.ts';
-import { type DocumentStore, documentRecords, KEPT_MAX, type KeptDocument } from './document-store.ts';
+import { DocumentReader, type ReaderOptions, type Running } from './document-reader.ts';
+import { documentRecords, type KeptDocument } from './document-store.ts';
 import { patched } from './patch.ts';
 import type { Fields } from './request-body.ts';
 import { resumed, type Verdict } from './trial.ts';
 import { type Before, newTrial, revertTrial } from './trial-begin.ts';
 import { type Surroundings, TrialRun } from './trial-run.ts';
-import type { Refusal } from './writes.ts';
 
-export type DocumentsOptions = {
-  readonly gateway: string;
-  readonly store: DocumentStore;
+export type DocumentsOptions = ReaderOptions & {
   /** whether the stored documents were damaged, and an empty store is in their place */
   readonly damaged: boolean;
-  /** names of the host's interfaces, or undefined before the first look */
-  readonly interfaces: () => ReadonlySet<string> | undefined;
   readonly surroundings: Surroundings;
-  readonly event: EventSink;
   /** another document is stored and to be applied */
   readonly onAccepted: () => void;
   /** `status` changed: to be reported */
@@ -31,14 +26,16 @@ export type DocumentsOptions = {
   readonly onBack: () => void;
 };
 
-type Running = { readonly version: number; readonly hash: string; readonly state: DesiredState };
 /**
  * The gateway's documents, from wherever they come: accepted ones are on the disk before anybody hears of it; rejected
  * ones change nothing but the report; one that could cut the gateway off is on trial before it is the last known good.
  */
 export class Documents {
   readonly #options: DocumentsOptions;
+  readonly #reader: DocumentReader;
   #running: Running | undefined;
+  /** the last known good */
+  #good: KeptDocument | undefined;
   #trial: TrialRun | undefined;
   #told: Told | undefined;
   /** what fails or waits, since the last whole cycle; undefined: there was none with this document */
@@ -50,9 +47,12 @@ export class Documents {
 
   constructor(options: DocumentsOptions) {
     this.#options = options;
+    this.#reader = new DocumentReader(options);
     this.#resume(options.store.trial());
-    this.#lost = options.damaged;
-    this.#running = this.#restore();
+    this.#good = options.store.lastKnownGood();
+    const { running, isUnreadable } = this.#reader.restore();
+    this.#running = running;
+    this.#lost = running === undefined && (isUnreadable || options.damaged);
     this.#told = this.#toldBefore();
     this.#reported = JSON.stringify(this.#fixedStatus());
   }
@@ -77,17 +77,17 @@ export class Documents {
   }
 
   validate(bytes: Uint8Array): readonly Problem[] {
-    const result = this.#parse(bytes);
+    const result = this.#reader.parse(bytes, this.#running);
     return result.ok ? this.#versionProblem(result.document) : result.problems;
   }
 
   /** What a document would change of the running one, and whether it would be on trial. */
   compare(bytes: Uint8Array): Comparison {
-    const result = this.#parse(bytes);
+    const result = this.#reader.parse(bytes, this.#running);
     if (!result.ok) return { ok: false, problems: result.problems };
     const { store } = this.#options;
     const stored = store.running();
-    const running = stored && this.#read(stored.body);
+    const running = stored && this.#reader.read(stored.body);
     return {
       ok: true,
       running: this.#running?.version ?? null,
@@ -98,7 +98,7 @@ export class Documents {
 
   /** Takes a document, or says what is wrong with it. The one that runs already is accepted again without effect. */
   submit(bytes: Uint8Array, source: DocumentSource): Submission {
-    const result = this.#parse(bytes);
+    const result = this.#reader.parse(bytes, this.#running);
     if (!result.ok) return this.#reject(result.problems, result.version);
     const { document } = result;
     const { version, hash } = document;
@@ -134,8 +134,7 @@ export class Documents {
       this.#report();
       return this.#decided(candidate ?? null);
     }
-    if (version !== undefined && version === this.#options.store.lastKnownGood()?.version)
-      return this.#decided(version);
+    if (version !== undefined && version === this.#good?.version) return this.#decided(version);
     return say.nothingToConfirm(version, candidate);
   }
 
@@ -157,7 +156,7 @@ export class Documents {
       return this.#decided(trial.backTo);
     }
     if (version !== undefined && version === this.#running?.version) return this.#decided(version);
-    const target = this.#applied(version);
+    const target = this.#reader.applied(version, this.#running?.version);
     if ('ok' in target) return target;
     if (trial) this.#goBack(trial, [say.takenBackOnRequest(trial.version, target.version)]);
     this.#revert(target);
@@ -220,6 +219,7 @@ export class Documents {
       surroundings,
       save: (saved) => store.saveTrial(saved),
       onProgress: () => this.#report(),
+      onProven: () => this.#options.event('config.confirming', 'warning', say.waitsForWord(trial)),
       onEnd: (verdict) => this.#ended(trial, verdict),
     });
   }
@@ -241,16 +241,20 @@ export class Documents {
 
   #commit(version: number): void {
     const { store, event } = this.#options;
-    if (store.lastKnownGood()?.version === version) return;
+    const isNews = this.#good?.version !== version;
     store.markApplied(version);
-    event('config.applied', 'info', `document version ${version} is applied`);
+    this.#good = store.lastKnownGood();
+    if (isNews) event('config.applied', 'info', `document version ${version} is applied`);
   }
 
   #goBack({ version, backTo }: Trial, errors: readonly Problem[]): void {
     const { store, event, onAccepted } = this.#options;
     const proven = this.#trial?.trial.proven ?? false;
     store.goBack(version, errors, backTo);
-    this.#run(this.#restore(), undefined);
+    this.#good = store.lastKnownGood();
+    const { running, isUnreadable } = this.#reader.restore();
+    this.#run(running, undefined);
+    this.#lost = running === undefined && isUnreadable;
     this.#told = { state: 'rolled_back', errors };
     this.#wayLost = !proven;
     event('config.rolled_back', 'error', errors.map(({ message }) => message).join('; '));
@@ -281,27 +285,13 @@ export class Documents {
     return { ok: true, version, state: this.status.state };
   }
 
-  #parse(bytes: Uint8Array): ParseResult {
-    const { gateway, interfaces } = this.#options;
-    const result = parseDesired(bytes, { gateway, interfaces: interfaces() });
-    if (result.ok || result.version === undefined || result.version !== this.#running?.version) return result;
-    // A broker gives the running document again at each connection: an uplink that is gone by now does not make it wrong.
-    const again = this.#read(bytes);
-    return again.ok && again.document.hash === this.#running.hash ? again : result;
-  }
-
-  /** One that was accepted before, whatever has become of the host's interfaces. */
-  #read(body: string | Uint8Array): ParseResult {
-    return parseDesired(Buffer.from(body), { gateway: this.#options.gateway, interfaces: undefined });
-  }
-
   #versionProblem(document: { version: number; hash: string }): readonly Problem[] {
     return say.versionProblem(document, this.#running, this.#options.store.current());
   }
 
   #fixedStatus(): ConfigStatus {
     return configStatus({
-      good: this.#options.store.lastKnownGood(),
+      good: this.#good,
       running: this.#running,
       trial: this.#trial,
       told: this.#told,
@@ -316,38 +306,19 @@ export class Documents {
     this.#options.onStatus();
   }
 
-  /** The applied document of that version; undefined: the last one before the one that runs. */
-  #applied(version: number | undefined): ParsedDocument | Refusal {
-    const found = version === undefined ? this.#appliedBefore() : this.#options.store.get(version);
-    if (found === undefined) return version === undefined ? say.nothingBefore() : say.noSuchVersion(version);
-    if (found.state !== 'applied') return say.neverApplied(found.version, found.state);
-    const read = this.#read(found.body);
-    return read.ok ? read.document : say.unreadable(found.version, read.problems[0]?.message ?? 'invalid');
-  }
-
-  #appliedBefore(): KeptDocument | undefined {
-    const running = this.#running?.version ?? Number.POSITIVE_INFINITY;
-    const older = this.#options.store.history(KEPT_MAX).filter(({ version }) => version < running);
-    return older.find(({ state }) => state === 'applied');
-  }
-
   /** What a document about to be applied is measured by. */
   #before(): Before {
     const { surroundings } = this.#options;
-    return { surroundings, open: this.#trial?.trial, running: this.#running, proven: this.#lastKnownGood() };
-  }
-
-  #lastKnownGood(): DesiredState | undefined {
-    const stored = this.#options.store.lastKnownGood();
-    const result = stored && this.#read(stored.body);
-    return result?.ok ? result.document.state : undefined;
+    const proven = this.#good && this.#reader.read(this.#good.body);
+    const known = proven?.ok ? proven.document.state : undefined;
+    return { surroundings, open: this.#trial?.trial, running: this.#running, proven: known };
   }
 
   /** A trial that an earlier run left behind goes on, or ends before anything of it is done. */
   #resume(trial: Trial | undefined): void {
     if (trial === undefined) return;
     const { store, event, surroundings } = this.#options;
-    const going = resumed(trial, surroundings.now());
+    const going = this.#reader.whyNot(trial.version) ?? resumed(trial, surroundings.now());
     if ('version' in going) {
       store.saveTrial(going);
       this.#trial = this.#start(going);
@@ -355,24 +326,6 @@ export class Documents {
     }
     store.goBack(trial.version, going, trial.backTo);
     event('config.rolled_back', 'error', going.map(({ message }) => message).join('; '));
-  }
-
-  /** After a restart: the document that ran, or the last known good where this version cannot read that. */
-  #restore(): Running | undefined {
-    const { store, event } = this.#options;
-    for (const stored of [store.running(), store.lastKnownGood()]) {
-      if (stored === undefined) continue;
-      const { version, hash } = stored;
-      const result = this.#read(stored.body);
-      if (result.ok) {
-        this.#lost = false;
-        return { version, hash, state: result.document.state };
-      }
-      this.#lost = true;
-      const why = result.problems[0]?.message ?? 'invalid';
-      event('config.unreadable', 'error', `stored document ${version} cannot be used: ${why}`);
-    }
-    return undefined;
   }
 
   /** That the newest document was taken back is still so after a restart. */

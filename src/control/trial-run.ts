@@ -21,6 +21,8 @@ export type TrialRunOptions = {
   readonly save: (trial: Trial) => void;
   /** it waits for something else than before */
   readonly onProgress: () => void;
+  /** only the confirmation is missing */
+  readonly onProven: () => void;
   /** told once, and last */
   readonly onEnd: (verdict: Exclude<Verdict, { kind: 'wait' }>) => void;
 };
@@ -83,17 +85,19 @@ export class TrialRun {
   /** Judges by what is known now, and asks the broker where that is still open. */
   look(): void {
     if (this.#ended) return;
-    const { onEnd, onProgress } = this.#options;
+    const { onEnd, onProgress, onProven } = this.#options;
     const verdict = judge(this.#trial, this.#evidence());
     if (verdict.kind !== 'wait') {
       this.stop();
       onEnd(verdict);
       return;
     }
-    if (verdict.proven && !this.#trial.proven) this.#save({ ...this.#trial, proven: true });
+    const isNews = verdict.proven && !this.#trial.proven;
+    if (isNews) this.#save({ ...this.#trial, proven: true });
     const before = this.#waitsFor.join();
     this.#waitsFor = verdict.waitsFor;
     if (this.#waitsFor.join() !== before) onProgress();
+    if (isNews) onProven();
     if (this.#owesBroker()) void this.#askBroker();
   }
 

@@ -167,6 +167,19 @@ describe('a document that could cut the gateway off', () => {
     expect(told[0]).toMatch(/^config.rolled_back error: version 3 was taken back: the machine was restarted/);
   });
 
+  test('that cannot be read any more is taken back', () => {
+    documents.submit(of(2, WIRE), 'mqtt');
+    const running = store.get(2);
+    const older = {
+      ...store,
+      get: (version: number) => (running && version === 2 ? { ...running, body: '{}' } : store.get(version)),
+    };
+    documents.stop();
+    ({ documents, told } = documentsOn(older, around()));
+    expect(documents.status).toMatchObject({ state: 'rolled_back', applied_version: 1, candidate: null });
+    expect(documents.desired.networks).toEqual([]);
+  });
+
   test('that ends the service twice before a cycle is taken back at the third start', () => {
     documents.submit(of(2, WIRE), 'mqtt');
     restart();
@@ -186,6 +199,7 @@ describe('a document that asks for a confirmation', () => {
       applied_version: 1,
       candidate: { seconds_left: 120 },
     });
+    expect(told.at(-1)).toMatch(/^config.confirming warning: document version 2 .* 120 s .*: linkspan confirm 2$/);
     expect(documents.confirm(9)).toMatchObject({
       ok: false,
       reason: 'refused',
@@ -253,6 +267,16 @@ describe('going back on request', () => {
       errors: [{ code: 'broker_lost' }],
     });
     expect(documents.desired.networks).toHaveLength(2);
+  });
+
+  test('is to the last known good, too, where what runs never was one', async () => {
+    submit(of(4, { l: overlay(5), ...WIRE, k: overlay(9) }), [FAILED]);
+    expect(documents.status).toMatchObject({ state: 'applying', lkg_version: 3, candidate: null });
+    expect(documents.rollback()).toMatchObject({ ok: true, version: 3 });
+    await pass(1);
+    expect(documents.status).toMatchObject({ state: 'rolled_back', applied_version: 3 });
+    expect(store.trial()).toBeUndefined();
+    expect(store.get(4)?.state).toBe('rolled_back');
   });
 
   test('ends a trial at once', () => {
