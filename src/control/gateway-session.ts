@@ -78,6 +78,7 @@ export class GatewaySession {
     this.#repair = new Repair({
       timers,
       everything: () => this.#shared,
+      onAudit: () => this.#ownTopics.doubt(),
       missing: () => directory.missing(this.#vnis),
       topicOf: (missing) => formatTopic(fleet, { kind: 'record', ...missing }),
       ask: (topics) => this.#session.askAgain(topics),

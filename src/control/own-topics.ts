@@ -63,6 +63,15 @@ export class OwnTopics {
     if (own?.seen !== 'ours') this.#checkLater();
   }
 
+  /** All of it is asked for again: what the broker does not show then it has lost, or others have erased it unseen. */
+  doubt(): void {
+    for (const own of this.#own.values()) {
+      own.repeated = 0;
+      if (own.seen === 'ours') own.seen = 'nothing';
+    }
+    this.#options.timers.set('own-topics', CHECK_MS, () => this.#check());
+  }
+
   #checkLater(): void {
     this.#options.timers.setUnlessRunning('own-topics', CHECK_MS, () => this.#check());
   }

@@ -7,6 +7,8 @@ export type RepairOptions = {
   readonly timers: Timers;
   /** the filters and topics that a whole view of the fleet comes by */
   readonly everything: () => readonly string[];
+  /** all of that is asked for now */
+  readonly onAudit: () => void;
   readonly missing: () => readonly Missing[];
   readonly topicOf: (missing: Missing) => string;
   readonly ask: (topics: readonly string[]) => void;
@@ -32,9 +34,10 @@ export class Repair {
 
   /** Asks for everything again in 5 to 10 s. */
   audit(): void {
-    const { timers, everything } = this.#options;
+    const { timers, everything, onAudit } = this.#options;
     const [min, max] = AUDIT_MS;
     timers.setUnlessRunning('audit', min + Math.random() * (max - min), () => {
+      onAudit();
       this.#inTurn(everything());
       this.#attempt = 0;
       this.check();

@@ -42,6 +42,25 @@ test('what was lost while it subscribed is asked for again, though nothing ever 
   await until('all know all', () => gateways.every((one) => one.view === truthFor(one, gateways)), 15_000);
 }, 30_000);
 
+test('what others erased while the owner did not look is published again', async () => {
+  const broker = await HostileBroker.start();
+  const gateways = [1, 2].map((g) => new Gateway(g, broker.port));
+  await until('all know all', () => gateways.every((one) => one.view === truthFor(one, gateways)), 15_000);
+  const records = broker.seen.filter(({ topic }) => topic.endsWith('/gw/gw-1'));
+  const old = broker.seen.find(({ topic }) => topic.endsWith('/gw/gw-2'));
+  gateways[1]?.change();
+  broker.silentTo = 'linkspan-plant-gw-1';
+  records.forEach(({ topic }) => broker.say({ topic, payload: Buffer.alloc(0) }));
+  await sleep(300);
+  broker.silentTo = undefined;
+  // something odd makes it look again
+  if (old) broker.say(old);
+  await until('the truth', () => gateways.every((one) => one.view === truthFor(one, gateways)), 15_000);
+  const late = new Gateway(3, broker.port);
+  const all = [...gateways, late];
+  await until('a gateway that comes now knows all', () => late.view === truthFor(late, all), 25_000);
+}, 60_000);
+
 test('a broker that comes back with an older backup changes nothing, and has the present again', async () => {
   const broker = await HostileBroker.start();
   const gateways = [0, 1].map((g) => new Gateway(g, broker.port));
