@@ -20,7 +20,9 @@ import type { TrustGate } from '../trust/gate.ts';
 import { createGate } from './gateway-trust.ts';
 
 /** Who is told when a document comes, or how far it is. */
-export type StateHooks = Pick<DocumentsOptions, 'event' | 'onAccepted' | 'onStatus' | 'onBack' | 'surroundings'>;
+export type StateHooks = Pick<DocumentsOptions, 'event' | 'onAccepted' | 'onStatus' | 'onBack' | 'surroundings'> & {
+  readonly isOnBroker: () => boolean;
+};
 
 /** All that the gateway knows: what is wanted of it, what its peers say, and what the last cycle saw. */
 export class GatewayState {
@@ -60,6 +62,7 @@ export class GatewayState {
       onEvent: hooks.event,
       probes: this.probes,
       admits: (...said) => trust.admits(...said),
+      isOnBroker: hooks.isOnBroker,
     });
     this.documents = new Documents({
       ...hooks,

@@ -2,6 +2,7 @@ import { clearDuplicate } from '../control/clear-duplicate.ts';
 import { localState } from '../control/local-state.ts';
 import { Presence } from '../control/presence.ts';
 import { encodeReported } from '../control/reported.ts';
+import { hostAddresses } from '../control/probe-targets.ts';
 import { probePeers } from '../control/probe-peers.ts';
 import { rpcMethods } from '../control/rpc/methods.ts';
 import { RpcServer } from '../control/rpc/server.ts';
@@ -51,6 +52,7 @@ export class Gateway {
         peers: () => this.#state.directory.peers(),
         wifi: () => this.#watchers.wifi.statuses(),
       }),
+      isOnBroker: () => this.#presence.broker.connected,
     });
     this.#watchers = new Watchers(this.#state, (what) => this.#loop.wake(what));
     this.#loop = this.#createLoop(log);
@@ -168,6 +170,7 @@ export class Gateway {
     if (view.complete) forgetGone(view, this.#state.store.endpoints);
     // A cycle that a newer document interrupted says nothing about that document.
     if (view.complete && view.document === documents.desired) documents.settled([...view.problems.values()]);
+    this.#presence.hostHas(hostAddresses(view));
     this.#presence.localChanged();
     this.#presence.reportedChanged();
   }

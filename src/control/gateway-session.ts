@@ -138,6 +138,11 @@ export class GatewaySession {
     else this.#timers.setUnlessRunning('publish', wait, () => this.#flush());
   }
 
+  /** Tells the addresses that the host has now. */
+  hostHas(addresses: ReadonlySet<string>): void {
+    this.#session.hostHas(addresses);
+  }
+
   /** Publishes the payload of `reported` where it is another than before, and again on every later connection. */
   reportedChanged(payload: Buffer): void {
     if (this.#reported?.equals(payload)) return;

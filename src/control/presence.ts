@@ -53,6 +53,11 @@ export class Presence {
     if (local) this.#session?.setLocal(local);
   }
 
+  /** To be told after each look at the host. */
+  hostHas(addresses: ReadonlySet<string>): void {
+    this.#session?.hostHas(addresses);
+  }
+
   reportedChanged(): void {
     this.#session?.reportedChanged(this.#options.reported());
   }

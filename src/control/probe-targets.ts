@@ -12,10 +12,12 @@ type Targets = { readonly from: ProbeFrom | undefined; readonly ips: ReadonlySet
 export function probeTargets({ seen }: Pick<CycleView, 'seen'>, remotes: RemotesByVni): Targets {
   const from = seen.underlay;
   if (from === undefined) return { from, ips: new Set() };
-  const own = new Set([
-    from.address,
-    ...seen.links.flatMap(({ addresses }) => addresses.map((one) => one.split('/')[0])),
-  ]);
+  const own = hostAddresses({ seen }).add(from.address);
   const all = [...remotes.values()].flatMap((list) => list.map(({ vtep }) => vtep.ip));
   return { from, ips: new Set(all.filter((ip) => familyOf(ip) === familyOf(from.address) && !own.has(ip))) };
+}
+
+/** Of all its interfaces, but for link-local ones. */
+export function hostAddresses({ seen }: Pick<CycleView, 'seen'>): Set<string> {
+  return new Set(seen.links.flatMap(({ addresses }) => addresses.map((one) => one.split('/')[0] ?? '')));
 }

@@ -1,3 +1,4 @@
+import type { Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { connect, type IClientOptions, type MqttClient } from 'mqtt';
 import type { EventSink } from '../model/status.ts';
@@ -25,6 +26,8 @@ const CONNECT_TIMEOUT_MS = 10_000;
 const STOP_TIMEOUT_MS = 2000;
 const KEEPALIVE_S = 15;
 const STEADY_MS = 10_000;
+/** Loopback and link-local: no list of a host's addresses need have them. */
+const PASSED_OVER = /^(?:::ffff:)?127\.|^::1$|^fe80:/;
 
 /** One lasting MQTT session: connects, subscribes, comes back. Nothing that the broker does makes it throw. */
 export class MqttSession {
@@ -85,6 +88,19 @@ export class MqttSession {
   publish(topic: string, payload: Buffer, retain: boolean): void {
     if (!this.#client?.connected) return;
     this.#client.publish(topic, payload, { qos: 1, retain }, () => undefined);
+  }
+
+  /**
+   * Ends a connection that left from an address which this host no longer has (`addresses` without link-local ones): no
+   * answer will come back to it, and that alone would be noticed by the keepalive, half a minute later.
+   */
+  hostHas(addresses: ReadonlySet<string>): void {
+    const client = this.#client;
+    const { localAddress: from } = (client?.stream ?? {}) as Partial<Socket>;
+    if (!client?.connected || from === undefined || PASSED_OVER.test(from) || addresses.has(from)) return;
+    this.#attempt = 0;
+    this.#hurried = true;
+    client.end(true);
   }
 
   async #run(signal: AbortSignal): Promise<void> {

@@ -10,6 +10,7 @@ import { LEASE_S } from './lease.ts';
 import { type Claim, winners } from './mobility.ts';
 import { compareStamps } from './order.ts';
 import type { Probes } from './liveness/probed.ts';
+import { isDead } from './liveness/verdict.ts';
 import { LoosePages } from './loose-pages.ts';
 import { type Missing, Owner } from './owner.ts';
 import { type PageAddress, parsePage } from './page.ts';
@@ -39,6 +40,8 @@ export type DirectoryOptions = {
   readonly probes?: Probes;
   /** whether what that key has signed, in the VNI or of the gateway itself, is believed; absent: all is */
   readonly admits?: (gw: string, vni: Vni | undefined, signer: string | undefined) => boolean;
+  /** whether the broker is there, so that it would say who is gone; absent: it is not */
+  readonly isOnBroker?: () => boolean;
 };
 
 /**
@@ -143,19 +146,20 @@ export class PeerDirectory {
       const record = owner.records.get(vni);
       return record === undefined ? [] : [{ owner, record }];
     });
-    const claims = members.flatMap(({ owner: { gw: gateway, isAlive }, record }) => {
-      const alive = isAlive && !this.#isDown(record.vtep[0]);
+    const claims = members.flatMap(({ owner, record }) => {
+      const { gw: gateway } = owner;
+      const alive = owner.isAlive && !this.#isDead(owner, record.vtep[0]);
       const macs = record.macs.filter(({ m }) => !this.#duplicates.isOwn(vni, m));
       return macs.map((entry): Claim => ({ gateway, alive, entry }));
     });
     const won = winners([...this.#ownClaims(vni), ...claims]);
-    return members.flatMap(({ owner: { isAway }, record }): Remote[] => {
+    return members.flatMap(({ owner, record }): Remote[] => {
       const { gw: gateway, routes } = record;
       const [vtep] = record.vtep;
       if (vtep === undefined) return [];
       const macs = record.macs.filter((entry) => won.get(entry.m)?.entry === entry);
-      const said = { ...(routes && { routes }), ...(isAway && { away: true as const }) };
-      return [{ gateway, vtep, macs, ...said, ...this.#way(vtep) }];
+      const said = { ...(routes && { routes }), ...(owner.isAway && { away: true as const }) };
+      return [{ gateway, vtep, macs, ...said, ...this.#way(owner, vtep) }];
     });
   }
 
@@ -164,7 +168,9 @@ export class PeerDirectory {
     const { clock, probes } = this.#options;
     const now = clock.monotonic();
     const known = [...this.#owners.values()].filter((owner) => owner.isKnown);
-    return known.map((owner) => peerStatus(owner, owner.vtep && probes?.of(owner.vtep.ip), now));
+    return known.map((owner) =>
+      peerStatus(owner, owner.vtep && probes?.of(owner.vtep.ip), this.#isDead(owner, owner.vtep), now),
+    );
   }
 
   /** To be called when what the probes say of an address has changed. */
@@ -256,14 +262,15 @@ export class PeerDirectory {
     return this.#signal.listen(listener);
   }
 
-  #isDown(vtep: Vtep | undefined): boolean {
-    return vtep !== undefined && this.#options.probes?.of(vtep.ip)?.state === 'down';
+  #isDead({ isAlive }: Owner, vtep: Vtep | undefined): boolean {
+    const { probes, isOnBroker, clock } = this.#options;
+    return isDead(vtep && probes?.of(vtep.ip), isAlive && isOnBroker?.() === true, clock.monotonic());
   }
 
   /** What the probes say of the way there. */
-  #way(vtep: Vtep): Partial<Remote> {
+  #way(owner: Owner, vtep: Vtep): Partial<Remote> {
     const { pathMtu } = this.#options.probes?.of(vtep.ip) ?? {};
-    return { ...(this.#isDown(vtep) && { away: true, down: true }), ...(pathMtu !== undefined && { pathMtu }) };
+    return { ...(this.#isDead(owner, vtep) && { away: true, down: true }), ...(pathMtu !== undefined && { pathMtu }) };
   }
 
   /** To what may move. */

@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import type { FdbEntry, PeerStatus } from '../../src/model/status.ts';
 import { type Gateway, startGateway } from '../lab/gateway.ts';
 import { startDatapath } from '../lab/datapath.ts';
-import { Lab } from '../lab/lab.ts';
+import { Lab, withLab } from '../lab/lab.ts';
 import type { Namespace } from '../lab/namespace.ts';
 import { PingStream } from '../lab/ping.ts';
 import { until } from '../lab/wait.ts';
@@ -232,3 +232,42 @@ describe.each([
     await underlay.router.exec('nft', 'flush chain inet cut p');
   });
 });
+test('a peer whose address changes is followed within five seconds, by it alone and by the document of nobody', async () => {
+  builtService();
+  await withLab(async (lab) => {
+    const underlay = await routedUnderlay(lab);
+    const fleet = await startBroker(lab, underlay.gateways[2], underlay.address(3, 4));
+    // B's address is its default route's, as where the network gives it one
+    const config = (gateway: string, own: object): Record<string, unknown> => ({
+      gateway,
+      fleet: 'plant',
+      mqtt: { url: fleet.broker.url },
+      status: { listen: '127.0.0.1:0' },
+      ...own,
+    });
+    const [gatewayA, gatewayB] = underlay.gateways;
+    const fixed = { underlay: { address: underlay.address(1, 4) } };
+    const a = await startGateway(lab, { namespace: gatewayA, config: config(A, fixed) });
+    await startGateway(lab, { namespace: gatewayB, config: config(B, {}) });
+    const [a1, b1] = [await lab.namespace('w-a1'), await lab.namespace('w-b1')];
+    await fleet.operator.apply(A, documentText(1, spec('a1', a1, '10.110.0.11', 'kernel')));
+    await fleet.operator.apply(B, documentText(1, spec('b1', b1, '10.110.0.21', 'kernel')));
+    await until('the sites to reach each other', () => a1.reaches('10.110.0.21'));
+    await underlay.router.batch(['address add 203.0.113.1/24 dev site2']);
+    const began = performance.now();
+    await gatewayB.batch([
+      `address del ${underlay.address(2, 4)}/31 dev wan0`,
+      'address add 203.0.113.2/24 dev wan0',
+      'route replace default via 203.0.113.1',
+    ]);
+    await until('frames to flow again', () => a1.reaches('10.110.0.21'), 20_000);
+    const took = performance.now() - began;
+    process.stdout.write(`address change followed in ${Math.round(took)} ms\n`);
+    expect(took).toBeLessThan(5000);
+    const peer = await until('probes of the new address', async () => {
+      const found = await peerOf(a, B);
+      return found.vtep === '203.0.113.2' && found.rtt_ms !== null ? found : undefined;
+    });
+    expect(peer.state).toBe('up');
+  });
+}, 60_000);

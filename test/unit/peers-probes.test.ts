@@ -18,14 +18,17 @@ function probing(): {
   say: (state: PulseState) => void;
   events: string[];
   hurried: string[];
+  at: { now: number; broker: boolean };
 } {
   const [events, hurried]: [string[], string[]] = [[], []];
   const probed = new Map<string, Probed>();
+  const at = { now: 10_000, broker: true };
   const directory = new PeerDirectory({
     fleet: 'plant',
     gateway: 'gw-a',
     store: new MemoryStore(),
-    clock: { now: () => 1_000_000, monotonic: () => 10_000 },
+    clock: { now: () => 1_000_000, monotonic: () => at.now },
+    isOnBroker: () => at.broker,
     onEvent: (type) => void events.push(type),
     probes: { of: (ip) => probed.get(ip), hurry: (ip) => void hurried.push(ip) },
   });
@@ -36,7 +39,7 @@ function probing(): {
     probed.set(IP, { state, rtt: state === 'unprobed' ? undefined : 1.234, answered: 7000, pathMtu: 1400 });
     directory.probed(IP);
   };
-  return { directory, say, events, hurried };
+  return { directory, say, events, hurried, at };
 }
 
 const stateOf = (directory: PeerDirectory): string | undefined => directory.peers()[0]?.state;
@@ -74,6 +77,19 @@ describe('who decides that a peer is dead', () => {
     say('up');
     tell(directory, alive({ seq: 9, state: 'down' }));
     expect([hurried, stateOf(directory), downOf(directory)]).toEqual([[IP], 'suspect', undefined]);
+  });
+
+  test('nor a silence that the broker contradicts for a minute: its site may have begun to drop ICMP', () => {
+    const { directory, say, at } = probing();
+    say('up');
+    say('down');
+    at.now += 60_000;
+    expect([stateOf(directory), downOf(directory)]).toEqual(['suspect', undefined]);
+    at.broker = false;
+    expect([stateOf(directory), downOf(directory)]).toEqual(['down', true]);
+    at.broker = true;
+    tell(directory, alive({ seq: 9, state: 'down' }));
+    expect([stateOf(directory), downOf(directory)]).toEqual(['down', true]);
   });
 
   test('nor a silence that never was anything else: its site may drop ICMP', () => {
