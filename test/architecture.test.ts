@@ -21,7 +21,8 @@ const ARROWS: Readonly<Record<string, readonly string[]>> = {
     'trust',
     'service',
   ],
-  cli: [],
+  // of control, the topics and the way to a broker, for the fleet's owner
+  cli: ['trust', 'control'],
   control: ['status', 'reconcile', 'peers', 'trust', 'names', 'document', 'host', 'packet'],
   docker: ['reconcile', 'attach', 'drivers', 'ipam', 'host'],
   status: ['reconcile', 'peers', 'drivers', 'datapath', 'host', 'service'],

@@ -6,6 +6,8 @@ import { COMMIT_VERBS } from './commit.ts';
 import { DIFF_VERBS } from './diff.ts';
 import { DOCUMENT_VERBS } from './document.ts';
 import { EVENT_VERBS } from './events.ts';
+import { FLEET_VERBS } from './fleet.ts';
+import { KEY_VERBS } from './keys.ts';
 import { CliError, EXIT, usageError, type ExitCode } from './exit.ts';
 import { programHelp, verbHelp } from './help.ts';
 import { NETWORK_VERBS } from './networks.ts';
@@ -33,6 +35,8 @@ const VERBS: readonly Verb[] = [
   ...PEER_VERBS,
   ...EVENT_VERBS,
   ...CAPTURE_VERBS,
+  ...KEY_VERBS,
+  ...FLEET_VERBS,
   ...VERSION_VERBS,
 ];
 

@@ -3,6 +3,7 @@ import { visible } from '../model/text.ts';
 import { endpointTable, heardTable, networkTable, peerTable, uplinkTable } from './columns.ts';
 import { trialWords } from './commit.ts';
 import { EXIT } from './exit.ts';
+import { refusalLines, trustLine } from './keys.ts';
 import type { Output } from './output.ts';
 import type { Verb } from './verb.ts';
 
@@ -23,18 +24,13 @@ export const STATUS_VERBS: readonly Verb[] = [
 ];
 
 function show(status: GatewayStatus, output: Output): void {
-  const { health, broker, config } = status;
+  const { health } = status;
   const word = health.ok ? (health.ready ? 'healthy' : 'not ready') : 'degraded';
   const colour = health.ok ? (health.ready ? 'green' : 'yellow') : 'red';
   output.painted(`${output.paint('bold', visible(status.gateway))}  ${output.paint(colour, word)}`);
   for (const reason of health.reasons) output.line(`  ${reason}`);
   output.line(`fleet    ${status.fleet}, Linkspan ${status.version}, epoch ${status.epoch}, up ${status.uptime_s} s`);
-  output.line(
-    `config   version ${config.applied_version ?? 'none'}, ${config.state}, last known good ${config.lkg_version ?? 'none'}`,
-  );
-  if (config.candidate) output.line(`  ${trialWords(config.candidate)}`);
-  for (const error of config.errors) output.line(`  ${error.path || '/'}: ${error.message}`);
-  output.line(`broker   ${broker.connected ? 'connected' : 'not connected'}, ${broker.url}`);
+  showConfig(status, output);
   output.line('');
   networkTable(output, status.networks);
   output.line('');
@@ -50,4 +46,15 @@ function show(status: GatewayStatus, output: Output): void {
   const { suppressed_requests: answered } = status;
   if (answered > 0) output.line(`\nanswered ${answered} requests for neighbours at other sites`);
   if (drops.length > 0) output.line(`\ndropped  ${drops.map(([reason, count]) => `${reason} ${count}`).join(', ')}`);
+}
+
+function showConfig({ broker, config, trust }: GatewayStatus, output: Output): void {
+  output.line(
+    `config   version ${config.applied_version ?? 'none'}, ${config.state}, last known good ${config.lkg_version ?? 'none'}`,
+  );
+  if (config.candidate) output.line(`  ${trialWords(config.candidate)}`);
+  for (const error of config.errors) output.line(`  ${error.path || '/'}: ${error.message}`);
+  output.line(`broker   ${broker.connected ? 'connected' : 'not connected'}, ${broker.url}`);
+  output.line(`trust    ${trustLine(trust)}`);
+  for (const line of refusalLines(trust)) output.line(`  ${line}`);
 }

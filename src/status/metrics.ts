@@ -19,13 +19,21 @@ export function metrics(status: GatewayStatus): string {
 }
 
 function gatewayMetrics(status: GatewayStatus): readonly Metric[] {
-  const { gateway, fleet, version, health, broker, config } = status;
+  const { gateway, fleet, version, health, broker, trust, config } = status;
   return [
     gauge('build_info', 'What runs here; always 1.', [[{ version, gateway, fleet }, 1]]),
     gauge('up', 'The service answers; always 1.', single(1)),
     gauge('healthy', '1 while /healthz says ok.', single(health.ok ? 1 : 0)),
     gauge('ready', '1 while /readyz says ok.', single(health.ready ? 1 : 0)),
     gauge('broker_connected', '1 while the MQTT session is up.', single(broker.connected ? 1 : 0)),
+    gauge('trust_info', 'How what gateways publish is believed; always 1.', [
+      [{ policy: trust.policy, key: trust.key_id, enrolled: trust.enrolled ?? 'off' }, 1],
+    ]),
+    counter(
+      'trust_refused_total',
+      'Messages that are not signed as they should be, by reason; taken all the same where the policy is warn.',
+      Object.entries(trust.refused_total).map(([reason, count]) => [{ reason }, count]),
+    ),
     gauge('config_version', 'Version of the applied document, 0 for none.', [
       [{ state: config.state }, config.applied_version ?? 0],
     ]),

@@ -4,6 +4,7 @@ import { html, join, type Html } from './html.ts';
 import { drops, endpoints, guards, heard, latest, networks, peers, uplinks } from './page-lists.ts';
 import { STYLE } from './page-style.ts';
 import { duration, toned, type Tone } from './page-table.ts';
+import { trustItem } from './page-trust.ts';
 
 const PAGE_MAX = 50_000;
 const ROWS = 24;
@@ -64,7 +65,7 @@ function bar({ tone, words, causes }: Shown): Html {
   </div>`;
 }
 
-function config({ config: state, broker }: GatewayStatus, limit: number): Html {
+function config({ config: state, broker, trust }: GatewayStatus, limit: number): Html {
   const shown = state.errors.slice(0, limit);
   return html`<section>
     <h2>Configuration</h2>
@@ -89,6 +90,7 @@ function config({ config: state, broker }: GatewayStatus, limit: number): Html {
           <div class="mute">${broker.url}</div>
         </dd>
       </div>
+      ${trustItem(trust)}
     </dl>
     ${
       shown.length > 0

@@ -27,8 +27,12 @@ export function parsePublicKey(text: string): PublicKey | undefined {
   return { text, id: createHash('sha256').update(raw).digest('hex').slice(0, 16), object };
 }
 
+/** Makes a key. Its public text begins with no dash: as `--key`'s argument it would be taken for an option. */
 export function makeSigningKey(): SigningKey {
-  return withPublic(generateKeyPairSync('ed25519').privateKey);
+  for (;;) {
+    const key = withPublic(generateKeyPairSync('ed25519').privateKey);
+    if (!key.public.text.startsWith('-')) return key;
+  }
 }
 
 /** The key in a PEM file's text (PKCS #8, as `openssl genpkey -algorithm ed25519` writes it too), or undefined. */
