@@ -5,6 +5,7 @@ import type { LocalState, Publication, Publisher } from '../peers/publisher.ts';
 import type { Clock } from '../service/clock.ts';
 import type { Opened, TrustGate } from '../trust/gate.ts';
 import { EventLimit } from './event-limit.ts';
+import { Lull } from './lull.ts';
 import { Members } from './members.ts';
 import { OwnEpoch } from './own-epoch.ts';
 import { OwnTopics } from './own-topics.ts';
@@ -52,6 +53,7 @@ export class GatewaySession {
   readonly #members: Members;
   readonly #trustTopics: TrustTopics;
   readonly #timers = new Timers();
+  readonly #lull: Lull;
   #vnis: ReadonlySet<Vni> = new Set();
   #pending: LocalState | undefined;
   /** when something was last published because the local state had changed, monotonic milliseconds */
@@ -62,6 +64,7 @@ export class GatewaySession {
     const { fleet, gateway, mqtt, directory } = options;
     const timers = this.#timers;
     this.#options = options;
+    this.#lull = new Lull(timers, options.clock);
     this.#limit = new EventLimit(options.clock);
     this.#own = new OwnEpoch({ ...options, onOurs: () => this.#publishSnapshot() });
     this.#ownTopics = new OwnTopics({
@@ -72,11 +75,13 @@ export class GatewaySession {
     });
     this.#members = new Members(
       timers,
+      this.#lull,
       () => directory.membersOf(this.#vnis),
       () => this.#resubscribe(),
     );
     this.#repair = new Repair({
       timers,
+      lull: this.#lull,
       everything: () => this.#shared,
       onAudit: () => this.#ownTopics.doubt(),
       missing: () => directory.missing(this.#vnis),
@@ -175,7 +180,10 @@ export class GatewaySession {
   #resubscribe(): void {
     const { fleet, gateway } = this.#options;
     const orders = [formatTopic(fleet, { kind: 'desired', gw: gateway }), requestsFilter(fleet, gateway)];
-    this.#session.setSubscriptions([...this.#trustTopics.topics, ...orders, ...this.#shared]);
+    // Of state the newest counts, and what is lost the manifests show: at QoS 1 an answer to each would be half the work.
+    const state = this.#shared.map((topic) => [topic, 0] as const);
+    const sure = [...this.#trustTopics.topics, ...orders].map((topic) => [topic, 1] as const);
+    this.#session.setSubscriptions(new Map([...sure, ...state]));
   }
 
   /** Of a connection about to be made, its will. */
@@ -298,6 +306,7 @@ export class GatewaySession {
 
   #received(gw: string, outcome: Outcome, retained: boolean): void {
     if (outcome === 'accepted' || outcome === 'incomplete') {
+      this.#lull.heard();
       this.#repair.check();
       if (!this.#members.has(gw)) this.#members.look();
       // what the broker had kept may be old; what comes live is old only where somebody or something replays

@@ -1,7 +1,8 @@
+import type { Lull } from './lull.ts';
 import type { Timers } from './timers.ts';
 
 const PACE_MS = 200;
-/** Records first: on a cold start the peers' alive topics wait this long and as long again at most. */
+/** Records first: on a cold start the peers' alive topics wait this long and as long again at most, and for a lull. */
 const COLD_MS = 500;
 
 /**
@@ -10,13 +11,14 @@ const COLD_MS = 500;
  */
 export class Members {
   readonly #timers: Timers;
+  readonly #lull: Lull;
   readonly #find: () => readonly string[];
   readonly #changed: () => void;
   #gateways: ReadonlySet<string> = new Set();
 
   /** @param find those that are to be followed @param changed `gateways` are others now */
-  constructor(timers: Timers, find: () => readonly string[], changed: () => void) {
-    [this.#timers, this.#find, this.#changed] = [timers, find, changed];
+  constructor(timers: Timers, lull: Lull, find: () => readonly string[], changed: () => void) {
+    [this.#timers, this.#lull, this.#find, this.#changed] = [timers, lull, find, changed];
   }
 
   get gateways(): readonly string[] {
@@ -33,7 +35,7 @@ export class Members {
   }
 
   resume(): void {
-    this.#timers.set('members', COLD_MS * (1 + Math.random()), () => this.#look());
+    this.#lull.set('members', COLD_MS * (1 + Math.random()), () => this.#look());
   }
 
   /** The records or our VNIs are others now. */

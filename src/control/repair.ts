@@ -1,10 +1,12 @@
 import type { Missing } from '../peers/owner.ts';
 import type { Backoff } from './jitter.ts';
 import { waitBefore } from './jitter.ts';
+import type { Lull } from './lull.ts';
 import type { Timers } from './timers.ts';
 
 export type RepairOptions = {
   readonly timers: Timers;
+  readonly lull: Lull;
   /** the filters and topics that a whole view of the fleet comes by */
   readonly everything: () => readonly string[];
   /** all of that is asked for now */
@@ -32,11 +34,11 @@ export class Repair {
     this.#options = options;
   }
 
-  /** Asks for everything again in 5 to 10 s. */
+  /** Asks for everything again in 5 to 10 s, or in the first lull after it. */
   audit(): void {
-    const { timers, everything, onAudit } = this.#options;
+    const { lull, everything, onAudit } = this.#options;
     const [min, max] = AUDIT_MS;
-    timers.setUnlessRunning('audit', min + Math.random() * (max - min), () => {
+    lull.setUnlessRunning('audit', min + Math.random() * (max - min), () => {
       onAudit();
       this.#inTurn(everything());
       this.#attempt = 0;
@@ -44,9 +46,9 @@ export class Repair {
     });
   }
 
-  /** Asks for what is missing, in a second: most of it is on its way. */
+  /** Asks for what is missing, in a second or in the first lull after it: most of it is on its way. */
   check(): void {
-    this.#options.timers.setUnlessRunning('repair', FIRST_MS, () => this.#pass());
+    this.#options.lull.setUnlessRunning('repair', FIRST_MS, () => this.#pass());
   }
 
   /** Asks for these topics or filters now. */

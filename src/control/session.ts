@@ -6,7 +6,7 @@ import { messageOf } from '../service/errors.ts';
 import { explain, isVersionRefusal } from './broker-error.ts';
 import { type Credentials, readCredentials } from './credentials.ts';
 import { type Backoff, waitBefore } from './jitter.ts';
-import { Subscriptions } from './subscriptions.ts';
+import { Subscriptions, type Wanted } from './subscriptions.ts';
 
 /** Where the broker is, and how to come to it. */
 export type BrokerAccess = Credentials & Backoff & { readonly url: string };
@@ -75,8 +75,8 @@ export class MqttSession {
   }
 
   /** Replaces the topics subscribed to, now and on every later connection. */
-  setSubscriptions(topics: Iterable<string>): void {
-    this.#subscriptions.replace(topics, this.#client);
+  setSubscriptions(wanted: Wanted): void {
+    this.#subscriptions.replace(wanted, this.#client);
   }
 
   /** Asks the broker for what it retains on these topics or filters again. */
@@ -161,7 +161,8 @@ export class MqttSession {
   }
 
   async #end(client: MqttClient): Promise<void> {
-    const force = setTimeout(() => client.end(true), STOP_TIMEOUT_MS);
+    // the client's own `end(true)` does nothing where an `end(false)` waits for a broker that does not answer
+    const force = setTimeout(() => client.stream.destroy(), STOP_TIMEOUT_MS);
     if (!client.connected) client.end(true);
     else await client.endAsync(false).catch(() => undefined);
     clearTimeout(force);

@@ -3,8 +3,15 @@ import type { MqttClient } from 'mqtt';
 import type { EventSink } from '../model/status.ts';
 import { type Backoff, waitBefore } from './jitter.ts';
 
-/** SUBACK's return code for a refusal (MQTT 3.1.1 section 3.9.3). */
+/** SUBACK's return codes from here on are refusals (MQTT 3.1.1 section 3.9.3, MQTT 5 section 3.9.3). */
 const REFUSED = 128;
+/** Topics of one SUBSCRIBE: a packet for each would be most of what a fleet's cold start sends. */
+const AT_ONCE = 200;
+/** mosquitto drops what a client's queue does not take, its answers too: one that never comes is a refusal. */
+const ANSWER_MS = 10_000;
+
+/** By topic or filter, the quality of service that it is subscribed to with. */
+export type Wanted = ReadonlyMap<string, 0 | 1>;
 
 export type SubscriptionsOptions = Backoff & {
   /** ends the waiting for a broker that refuses */
@@ -15,56 +22,76 @@ export type SubscriptionsOptions = Backoff & {
 /** The topics that a session wants, on whichever connection it has. */
 export class Subscriptions {
   readonly #options: SubscriptionsOptions;
-  #topics: ReadonlySet<string> = new Set();
+  #wanted: Wanted = new Map();
 
   constructor(options: SubscriptionsOptions) {
     this.#options = options;
   }
 
   /** Replaces the topics, now where there is a connection, and on every later one. */
-  replace(topics: Iterable<string>, client: MqttClient | undefined): void {
-    const before = this.#topics;
-    this.#topics = new Set(topics);
+  replace(wanted: Wanted, client: MqttClient | undefined): void {
+    const before = this.#wanted;
+    this.#wanted = wanted;
     if (!client?.connected) return;
-    for (const topic of this.#topics) if (!before.has(topic)) void this.#subscribe(client, topic);
-    for (const topic of before) if (!this.#topics.has(topic)) client.unsubscribe(topic, () => undefined);
+    const [gone, come] = [without(before, wanted), without(wanted, before)];
+    if (come.length > 0) void this.#subscribe(client, come);
+    if (gone.length > 0) client.unsubscribe(gone, () => undefined);
   }
 
   /** Subscribes to all on a new connection; resolves when each is granted or refused. What is refused is tried again. */
   async establish(client: MqttClient): Promise<void> {
-    await Promise.all(
-      [...this.#topics].map(async (topic) => {
-        if (!(await ask(client, topic))) void this.#subscribe(client, topic, 1);
-      }),
-    );
+    const refused = await ask(client, this.#wanted);
+    if (refused.length > 0) void this.#subscribe(client, refused, 1);
   }
 
-  /** Subscribes once more, for which the broker gives the retained messages again. */
+  /** Subscribes once more, at QoS 0, for which the broker gives the retained messages again. */
   askAgain(client: MqttClient, topics: readonly string[]): void {
     const done = (): void => {
-      const passing = topics.filter((topic) => !this.#topics.has(topic));
+      const passing = topics.filter((topic) => !this.#wanted.has(topic));
       if (passing.length > 0) client.unsubscribe(passing, () => undefined);
     };
-    client.subscribe([...topics], { qos: 1 }, done);
+    client.subscribe([...topics], { qos: 0 }, done);
   }
 
   /** Subscribes, and again with growing waits while the broker refuses (a cluster that elects refuses for seconds). */
-  async #subscribe(client: MqttClient, topic: string, attempts = 0): Promise<void> {
+  async #subscribe(client: MqttClient, topics: readonly string[], attempts = 0): Promise<void> {
     const { signal, onEvent } = this.#options;
-    for (let attempt = attempts; client.connected && this.#topics.has(topic); attempt += 1) {
+    let left = topics;
+    for (let attempt = attempts; client.connected; attempt += 1) {
       if (attempt > 0) await sleep(waitBefore(attempt, this.#options), undefined, { signal }).catch(() => undefined);
-      if (signal.aborted || (await ask(client, topic))) return;
+      left = left.filter((topic) => this.#wanted.has(topic));
+      if (signal.aborted || left.length === 0) return;
+      left = await ask(client, new Map(left.map((topic) => [topic, this.#wanted.get(topic) ?? 0])));
       const remedy = "check the broker's access rules for this gateway; it is tried again";
-      if (attempt === attempts) onEvent('subscribe_refused', 'warning', `${topic}: the broker refuses; ${remedy}`);
+      for (const topic of attempt === attempts ? left : [])
+        onEvent('subscribe_refused', 'warning', `${topic}: the broker refuses; ${remedy}`);
     }
   }
 }
 
-/** Whether the broker grants the subscription. */
-async function ask(client: MqttClient, topic: string): Promise<boolean> {
-  if (!client.connected) return false;
-  return client.subscribeAsync(topic, { qos: 1 }).then(
-    (grants) => grants.every((grant) => grant.qos !== REFUSED),
-    () => false,
+const without = (some: Wanted, others: Wanted): string[] => [...some.keys()].filter((topic) => !others.has(topic));
+
+/** Subscribes; returns what the broker refuses. */
+async function ask(client: MqttClient, wanted: Wanted): Promise<readonly string[]> {
+  const entries = [...wanted];
+  const packets = Array.from({ length: Math.ceil(entries.length / AT_ONCE) }, (_, nth) =>
+    askFor(client, entries.slice(nth * AT_ONCE, (nth + 1) * AT_ONCE)),
   );
+  return (await Promise.all(packets)).flat();
+}
+
+async function askFor(client: MqttClient, entries: readonly (readonly [string, 0 | 1])[]): Promise<readonly string[]> {
+  const topics = entries.map(([topic]) => topic);
+  if (!client.connected) return topics;
+  const order = Object.fromEntries(entries.map(([topic, qos]) => [topic, { qos }]));
+  const patience = new AbortController();
+  const late = sleep(ANSWER_MS, topics, { signal: patience.signal, ref: false }).catch(() => topics);
+  const answered = client.subscribeAsync(order).then(
+    (): readonly string[] => [],
+    (error: { readonly packet?: { readonly granted?: readonly number[] } }) => {
+      const granted = error.packet?.granted;
+      return topics.filter((_, index) => (granted?.[index] ?? REFUSED) >= REFUSED);
+    },
+  );
+  return Promise.race([answered, late]).finally(() => patience.abort());
 }

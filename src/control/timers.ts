@@ -16,7 +16,11 @@ export class Timers {
 
   /** The same, but one of the name that runs is kept. */
   setUnlessRunning(name: string, ms: number, act: () => void): void {
-    if (!this.#running.has(name)) this.set(name, ms, act);
+    if (!this.isRunning(name)) this.set(name, ms, act);
+  }
+
+  isRunning(name: string): boolean {
+    return this.#running.has(name);
   }
 
   /** Ends all; none can be set any more. */

@@ -1,3 +1,4 @@
+import { isIPv4 } from 'node:net';
 import { Address4, Address6 } from 'ip-address';
 
 /** An address with its prefix length, e.g. the address 10.0.0.5 in 10.0.0.0/24; canonical text. */
@@ -17,6 +18,7 @@ function canonical(value: Address4 | Address6): string {
 
 /** Canonical text of a plain address without a prefix length, or undefined. */
 export function parseIp(text: string): string | undefined {
+  if (isIPv4(text)) return text;
   const value = text.includes('/') ? undefined : parseAny(text);
   return value && canonical(value);
 }

@@ -5,6 +5,7 @@ import { LinkspanError } from '../service/errors.ts';
 /** The largest payload that is read at all; what is larger is refused before it is parsed. */
 export const MAX_PAYLOAD = 64 * 1024;
 
+const UTF8 = new TextDecoder('utf-8', { fatal: true });
 const DIGEST = /^[0-9a-f]{16}$/;
 const MAX_VTEPS = 8;
 // "this host", loopback, link-local, multicast, reserved and broadcast: none is where a gateway's packets go
@@ -16,7 +17,7 @@ export type Parsed<T> = { readonly ok: true; readonly value: T } | { readonly ok
 export function parseWith<T>(payload: Uint8Array, read: (fields: Fields) => T): Parsed<T> {
   if (payload.length > MAX_PAYLOAD) return { ok: false, reason: `larger than ${MAX_PAYLOAD} bytes` };
   try {
-    const value: unknown = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(payload));
+    const value: unknown = JSON.parse(UTF8.decode(payload));
     return { ok: true, value: read(asFields('document', value)) };
   } catch (error) {
     if (error instanceof LinkspanError) return { ok: false, reason: error.message };

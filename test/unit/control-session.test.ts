@@ -1,6 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 import { spawn, type ChildProcess } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
+import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { connect as mqttConnect } from 'mqtt';
@@ -235,13 +236,29 @@ describe('a broker that refuses', () => {
   test('a receiver that throws is told and does not end the session', async () => {
     const running = await startBroker('127.0.0.1:0');
     const { events, session: one, connects } = mqttSession(running.port);
-    one.setSubscriptions(['t']);
+    one.setSubscriptions(new Map([['t', 1]]));
     await until('connected', () => connects() === 1);
     one.publish('t', Buffer.from('x'), false);
     await until('the error is told', () => events.length > 0);
     expect([one.connected, events]).toEqual([true, ['message_failed t: disk full']]);
     await one.stop();
     await running.close();
+  });
+
+  test('a broker that answers nothing any more does not hold the stop up', async () => {
+    const port = await freePort();
+    const connack = Buffer.from([0x20, 3, 0, 0, 0]);
+    const server = createServer((socket) =>
+      socket.on('error', () => undefined).once('data', () => socket.write(connack)),
+    );
+    await new Promise<void>((resolve) => void server.listen(port, '127.0.0.1', resolve));
+    cleanups.push(() => new Promise((resolve) => void server.close(resolve)));
+    const { session: one } = mqttSession(port);
+    one.setSubscriptions(new Map([['t', 0]]));
+    await until('connected', () => one.connected);
+    await sleep(100);
+    const stopped = one.stop().then(() => 'stopped');
+    expect(await Promise.race([stopped, sleep(5000, 'still waiting')])).toBe('stopped');
   });
 
   test('the embedded broker says where its own host reaches it', async () => {
