@@ -49,6 +49,7 @@ export class Gateway {
       onBack: () => this.#presence.renew(),
       surroundings: surroundingsOf({
         broker: () => this.#presence.broker,
+        brokerAddress: () => this.#presence.brokerAddress,
         peers: () => this.#state.directory.peers(),
         wifi: () => this.#watchers.wifi.statuses(),
       }),

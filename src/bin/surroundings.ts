@@ -5,6 +5,8 @@ import type { GatewayStatus, PeerStatus, WifiStatus } from '../model/status.ts';
 
 export type SurroundingsSource = {
   readonly broker: () => GatewayStatus['broker'];
+  /** of the connection that stands; undefined: there is none, or it does not say */
+  readonly brokerAddress: () => string | undefined;
   readonly peers: () => readonly PeerStatus[];
   readonly wifi: () => ReadonlyMap<string, WifiStatus>;
 };
@@ -12,10 +14,12 @@ export type SurroundingsSource = {
 const PORTS: Readonly<Record<string, number>> = { 'mqtt:': 1883, 'mqtts:': 8883, 'ws:': 80, 'wss:': 443 };
 
 /** What a document on trial can see of this gateway. */
-export function surroundingsOf({ broker, peers, wifi }: SurroundingsSource): Surroundings {
+export function surroundingsOf({ broker, brokerAddress, peers, wifi }: SurroundingsSource): Surroundings {
+  // Of a name only the connection tells whose it is: Debian has the host's own at 127.0.1.1.
+  const isOwn = (): boolean => isOwnAddress(brokerAddress() ?? placeOf(broker().url).host);
   return {
     now: bootTime,
-    broker: () => ({ connected: broker().connected, own: isOwnAddress(placeOf(broker().url).host) }),
+    broker: () => ({ connected: broker().connected, own: isOwn() }),
     reachBroker: async (own) => {
       const { host, port } = placeOf(broker().url);
       const found = await reach(host, port);

@@ -2,7 +2,7 @@ import { NAME_PATTERNS } from '../document/index.ts';
 import { parseIp, parseIpPrefix } from '../model/ip.ts';
 import { parseMac, type Mac } from '../model/mac.ts';
 import type { Sandbox } from '../model/network.ts';
-import { asObject, BadRequest, type Fields, optional, required } from './request-body.ts';
+import { asObject, BadRequest, type Fields, optional, required, shown } from './request-body.ts';
 
 /** A workload to put on a network; `address` is plain or with its prefix length; absent parts are Linkspan's choice. */
 export type AttachRequest = {
@@ -89,15 +89,13 @@ function parseSandbox(fields: Fields): Sandbox {
 
 function parseAddress(value: string): string {
   if (parseIp(value) ?? parseIpPrefix(value)) return value;
-  throw new BadRequest(`address: ${JSON.stringify(value)} is no IP address; write for example 10.110.0.21`);
+  throw new BadRequest(`address: ${shown(value)} is no IP address; write for example 10.110.0.21`);
 }
 
 function parseUnicast(value: string): Mac {
   const mac = parseMac(value);
   if (mac) return mac;
-  throw new BadRequest(
-    `mac: ${JSON.stringify(value)} is no unicast Ethernet address; write for example 02:00:00:00:00:21`,
-  );
+  throw new BadRequest(`mac: ${shown(value)} is no unicast Ethernet address; write for example 02:00:00:00:00:21`);
 }
 
 /** @throws BadRequest that names the field */

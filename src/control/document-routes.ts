@@ -2,7 +2,7 @@ import type { DocumentRecord } from '../model/status.ts';
 import { json } from '../status/reply.ts';
 import type { Route } from '../status/router.ts';
 import type { Comparison, Decision } from './document-answers.ts';
-import { BadRequest, type Fields, parseJson, parseObject } from './request-body.ts';
+import { BadRequest, type Fields, parseJson, parseObject, shown } from './request-body.ts';
 import { post, refusal, rejected } from './writes.ts';
 
 /** What is asked about documents that are here already. */
@@ -49,5 +49,5 @@ function versionIn(fields: Fields): number | undefined {
   const { version } = fields;
   if (version === undefined) return undefined;
   if (typeof version === 'number' && Number.isSafeInteger(version) && version >= 1) return version;
-  throw new BadRequest(`version: ${JSON.stringify(version)} is not a whole number from 1 up; give one, or none`);
+  throw new BadRequest(`version: ${shown(version)} is not a whole number from 1 up; give one, or none`);
 }

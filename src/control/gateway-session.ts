@@ -110,6 +110,10 @@ export class GatewaySession {
     return this.#session.connected;
   }
 
+  get brokerAddress(): string | undefined {
+    return this.#session.brokerAddress;
+  }
+
   start(): void {
     this.#resubscribe();
     this.#session.start();

@@ -32,6 +32,10 @@ export class Presence {
     return { connected: this.#session?.connected ?? false, url: this.#url };
   }
 
+  get brokerAddress(): string | undefined {
+    return this.#session?.brokerAddress;
+  }
+
   /** Begins to connect and returns at once. */
   start(url: string): void {
     this.#url = url;

@@ -3,6 +3,14 @@ import { messageOf } from '../service/errors.ts';
 /** A request that breaks its own rules: 400, nothing was asked of the gateway. */
 export class BadRequest extends Error {}
 
+const SHOWN_MAX = 200;
+
+/** A value from a request, fit for a message: it may be a mebibyte. */
+export function shown(value: unknown): string {
+  const text = JSON.stringify(value);
+  return text.length > SHOWN_MAX ? `${text.slice(0, SHOWN_MAX)}…` : text;
+}
+
 /** What a JSON object holds, before anything of it is believed. */
 export type Fields = Readonly<Record<string, unknown>>;
 
@@ -38,7 +46,5 @@ export function optional(fields: Fields, name: string, pattern = '', prefix = ''
   const value = Object.hasOwn(fields, name) ? fields[name] : undefined;
   if (value === undefined) return undefined;
   if (typeof value === 'string' && new RegExp(pattern, 'u').test(value)) return value;
-  throw new BadRequest(
-    `${prefix}${name}: ${JSON.stringify(value)} is not valid here${pattern && `; it must match ${pattern}`}`,
-  );
+  throw new BadRequest(`${prefix}${name}: ${shown(value)} is not valid here${pattern && `; it must match ${pattern}`}`);
 }

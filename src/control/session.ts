@@ -55,6 +55,12 @@ export class MqttSession {
     return this.#client?.connected ?? false;
   }
 
+  /** The broker's address, where the connection stands and is known to have one. */
+  get brokerAddress(): string | undefined {
+    const { remoteAddress } = (this.#client?.stream ?? {}) as Partial<Socket>;
+    return this.connected ? remoteAddress : undefined;
+  }
+
   /** Begins to connect and returns at once. */
   start(): void {
     if (!this.#abort.signal.aborted) this.#running ??= this.#run(this.#abort.signal);

@@ -51,12 +51,14 @@ const NOTHING_OWED: Owed = { broker: false, ownBroker: false, peers: [] };
 
 /** What worked until now; with a document on trial that may have broken it: what worked before that. */
 function owedBy({ state }: Candidate, { surroundings, open }: Before): Owed {
+  // One that only waits for its confirmation, or had nothing to prove, broke nothing, and may owe less than works.
+  const debts = open === undefined || open.proven || open.proofS === null ? undefined : open.owed;
   const { connected, own } = surroundings.broker();
   const vnis = new Set(
     state.networks.flatMap((network) => (network.driver === 'overlay' ? [network.vni as number] : [])),
   );
   const peers = surroundings.peers().filter((peer) => peer.vnis.some((vni) => vnis.has(vni)));
-  const up = peers.filter((peer) => (open ? open.owed.peers.includes(peer.gateway) : peer.state === 'up'));
+  const up = peers.filter((peer) => (debts ? debts.peers.includes(peer.gateway) : peer.state === 'up'));
   const names = up.map(({ gateway }) => gateway);
-  return { broker: open?.owed.broker ?? connected, ownBroker: open?.owed.ownBroker ?? own, peers: names };
+  return { broker: debts?.broker ?? connected, ownBroker: debts?.ownBroker ?? own, peers: names };
 }

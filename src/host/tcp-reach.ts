@@ -8,6 +8,11 @@ export type Reach = {
   readonly own: boolean;
 };
 
+type ConnectError = NodeJS.ErrnoException & {
+  readonly address?: string;
+  readonly errors?: readonly { readonly address?: string }[];
+};
+
 const TIMEOUT_MS = 3000;
 
 /** Connects anew and hangs up. Never rejects. */
@@ -22,8 +27,10 @@ export function reach(host: string, port: number): Promise<Reach> {
     const timer = setTimeout(() => end('silent', ''), TIMEOUT_MS);
     socket.once('close', () => clearTimeout(timer));
     socket.once('connect', () => end('accepted', socket.remoteAddress ?? ''));
-    socket.once('error', (error: NodeJS.ErrnoException & { readonly address?: string }) => {
-      end(error.code === 'ECONNREFUSED' ? 'refused' : 'silent', error.address ?? '');
+    socket.once('error', (error: ConnectError) => {
+      // A name with several addresses has an error of each.
+      const { address = error.errors?.[0]?.address } = error;
+      end(error.code === 'ECONNREFUSED' ? 'refused' : 'silent', address ?? '');
     });
   });
 }

@@ -148,6 +148,28 @@ describe('a document that could cut the gateway off', () => {
     expect(documents.desired.networks).toEqual([]);
   });
 
+  test.each([
+    ['has nothing to prove', {}],
+    ['is proven', { l: overlay(6) }],
+  ])('owes what works, also where the one before it %s and waits for its confirmation', async (_, networks) => {
+    submit(of(2, { l: overlay(5) }));
+    if ('l' in networks) broker = { connected: false, own: false };
+    submit(of(3, { l: overlay(5), ...networks }, CONFIRM));
+    await pass(1);
+    expect(documents.status.state).toBe('confirming');
+    [broker, answers] = [{ connected: true, own: false }, false];
+    peers = [{ gateway: 'gw-b', vnis: [5, 6], state: 'up' }];
+    submit(of(4, { l: overlay(5), ...networks, ...WIRE }));
+    peers = [{ gateway: 'gw-b', vnis: [5, 6], state: 'down' }];
+    await pass(1);
+    await pass(60);
+    expect(documents.status).toMatchObject({
+      state: 'rolled_back',
+      applied_version: 2,
+      errors: [{ code: 'broker_lost' }, { code: 'peer_lost' }],
+    });
+  });
+
   test('has its time whatever becomes of the service, and not over a restart of the machine', async () => {
     answers = false;
     submit(of(2, WIRE));

@@ -159,6 +159,30 @@ describe('a request', () => {
     expect((await ask('later', { method: 'peers' }))?.ok).toBe(true);
   });
 
+  test.each([
+    { method: 'x'.repeat(1_000_000) },
+    { method: 'fdb', params: { network: ['x'.repeat(1_000_000)] } },
+    { method: 'confirm', params: { version: 'x'.repeat(1_000_000) } },
+    `{"method":"confirm","params":{"version":${'['.repeat(200_000)}${']'.repeat(200_000)}}}`,
+    `{"method":"patch","params":{"ifVersion":7,"patch":${'{"a":'.repeat(100_000)}1${'}'.repeat(100_000)}}}`,
+  ])('that is long or deep has a short answer (%#)', async (request) => {
+    const answer = await ask('1', request);
+    expect([answer?.ok, JSON.stringify(answer).length < 600]).toEqual([false, true]);
+  });
+
+  test('whose answer is long is remembered for a shorter time', async () => {
+    const many = Array.from({ length: 40 }, (_, n) => `${n}`);
+    for (const id of many) {
+      now += 1000;
+      await ask(id, { method: 'fdb' });
+    }
+    calls = 0;
+    source.fdb = () => [entry((calls += 1))];
+    for (const id of many.toReversed()) await ask(id, { method: 'fdb' });
+    expect(calls).toBeGreaterThan(0);
+    expect(calls).toBeLessThan(10);
+  });
+
   test('whose method fails is answered with the cause', async () => {
     source.peers = () => {
       throw new Error('the disk is full');
@@ -178,6 +202,23 @@ test('the forwarding table comes in parts, of one network where asked for', asyn
   expect(last?.result).not.toHaveProperty('next');
   const one = await ask('3', { method: 'fdb', params: { network: 'b' } });
   expect(one?.result).toEqual({ entries: [entry(1, 'b')], total: 1 });
+});
+
+test('a part is no longer than brokers take', async () => {
+  const vnis = Array.from({ length: 2000 }, (_, n) => n + 1_000_000);
+  source.peers = () => Array.from({ length: 50 }, () => ({ ...PEER, vnis }));
+  const told: unknown[] = [];
+  for (let from: number | undefined = 0, n = 0; from !== undefined; n += 1) {
+    const answer = await ask(`${n}`, { method: 'peers', params: { from } });
+    const result = answer?.result as { peers: unknown[]; next?: number } | undefined;
+    expect(JSON.stringify(answer).length).toBeLessThan(128 * 1024);
+    told.push(...(result?.peers ?? []));
+    from = result?.next;
+  }
+  expect(told).toHaveLength(50);
+  source.peers = () => [{ ...PEER, vnis: Array.from({ length: 50_000 }, () => 1_000_000) }, PEER];
+  expect((await ask('one', { method: 'peers' }))?.result).toMatchObject({ peers: { length: 1 }, next: 1 });
+  expect((await ask('beyond', { method: 'peers', params: { from: 9 } }))?.result).toEqual({ peers: [], total: 2 });
 });
 
 const patch = (ifVersion: number, changes: unknown): Promise<Answer | undefined> =>

@@ -1,4 +1,4 @@
-import { existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import Database from 'better-sqlite3';
@@ -8,7 +8,7 @@ import { deriveMac } from '../../src/model/mac.ts';
 import type { Endpoint } from '../../src/model/network.ts';
 import type { Alive, PeerRecord } from '../../src/model/peer.ts';
 import type { Vni } from '../../src/model/vni.ts';
-import { MIGRATIONS } from '../../src/store/migrations.ts';
+import { APPLICATION_ID, MIGRATIONS } from '../../src/store/migrations.ts';
 import { openStore, type Store } from '../../src/store/store.ts';
 
 const directory = mkdtempSync(join(tmpdir(), 'linkspan-store-'));
@@ -64,6 +64,33 @@ describe('opening', () => {
     const plain = new Database(path, { readonly: true });
     expect(plain.pragma('user_version', { simple: true })).toBe(MIGRATIONS.length);
     plain.close();
+  });
+
+  test("an earlier version's file is read on: the document that ran still runs", () => {
+    const path = freshPath();
+    mkdirSync(join(path, '..'), { recursive: true });
+    const earlier = new Database(path);
+    earlier.pragma(`application_id = ${APPLICATION_ID}`);
+    // as of the first version that operators had: documents without a source, and no trials
+    for (const sql of MIGRATIONS.slice(0, 3)) earlier.exec(sql);
+    earlier.pragma('user_version = 3');
+    const insert = earlier.prepare('INSERT INTO documents VALUES (?, ?, ?, ?, ?, ?)');
+    insert.run(1, 'a', '{"v":1}', 'applied', 11, 1);
+    insert.run(2, 'b', '{"v":2}', 'candidate', 12, null);
+    insert.run(3, 'c', '{"v":3}', 'rolled_back', 13, null);
+    earlier.close();
+
+    const store = openStore(path, log);
+    const { documents } = store;
+    expect(store.recovered).toBeNull();
+    expect(documents.running()).toMatchObject({ version: 2, body: '{"v":2}', source: null, settled_at: null });
+    expect(documents.lastKnownGood()).toMatchObject({ version: 1, problems: [] });
+    expect(documents.trial()).toBeUndefined();
+    documents.markApplied(2);
+    documents.accept({ version: 4, hash: 'd', body: '{"v":4}', source: 'rpc' });
+    documents.goBack(4, [], 2);
+    expect([documents.running()?.version, documents.lastKnownGood()?.version]).toEqual([2, 2]);
+    store.close();
   });
 
   test.each([

@@ -1,9 +1,10 @@
 import { digestOfBytes } from '../../peers/record.ts';
 
-type Known = { readonly digest: string; readonly answer: Promise<Buffer> };
+type Known = { readonly digest: string; readonly answer: Promise<Buffer>; bytes: number };
 
-/** So many answers are kept; an operator who repeats a request does so within seconds. */
+/** So many answers are kept, and so many bytes of them; an operator who repeats a request does so within seconds. */
 const KEPT = 256;
+const KEPT_BYTES = 4 * 1024 * 1024;
 
 /**
  * The answers of this run by request id. A request that comes twice (QoS 1, a bridge, an impatient operator) is carried
@@ -20,8 +21,24 @@ export class Answers {
   }
 
   keep(id: string, request: Uint8Array, answer: Promise<Buffer>): void {
-    this.#known.set(id, { digest: digestOfBytes(request), answer });
-    const [oldest] = this.#known.keys();
-    if (this.#known.size > KEPT && oldest !== undefined) this.#known.delete(oldest);
+    const known: Known = { digest: digestOfBytes(request), answer, bytes: 0 };
+    this.#known.set(id, known);
+    this.#forget();
+    void this.#weigh(known);
+  }
+
+  async #weigh(known: Known): Promise<void> {
+    known.bytes = (await known.answer).length;
+    this.#forget();
+  }
+
+  /** The oldest, until the others fit. */
+  #forget(): void {
+    let left = [...this.#known.values()].reduce((sum, { bytes }) => sum + bytes, 0);
+    for (const [id, { bytes }] of this.#known) {
+      if (this.#known.size <= KEPT && left <= KEPT_BYTES) return;
+      this.#known.delete(id);
+      left -= bytes;
+    }
   }
 }

@@ -3,7 +3,7 @@ import { type ClearRequest, parseClear } from '../attach-request.ts';
 import type { Decision, Submission } from '../document-answers.ts';
 import { parseProbe, type probePeers } from '../probe-peers.ts';
 import type { Refusal } from '../writes.ts';
-import { BadRequest, type Fields, optional } from '../request-body.ts';
+import { BadRequest, type Fields, optional, shown } from '../request-body.ts';
 import { type RpcAnswer } from './request.ts';
 import type { RpcMethod, RpcMethods } from './server.ts';
 
@@ -21,8 +21,9 @@ export interface RpcSource {
   clear(request: ClearRequest): Promise<{ readonly ok: true; readonly cleared: string } | Refusal>;
 }
 
-/** Entries in one answer: 150 kB, which every broker takes; the answer says where the next begin. */
+/** Entries in one answer, and their bytes as JSON, which every broker takes; the answer says where the next begin. */
 const PAGE = 1000;
+const PAGE_BYTES = 120 * 1024;
 
 const reads = (run: RpcMethod['run']): RpcMethod => ({ changes: false, run });
 const changes = (run: RpcMethod['run']): RpcMethod => ({ changes: true, run });
@@ -77,9 +78,20 @@ async function clear(source: RpcSource, params: Fields): Promise<RpcAnswer> {
 
 function paged(name: string, all: readonly unknown[], params: Fields): RpcAnswer {
   const from = params['from'] === undefined ? 0 : numberIn(params, 'from');
-  const next = from + PAGE;
-  const result = { [name]: all.slice(from, next), total: all.length, ...(next < all.length && { next }) };
+  const page = fitting(all.slice(from, from + PAGE));
+  const next = from + page.length;
+  const result = { [name]: page, total: all.length, ...(next < all.length && { next }) };
   return { ok: true, result };
+}
+
+/** As many of the first ones as fit, one at least: a peer in a thousand VNIs is longer than most. */
+function fitting(entries: readonly unknown[]): readonly unknown[] {
+  let bytes = 0;
+  const end = entries.findIndex((entry, n) => {
+    bytes += Buffer.byteLength(JSON.stringify(entry)) + 1;
+    return n > 0 && bytes > PAGE_BYTES;
+  });
+  return end < 0 ? entries : entries.slice(0, end);
 }
 
 /** A change says which version it is about, so that one which comes late or twice changes nothing. */
@@ -92,5 +104,5 @@ function versionIn(params: Fields, name: string): number {
 function numberIn(params: Fields, name: string): number {
   const value = params[name];
   if (typeof value === 'number' && Number.isSafeInteger(value) && value >= 0) return value;
-  throw new BadRequest(`params.${name}: ${JSON.stringify(value)} is not a number from 0 up`);
+  throw new BadRequest(`params.${name}: ${shown(value)} is not a number from 0 up`);
 }

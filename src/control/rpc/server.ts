@@ -2,7 +2,7 @@ import type { EventSink } from '../../model/status.ts';
 import type { Clock } from '../../service/clock.ts';
 import { messageOf } from '../../service/errors.ts';
 import { TokenBucket } from '../../service/token-bucket.ts';
-import { BadRequest, type Fields } from '../request-body.ts';
+import { BadRequest, type Fields, shown } from '../request-body.ts';
 import { Answers } from './answers.ts';
 import { parseRequest, refused, REQUEST_MAX, type RpcAnswer, type RpcRequest } from './request.ts';
 
@@ -65,7 +65,7 @@ export class RpcServer {
   async #run(request: RpcRequest, method: RpcMethod | undefined): Promise<RpcAnswer> {
     if (method === undefined) {
       const known = [...this.#options.methods.keys()].join(', ');
-      const message = `there is no method ${JSON.stringify(request.method)}; there are ${known}`;
+      const message = `there is no method ${shown(request.method)}; there are ${known}`;
       return refused('unknown_method', message, '/method');
     }
     try {
