@@ -6,6 +6,7 @@ import { hostAddresses } from '../control/probe-targets.ts';
 import { probePeers } from '../control/probe-peers.ts';
 import { rpcMethods } from '../control/rpc/methods.ts';
 import { RpcServer } from '../control/rpc/server.ts';
+import type { BrokerAccess } from '../control/session.ts';
 import { clockIsSynchronised } from '../host/clock-sync.ts';
 import type { EventSink, GatewayStatus } from '../model/status.ts';
 import type { CycleView } from '../reconcile/cycle.ts';
@@ -81,9 +82,9 @@ export class Gateway {
     this.#stops.push(this.#host.start());
     this.#stops.push(directory.onChange(() => this.#watchers.peersChanged()));
     const { mqtt } = bootstrap;
-    const url = mqtt.url === '' ? await this.#embedBroker(mqtt.embedded.listen) : mqtt.url;
+    const access = mqtt.url === '' ? await this.#embedBroker(mqtt.embedded) : { url: mqtt.url };
     this.#stops.push(() => this.#presence.stop());
-    this.#presence.start(url);
+    this.#presence.start(access);
   }
 
   /** In reverse order of the start. What runs in the kernel goes on running. */
@@ -152,13 +153,13 @@ export class Gateway {
     });
   }
 
-  /** Returns its URL. */
-  async #embedBroker(listen: string): Promise<string> {
+  async #embedBroker({ listen, ...files }: Bootstrap['mqtt']['embedded']): Promise<Pick<BrokerAccess, 'url' | 'open'>> {
     // Loaded only where it is wanted: the broker costs 10 MB.
     const { startBroker } = await import('../control/broker.ts');
-    const broker = await startBroker(listen);
+    const broker = await startBroker(listen, files);
     this.#stops.push(() => broker.close());
-    return broker.url;
+    // its certificate is for the name that the others know it by
+    return files.cert === '' ? { url: broker.url } : broker;
   }
 
   #cycled(cycle: CycleView): void {

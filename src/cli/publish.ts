@@ -1,5 +1,5 @@
 import type { IClientOptions } from 'mqtt';
-import { explain, isVersionRefusal } from '../control/broker-error.ts';
+import { explain } from '../control/broker-error.ts';
 import { readCredentials } from '../control/credentials.ts';
 import { messageOf } from '../service/errors.ts';
 import type { Statement } from '../trust/fleet-directory.ts';
@@ -45,6 +45,8 @@ function asAscii(json: string): string {
 async function publish(url: string, values: Values, statements: readonly Statement[], retain: boolean): Promise<void> {
   try {
     if (!isPlain(url)) throw new CliError(EXIT.usage, '--broker: give it as mqtt://HOST:PORT or mqtts://HOST:PORT');
+    // Loaded only where it is wanted: most commands need no broker.
+    const { send } = await import('./send.ts');
     await send(url, await optionsOf(values), statements, retain);
   } catch (error) {
     throw error instanceof CliError ? error : new CliError(EXIT.failed, explain(error, url).message);
@@ -69,27 +71,4 @@ async function optionsOf(values: Values): Promise<IClientOptions> {
     throw new CliError(EXIT.failed, messageOf(error));
   });
   return { ...credentials, reconnectPeriod: 0, connectTimeout: TIMEOUT_MS };
-}
-
-/** MQTT 5 says when the broker's rules refuse; a broker that does not speak it takes 3.1.1 and says nothing. */
-async function send(
-  url: string,
-  options: IClientOptions,
-  statements: readonly Statement[],
-  retain: boolean,
-  protocolVersion: 4 | 5 = 5,
-): Promise<void> {
-  // Loaded only where it is wanted: most commands need no broker.
-  const { connectAsync } = await import('mqtt');
-  try {
-    const client = await connectAsync(url, { ...options, protocolVersion }, false);
-    try {
-      for (const { topic, payload } of statements) await client.publishAsync(topic, payload, { qos: 1, retain });
-    } finally {
-      await client.endAsync();
-    }
-  } catch (error) {
-    if (protocolVersion === 4 || !isVersionRefusal(error)) throw error;
-    await send(url, options, statements, retain, 4);
-  }
 }

@@ -1,3 +1,4 @@
+import { X509Certificate } from 'node:crypto';
 import { LinkspanError, messageOf } from '../service/errors.ts';
 
 /** Why there is no session, in the words of an event's type. */
@@ -23,7 +24,7 @@ const REMEDIES: Record<BrokerTrouble, string> = {
 };
 
 function codeOf(error: unknown): unknown {
-  return error instanceof Error && 'code' in error ? error.code : undefined;
+  return typeof error === 'object' && error !== null && 'code' in error ? error.code : undefined;
 }
 
 /** Whether the broker refused this version of MQTT. */
@@ -41,9 +42,32 @@ function troubleOf(error: unknown): BrokerTrouble {
     : 'broker_refused';
 }
 
-/** What to tell a person about a failed connection; `url` without credentials. */
-export function explain(error: unknown, url: string): { trouble: BrokerTrouble; message: string } {
+/**
+ * What to tell a person about a failed connection; `url` without credentials. @param certificate this gateway's own: a
+ * broker may close the connection on an expired one without a word
+ */
+export function explain(
+  error: unknown,
+  url: string,
+  certificate?: Buffer,
+): { trouble: BrokerTrouble; message: string } {
   const trouble = troubleOf(error);
+  const flaw = certificate && trouble !== 'broker_unauthorised' ? certificateFlaw(certificate) : undefined;
+  if (flaw !== undefined) {
+    const remedy = 'put a new one into the file of mqtt.cert, or mend the clock';
+    return { trouble: 'broker_tls', message: `broker ${url}: ${flaw}; ${remedy}` };
+  }
   if (trouble === 'broker_credentials') return { trouble, message: messageOf(error) };
   return { trouble, message: `broker ${url}: ${messageOf(error) || 'connection closed'}; ${REMEDIES[trouble]}` };
+}
+
+/** Why the certificate does not hold today; undefined: its dates are right, or it cannot be read. */
+function certificateFlaw(pem: Buffer): string | undefined {
+  try {
+    const { validFromDate: from, validToDate: to } = new X509Certificate(pem);
+    if (Date.now() > to.getTime()) return `this gateway's certificate expired on ${to.toISOString()}`;
+    return Date.now() < from.getTime() ? `this gateway's certificate holds from ${from.toISOString()} on` : undefined;
+  } catch {
+    return undefined;
+  }
 }

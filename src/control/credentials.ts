@@ -1,5 +1,4 @@
 import { readFile } from 'node:fs/promises';
-import type { IClientOptions } from 'mqtt';
 import { LinkspanError, messageOf } from '../service/errors.ts';
 
 /** How the broker knows this gateway, and this gateway the broker. Empty: none. */
@@ -12,6 +11,15 @@ export type Credentials = {
   readonly key?: string;
 };
 
+/** What the files hold. */
+export type ReadCredentials = {
+  readonly username?: string;
+  readonly password?: string;
+  readonly ca?: Buffer;
+  readonly cert?: Buffer;
+  readonly key?: Buffer;
+};
+
 /** @throws LinkspanError `broker_credentials` that names the file */
 export async function readCredentials({
   username,
@@ -19,7 +27,7 @@ export async function readCredentials({
   ca,
   cert,
   key,
-}: Credentials): Promise<Pick<IClientOptions, 'username' | 'password' | 'ca' | 'cert' | 'key'>> {
+}: Credentials): Promise<ReadCredentials> {
   const [password, caText, certText, keyText] = await Promise.all(
     [passwordFile, ca, cert, key].map((path) => readSecret(path)),
   );

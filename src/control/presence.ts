@@ -4,6 +4,7 @@ import type { Vni } from '../model/vni.ts';
 import { type LocalState, Publisher } from '../peers/publisher.ts';
 import type { Epoch } from './epoch.ts';
 import { GatewaySession, type GatewaySessionOptions } from './gateway-session.ts';
+import type { BrokerAccess } from './session.ts';
 
 const YIELD_MS = 30_000;
 
@@ -18,18 +19,18 @@ export type PresenceOptions = Omit<GatewaySessionOptions, 'publisher' | 'onEpoch
 /** This gateway in its fleet: a session on the broker, and after it another where the fleet knows a later epoch. */
 export class Presence {
   readonly #options: PresenceOptions;
-  #url: string;
+  #access: Pick<BrokerAccess, 'url' | 'open'>;
   #session: GatewaySession | undefined;
   #raised = false;
   #stopped = false;
 
   constructor(options: PresenceOptions) {
     this.#options = options;
-    this.#url = options.mqtt.url;
+    this.#access = { url: options.mqtt.url };
   }
 
   get broker(): GatewayStatus['broker'] {
-    return { connected: this.#session?.connected ?? false, url: this.#url };
+    return { connected: this.#session?.connected ?? false, url: this.#access.url };
   }
 
   get brokerAddress(): string | undefined {
@@ -37,8 +38,8 @@ export class Presence {
   }
 
   /** Begins to connect and returns at once. */
-  start(url: string): void {
-    this.#url = url;
+  start(access: Pick<BrokerAccess, 'url' | 'open'>): void {
+    this.#access = access;
     this.#connect();
   }
 
@@ -75,7 +76,7 @@ export class Presence {
     const onTruncated = this.#truncated.bind(this);
     this.#session = new GatewaySession({
       ...this.#options,
-      mqtt: { ...mqtt, url: this.#url },
+      mqtt: { ...mqtt, ...this.#access },
       publisher: new Publisher({ fleet, gateway, epoch: epoch.current, clock, onTruncated }),
       onEpochBehind: (known) => void this.#reconnect(known),
     });

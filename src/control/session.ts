@@ -1,6 +1,7 @@
 import type { Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { connect, type IClientOptions, type MqttClient } from 'mqtt';
+import type { Duplex } from 'node:stream';
+import { connect, type IClientOptions, MqttClient } from 'mqtt';
 import type { EventSink } from '../model/status.ts';
 import { messageOf } from '../service/errors.ts';
 import { explain, isVersionRefusal } from './broker-error.ts';
@@ -9,7 +10,12 @@ import { type Backoff, waitBefore } from './jitter.ts';
 import { Subscriptions, type Wanted } from './subscriptions.ts';
 
 /** Where the broker is, and how to come to it. */
-export type BrokerAccess = Credentials & Backoff & { readonly url: string };
+export type BrokerAccess = Credentials &
+  Backoff & {
+    readonly url: string;
+    /** a way to it within this process, in place of the URL */
+    readonly open?: () => Duplex;
+  };
 
 export type SessionOptions = BrokerAccess & {
   readonly clientId: string;
@@ -43,6 +49,8 @@ export class MqttSession {
   #hurry = new AbortController();
   #hurried = false;
   #since: number | undefined;
+  /** this gateway's own, as it was last read */
+  #certificate: Buffer | undefined;
 
   constructor(options: SessionOptions) {
     this.#options = options;
@@ -147,8 +155,9 @@ export class MqttSession {
 
   /** Lives as long as the connection does; rejects with what ended it. */
   async #oneConnection(options: IClientOptions, signal: AbortSignal): Promise<void> {
+    const { open, url } = this.#options;
     // the client lets credentials in the URL win over the configured ones
-    const client = connect(options.username ? this.#url : this.#options.url, options);
+    const client = open ? new MqttClient(open, options) : connect(options.username ? this.#url : url, options);
     this.#client = client;
     let cause: Error | undefined;
     client.on('error', (error) => void (cause ??= error));
@@ -186,6 +195,7 @@ export class MqttSession {
   async #clientOptions(): Promise<IClientOptions> {
     const { clientId, will } = this.#options;
     const credentials = await readCredentials(this.#options);
+    this.#certificate = credentials.cert;
     return {
       protocolVersion: this.#version,
       clientId,
@@ -210,7 +220,7 @@ export class MqttSession {
 
   // one event for each change: a broker that is away for a day must not fill the log
   #tell(error: unknown): void {
-    const { trouble, message } = explain(error, this.#url);
+    const { trouble, message } = explain(error, this.#url, this.#certificate);
     if (trouble === this.#trouble) return;
     this.#trouble = trouble;
     this.#options.onEvent(trouble, 'warning', message);

@@ -69,6 +69,17 @@ export const BOOTSTRAP_KEYS: Readonly<Record<string, BootstrapKey>> = {
   'underlay.port': { default: 4789, doc: 'UDP port of VXLAN', format: port },
   'mqtt.url': { default: '', doc: 'the broker (empty: start the embedded one and use it)', format: orEmpty(brokerUrl) },
   'mqtt.embedded.listen': { default: '0.0.0.0:1883', doc: 'where the embedded broker listens', format: listen },
+  'mqtt.embedded.cert': {
+    default: '',
+    doc: "file with the embedded broker's certificate (PEM; empty: it speaks without TLS)",
+    format: orEmpty(path),
+  },
+  'mqtt.embedded.key': { default: '', doc: "file with that certificate's private key (PEM)", format: orEmpty(path) },
+  'mqtt.embedded.ca': {
+    default: '',
+    doc: 'file with the authority that signs the certificates of clients, which then need one (PEM; empty: they need none)',
+    format: orEmpty(path),
+  },
   'mqtt.username': { default: '', doc: 'user name at the broker', format: anyText },
   'mqtt.passwordFile': { default: '', doc: "file with the broker's password", format: orEmpty(path) },
   'mqtt.ca': { default: '', doc: "file with the broker's certificate authority (PEM)", format: orEmpty(path) },

@@ -18,7 +18,8 @@ export type Bootstrap = {
   readonly mqtt: {
     /** empty: the embedded broker */
     readonly url: string;
-    readonly embedded: { readonly listen: string };
+    /** `cert` empty: without TLS; `ca` empty: clients need no certificate */
+    readonly embedded: { readonly listen: string; readonly cert: string; readonly key: string; readonly ca: string };
     readonly username: string;
     /** a path: the secret itself is read only where it is used */
     readonly passwordFile: string;
@@ -182,9 +183,14 @@ function sourceOf(key: string, { flags, env, file: path }: BootstrapSources, fil
 }
 
 function requireKeyPair({ mqtt }: Bootstrap, sources: BootstrapSources, file: Tree): void {
-  if ((mqtt.cert === '') === (mqtt.key === '')) return;
-  const [given, missing] = mqtt.cert === '' ? ['mqtt.key', 'mqtt.cert'] : ['mqtt.cert', 'mqtt.key'];
-  throw bad(given, sourceOf(given, sources, file), `needs ${missing} beside it`);
+  const pairs = { mqtt, 'mqtt.embedded': mqtt.embedded };
+  const needs = (given: string, missing: string): LinkspanError =>
+    bad(given, sourceOf(given, sources, file), `needs ${missing} beside it`);
+  for (const [prefix, { cert, key }] of Object.entries(pairs)) {
+    if (cert === '' && key !== '') throw needs(`${prefix}.key`, `${prefix}.cert`);
+    if (cert !== '' && key === '') throw needs(`${prefix}.cert`, `${prefix}.key`);
+  }
+  if (mqtt.embedded.ca !== '' && mqtt.embedded.cert === '') throw needs('mqtt.embedded.ca', 'mqtt.embedded.cert');
 }
 
 function requireFleetKey({ trust }: Bootstrap, sources: BootstrapSources, file: Tree): void {

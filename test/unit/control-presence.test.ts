@@ -83,7 +83,7 @@ test('goes beyond the epoch that the fleet knows once, and then yields the name 
   const presence = presenceOf(epoch, events);
   expect(presence.broker).toEqual({ connected: false, url: '' });
 
-  presence.start(broker.url);
+  presence.start({ url: broker.url });
   await until('a report under the new epoch', () => reports.length > 0);
   expect(reports).toEqual(['epoch 8']);
   expect(presence.broker).toEqual({ connected: true, url: broker.url });

@@ -32,7 +32,7 @@ test('without any source, the defaults of the contract hold', () => {
     underlay: { address: '', port: 4789 },
     mqtt: {
       url: '',
-      embedded: { listen: '0.0.0.0:1883' },
+      embedded: { listen: '0.0.0.0:1883', cert: '', key: '', ca: '' },
       username: '',
       passwordFile: '',
       ca: '',

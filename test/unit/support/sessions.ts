@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { startBroker } from '../../../src/control/broker.ts';
 import { GatewaySession } from '../../../src/control/gateway-session.ts';
+import type { BrokerAccess } from '../../../src/control/session.ts';
 import { parseMac } from '../../../src/model/mac.ts';
 import type { Vni } from '../../../src/model/vni.ts';
 import { PeerDirectory } from '../../../src/peers/directory.ts';
@@ -82,7 +83,7 @@ export type Gateway = {
   behind: number[];
 };
 
-export function gateway(name: string, port: number, epoch = 5): Gateway {
+export function gateway(name: string, port: number, epoch = 5, access: Partial<BrokerAccess> = {}): Gateway {
   const events: string[] = [];
   const desired: string[] = [];
   const behind: number[] = [];
@@ -95,7 +96,7 @@ export function gateway(name: string, port: number, epoch = 5): Gateway {
     trust: openGate(),
     onEvent,
     publisher: new Publisher({ ...common, epoch }),
-    mqtt: { url: `mqtt://127.0.0.1:${port}`, backoffMs: [50, 200] },
+    mqtt: { url: `mqtt://127.0.0.1:${port}`, backoffMs: [50, 200], ...access },
     clockIsRight: () => false,
     onRequest: async (id, payload) => Buffer.from(`${id} ${payload.toString()}`),
     onDesired: (payload) => void desired.push(payload.toString()),
