@@ -11,7 +11,7 @@ export async function send(
   protocolVersion: 4 | 5 = 5,
 ): Promise<void> {
   try {
-    const client = await connectAsync(url, { ...options, protocolVersion }, false);
+    const client = await connectAsync({ ...options, ...placeOf(url), protocolVersion });
     try {
       for (const { topic, payload } of statements) await client.publishAsync(topic, payload, { qos: 1, retain });
     } finally {
@@ -21,4 +21,16 @@ export async function send(
     if (protocolVersion === 4 || !isVersionRefusal(error)) throw error;
     await send(url, options, statements, retain, 4);
   }
+}
+
+/** Not the URL itself: of that the client makes a warning of Node's, on the terminal of whoever enrols. */
+function placeOf(url: string): Pick<IClientOptions, 'protocol' | 'host' | 'port' | 'path'> {
+  const { protocol, hostname, port, pathname } = new URL(url);
+  const host = hostname.replaceAll(/^\[|\]$/g, '');
+  return {
+    protocol: protocol.slice(0, -1) as NonNullable<IClientOptions['protocol']>,
+    host,
+    ...(port !== '' && { port: Number(port) }),
+    ...(pathname !== '' && { path: pathname }),
+  };
 }

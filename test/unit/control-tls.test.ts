@@ -102,7 +102,7 @@ test('the embedded broker takes its own gateway without a certificate, and names
   const running = await startBroker('127.0.0.1:0', { ...server, ca: authority.ca });
   cleanups.push(() => running.close());
   expect(running.url).toBe(`mqtts://127.0.0.1:${running.port}`);
-  const own = gateway('gw-a', 0, 5, { url: running.url, open: running.open });
+  const own = gateway('gw-a', 0, 5, { url: running.url, open: () => running.open() });
   own.session.setLocal(local(1, LINE1));
   const other = gateway('gw-b', 0, 5, { url: running.url, ca: authority.ca, ...b });
   other.session.setLocal(local(2, LINE1));
