@@ -19,6 +19,7 @@ const BACK_S = 10;
 let lab: Lab;
 let fleet: FleetBroker;
 let at: Namespace;
+let broker: Namespace;
 let box: Namespace;
 let config: Record<string, unknown>;
 let gateway: Gateway;
@@ -27,9 +28,9 @@ beforeEach(async () => {
   builtService();
   lab = new Lab();
   const { a, b } = await twoSites(lab);
-  at = a.gateway;
+  [at, broker] = [a.gateway, b.gateway];
   box = await a.workload('box');
-  fleet = await startBroker(lab, b.gateway, b.underlay);
+  fleet = await startBroker(lab, broker, b.underlay);
   const mqtt = { url: fleet.broker.url };
   config = { gateway: GW, fleet: 'plant', underlay: { address: a.underlay }, mqtt, status: { listen: '127.0.0.1:0' } };
   gateway = await startGateway(lab, { namespace: at, config });
@@ -117,6 +118,24 @@ test('a document is not taken back because the broker hangs', async () => {
   expect(await applyText(gateway, text, '--wait', '20')).toMatchObject({ code: 0, stdout: 'version 2 applied\n' });
   process.kill(fleet.broker.pid, 'SIGCONT');
 });
+
+test('a bridge network that takes the broker’s address for its own does not pass for the broker', async () => {
+  await broker.ip('address', 'add', '203.0.113.5/32', 'dev', 'lo');
+  await at.ip('route', 'add', 'default', 'via', '198.51.100.2');
+  const far = await startBroker(lab, broker, '203.0.113.5');
+  await gateway.stop();
+  const moved = { ...config, mqtt: { url: far.broker.url } };
+  gateway = await startGateway(lab, { namespace: at, config: moved, dir: gateway.dir });
+  await connected();
+  const networks = { ...CELL.networks, taken: { driver: 'bridge', subnet: '203.0.113.0/24', gateway: '203.0.113.5' } };
+  expect(
+    (await applyText(gateway, documentText(2, { networks, workloads: { box: workload(box, { taken: {} }) } }))).code,
+  ).toBe(0);
+  await until('the bridge to have the address', async () => (await at.ip('address')).stdout.includes('203.0.113.5/'));
+  await until('the document to be taken back', async () => (await configOf()).state === 'rolled_back', 70_000);
+  expect(await configOf()).toMatchObject({ applied_version: 1, errors: [{ code: 'broker_lost' }] });
+  await connected();
+}, 120_000);
 
 test('a confirmation that is asked for is waited for, and without it the document is taken back', async () => {
   const spec: Spec = { networks: {} };
