@@ -1,5 +1,6 @@
 import type { Problem } from '../model/problem.ts';
 import type { Trial } from '../model/trial.ts';
+import { messageOf } from '../service/errors.ts';
 import type { Refusal } from './writes.ts';
 
 type Numbered = { readonly version: number; readonly hash: string };
@@ -48,6 +49,11 @@ export function takenBackOnRequest(version: number, to: number | null): Problem 
 export function waitsForWord({ version, confirmS }: Trial): string {
   const end = `is taken back ${confirmS} s after it came`;
   return `document version ${version} stands and ${end} unless somebody confirms it: linkspan confirm ${version}`;
+}
+
+export function unsaved(version: number, error: unknown): string {
+  const remedy = 'tried again each second; make room on the disk';
+  return `what becomes of document version ${version} cannot be written: ${messageOf(error)}; ${remedy}`;
 }
 
 export function nothingToConfirm(version: number | undefined, candidate: number | undefined): Refusal {

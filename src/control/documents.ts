@@ -221,6 +221,7 @@ export class Documents {
       onProgress: () => this.#report(),
       onProven: () => this.#options.event('config.confirming', 'warning', say.waitsForWord(trial)),
       onEnd: (verdict) => this.#ended(trial, verdict),
+      onFailure: (error) => this.#options.event('config.unsaved', 'error', say.unsaved(trial.version, error)),
     });
   }
 
@@ -229,8 +230,9 @@ export class Documents {
       this.#goBack(trial, verdict.problems);
       return;
     }
-    this.#trial = undefined;
     this.#commit(trial.version);
+    this.#trial?.stop();
+    this.#trial = undefined;
     if (trial.reverts && trial.backTo !== null) {
       const errors = [say.takenBackOnRequest(trial.backTo, trial.version)];
       this.#options.store.markRolledBack(trial.backTo, errors);

@@ -23,8 +23,10 @@ export type TrialRunOptions = {
   readonly onProgress: () => void;
   /** only the confirmation is missing */
   readonly onProven: () => void;
-  /** told once, and last */
+  /** told last; again, where it throws */
   readonly onEnd: (verdict: Exclude<Verdict, { kind: 'wait' }>) => void;
+  /** a look failed (a full disk, say), and the next one tries again; told once for all in a row */
+  readonly onFailure: (error: unknown) => void;
 };
 
 const LOOK_MS = 1000;
@@ -43,11 +45,12 @@ export class TrialRun {
   #asking = false;
   #waitsFor: readonly string[] = [];
   #ended = false;
+  #failed = false;
 
   constructor(options: TrialRunOptions) {
     this.#options = options;
     this.#trial = options.trial;
-    this.#timer = setInterval(() => this.look(), LOOK_MS).unref();
+    this.#timer = setInterval(() => this.#lookSafely(), LOOK_MS).unref();
   }
 
   get trial(): Trial {
@@ -88,8 +91,8 @@ export class TrialRun {
     const { onEnd, onProgress, onProven } = this.#options;
     const verdict = judge(this.#trial, this.#evidence());
     if (verdict.kind !== 'wait') {
-      this.stop();
       onEnd(verdict);
+      this.stop();
       return;
     }
     const isNews = verdict.proven && !this.#trial.proven;
@@ -135,7 +138,17 @@ export class TrialRun {
     const reached = await surroundings.reachBroker(this.#trial.owed.ownBroker);
     this.#asking = false;
     if (stood === this.#stood && !surroundings.uplinksMove()) this.#broker = reached ? 'reached' : 'silent';
-    if (this.#broker === 'reached') this.look();
+    if (this.#broker === 'reached') this.#lookSafely();
+  }
+
+  #lookSafely(): void {
+    try {
+      this.look();
+      this.#failed = false;
+    } catch (error) {
+      if (!this.#failed) this.#options.onFailure(error);
+      this.#failed = true;
+    }
   }
 
   #save(trial: Trial): void {

@@ -1,4 +1,4 @@
-import { beforeEach, describe, expect, test } from '@jest/globals';
+import { beforeEach, describe, expect, jest, test } from '@jest/globals';
 import type { Documents } from '../../src/control/documents.ts';
 import type { Problem } from '../../src/model/problem.ts';
 import type { DocumentRepository } from '../../src/store/documents.ts';
@@ -26,6 +26,9 @@ const around = () => ({
   reachBroker: () => Promise.resolve(answers),
   peers: () => peers,
 });
+const full = (): never => {
+  throw new Error('database or disk is full');
+};
 const restart = (): void => {
   documents.stop();
   ({ documents, told } = documentsOn(store, around()));
@@ -200,6 +203,31 @@ describe('a document that could cut the gateway off', () => {
     ({ documents, told } = documentsOn(older, around()));
     expect(documents.status).toMatchObject({ state: 'rolled_back', applied_version: 1, candidate: null });
     expect(documents.desired.networks).toEqual([]);
+  });
+
+  test.each(['goBack', 'markApplied'] as const)('ends at a later look where the disk is full (%s)', async (write) => {
+    jest.useFakeTimers();
+    let isFull = true;
+    documents.stop();
+    const disk = new Proxy(store, {
+      get: (target, name: keyof DocumentRepository) => (name === write && isFull ? full : target[name]),
+    });
+    ({ documents, told } = documentsOn(disk, around()));
+    answers = write === 'markApplied';
+    documents.submit(of(2, WIRE), 'mqtt');
+    documents.settled([]);
+    for (let n = 0; n < 63; n += 1) {
+      now.ms += 1000;
+      await jest.advanceTimersByTimeAsync(1000);
+    }
+    expect(documents.status).toMatchObject({ applied_version: 1, candidate: { version: 2 } });
+    expect(told.filter((line) => line.startsWith('config.unsaved'))).toHaveLength(1);
+    isFull = false;
+    await jest.advanceTimersByTimeAsync(1000);
+    expect(documents.status.candidate).toBeNull();
+    expect(documents.status.lkg_version).toBe(answers ? 2 : 1);
+    expect(jest.getTimerCount()).toBe(0);
+    jest.useRealTimers();
   });
 
   test('that ends the service twice before a cycle is taken back at the third start', () => {
