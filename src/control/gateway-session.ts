@@ -114,6 +114,11 @@ export class GatewaySession {
     return this.#session.brokerAddress;
   }
 
+  /** The broker that it is connected to, or tries to be. */
+  get broker(): string {
+    return this.#session.url;
+  }
+
   start(): void {
     this.#resubscribe();
     this.#session.start();

@@ -30,7 +30,7 @@ export class Presence {
   }
 
   get broker(): GatewayStatus['broker'] {
-    return { connected: this.#session?.connected ?? false, url: this.#access.url };
+    return { connected: this.#session?.connected ?? false, url: this.#session?.broker ?? this.#access.url };
   }
 
   get brokerAddress(): string | undefined {

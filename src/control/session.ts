@@ -9,7 +9,7 @@ import { type Credentials, readCredentials } from './credentials.ts';
 import { type Backoff, waitBefore } from './jitter.ts';
 import { Subscriptions, type Wanted } from './subscriptions.ts';
 
-/** Where the broker is, and how to come to it. */
+/** Where the broker is, and how to come to it; `url` may list the nodes of a cluster, with commas between. */
 export type BrokerAccess = Credentials &
   Backoff & {
     readonly url: string;
@@ -39,7 +39,7 @@ const PASSED_OVER = /^(?:::ffff:)?127\.|^::1$|^fe80:/;
 export class MqttSession {
   readonly #options: SessionOptions;
   readonly #abort = new AbortController();
-  readonly #url: string;
+  readonly #urls: readonly string[];
   readonly #subscriptions: Subscriptions;
   #client: MqttClient | undefined;
   #running: Promise<void> | undefined;
@@ -48,13 +48,15 @@ export class MqttSession {
   #attempt = 0;
   #hurry = new AbortController();
   #hurried = false;
+  /** which of the nodes is, or was last, tried */
+  #turn = 0;
   #since: number | undefined;
   /** this gateway's own, as it was last read */
   #certificate: Buffer | undefined;
 
   constructor(options: SessionOptions) {
     this.#options = options;
-    this.#url = withoutCredentials(options.url);
+    this.#urls = options.url.split(',');
     this.#subscriptions = new Subscriptions({ ...options, signal: this.#abort.signal });
     options.signal?.addEventListener('abort', () => void this.stop(), { once: true });
   }
@@ -67,6 +69,11 @@ export class MqttSession {
   get brokerAddress(): string | undefined {
     const { remoteAddress } = (this.#client?.stream ?? {}) as Partial<Socket>;
     return this.connected ? remoteAddress : undefined;
+  }
+
+  /** The node that this is connected to, or tries to be, without credentials. */
+  get url(): string {
+    return withoutCredentials(this.#target);
   }
 
   /** Begins to connect and returns at once. */
@@ -117,6 +124,10 @@ export class MqttSession {
     client.end(true);
   }
 
+  get #target(): string {
+    return this.#urls[this.#turn % this.#urls.length] ?? '';
+  }
+
   async #run(signal: AbortSignal): Promise<void> {
     while (!signal.aborted) {
       await this.#connectOnce(signal);
@@ -128,6 +139,7 @@ export class MqttSession {
 
   async #wait(signal: AbortSignal): Promise<void> {
     if (!this.#hurried) {
+      this.#turn += 1;
       this.#hurry = new AbortController();
       const ends = AbortSignal.any([signal, this.#hurry.signal]);
       await sleep(waitBefore(this.#attempt, this.#options), undefined, { signal: ends }).catch(() => undefined);
@@ -155,9 +167,9 @@ export class MqttSession {
 
   /** Lives as long as the connection does; rejects with what ended it. */
   async #oneConnection(options: IClientOptions, signal: AbortSignal): Promise<void> {
-    const { open, url } = this.#options;
+    const { open } = this.#options;
     // the client lets credentials in the URL win over the configured ones
-    const client = open ? new MqttClient(open, options) : connect(options.username ? this.#url : url, options);
+    const client = open ? new MqttClient(open, options) : connect(options.username ? this.url : this.#target, options);
     this.#client = client;
     let cause: Error | undefined;
     client.on('error', (error) => void (cause ??= error));
@@ -185,8 +197,7 @@ export class MqttSession {
 
   async #established(client: MqttClient): Promise<void> {
     this.#since = performance.now();
-    if (this.#trouble !== undefined)
-      this.#options.onEvent('broker_connected', 'info', `broker ${this.#url}: connected`);
+    if (this.#trouble !== undefined) this.#options.onEvent('broker_connected', 'info', `broker ${this.url}: connected`);
     this.#trouble = undefined;
     await this.#subscriptions.establish(client);
     if (this.#client === client && client.connected) this.#guard('connection', () => this.#options.onConnect());
@@ -220,7 +231,7 @@ export class MqttSession {
 
   // one event for each change: a broker that is away for a day must not fill the log
   #tell(error: unknown): void {
-    const { trouble, message } = explain(error, this.#url, this.#certificate);
+    const { trouble, message } = explain(error, this.url, this.#certificate);
     if (trouble === this.#trouble) return;
     this.#trouble = trouble;
     this.#options.onEvent(trouble, 'warning', message);

@@ -80,10 +80,13 @@ async function ask(client: MqttClient, wanted: Wanted): Promise<readonly string[
   return (await Promise.all(packets)).flat();
 }
 
+/** On a NATS cluster, which speaks 3.1.1, a subscription at QoS 1 is a replicated consumer: a second to make, each. */
+const isDear = (client: MqttClient): boolean => client.options.protocolVersion !== 5;
+
 async function askFor(client: MqttClient, entries: readonly (readonly [string, 0 | 1])[]): Promise<readonly string[]> {
   const topics = entries.map(([topic]) => topic);
   if (!client.connected) return topics;
-  const order = Object.fromEntries(entries.map(([topic, qos]) => [topic, { qos }]));
+  const order = Object.fromEntries(entries.map(([topic, qos]) => [topic, { qos: isDear(client) ? 0 : qos }]));
   const patience = new AbortController();
   const late = sleep(ANSWER_MS, topics, { signal: patience.signal, ref: false }).catch(() => topics);
   const answered = client.subscribeAsync(order).then(

@@ -48,13 +48,14 @@ const listen = text('ADDRESS:PORT, e.g. 127.0.0.1:8479 or [::1]:8479', (v) => pa
 const publicKey = text('a public key of 43 characters, as `linkspan fleet init` prints it', (v) =>
   /^[\w-]{42}[AEIMQUYcgkosw048]$/.test(v),
 );
-const brokerUrl = text(
-  'a URL like mqtt://HOST:1883, mqtts://HOST:8883, ws:// or wss://, without user name and password in it',
-  (v) => {
-    const url = URL.parse(v);
-    if (!url || !/^(mqtts?|wss?):$/.test(url.protocol)) return false;
-    return url.hostname !== '' && url.username === '' && url.password === '';
-  },
+const isBrokerUrl = (v: string): boolean => {
+  const url = URL.parse(v);
+  if (!url || !/^(mqtts?|wss?):$/.test(url.protocol)) return false;
+  return url.hostname !== '' && url.username === '' && url.password === '';
+};
+const brokerUrls = text(
+  "a URL like mqtt://HOST:1883, mqtts://HOST:8883, ws:// or wss://, without user name and password in it, or those of a cluster's nodes with commas between",
+  (v) => v.split(',').every(isBrokerUrl),
 );
 
 /** Every key of the bootstrap file. The environment name follows from the key: see `environmentName`. */
@@ -67,7 +68,11 @@ export const BOOTSTRAP_KEYS: Readonly<Record<string, BootstrapKey>> = {
     format: orEmpty(vtepAddress),
   },
   'underlay.port': { default: 4789, doc: 'UDP port of VXLAN', format: port },
-  'mqtt.url': { default: '', doc: 'the broker (empty: start the embedded one and use it)', format: orEmpty(brokerUrl) },
+  'mqtt.url': {
+    default: '',
+    doc: "the broker, or a cluster's nodes with commas between, tried in turn (empty: start the embedded one and use it)",
+    format: orEmpty(brokerUrls),
+  },
   'mqtt.embedded.listen': { default: '0.0.0.0:1883', doc: 'where the embedded broker listens', format: listen },
   'mqtt.embedded.cert': {
     default: '',

@@ -47,6 +47,11 @@ export class Mosquitto {
     await this.#process?.stop();
   }
 
+  /** SIGSTOP: it takes connections, as the kernel does that for it, and says no word. */
+  signal(name: NodeJS.Signals): void {
+    this.#process?.signal(name);
+  }
+
   async kill9(): Promise<void> {
     await this.#process?.kill9();
   }
@@ -64,4 +69,24 @@ export class Mosquitto {
   log(): string {
     return this.#process?.log() ?? '';
   }
+}
+
+export type SiteBrokerOptions = MosquittoOptions & {
+  /** another for each site: the central broker lets one connection of a name live */
+  readonly name: string;
+  readonly centre: Mosquitto;
+};
+
+/** A site's broker: what is published there goes to the central one, and what others publish comes from it. */
+export function siteBroker(lab: Lab, { name, centre, ...options }: SiteBrokerOptions): Promise<Mosquitto> {
+  const { hostname, port } = new URL(centre.url);
+  const bridge = [
+    'connection centre',
+    `address ${hostname}:${port}`,
+    `remote_clientid ${name}`,
+    'topic linkspan/v1/# both 1',
+    'keepalive_interval 5',
+    'restart_timeout 1 5',
+  ];
+  return Mosquitto.start(lab, { ...options, extra: [...(options.extra ?? []), ...bridge] });
 }

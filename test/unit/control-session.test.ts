@@ -173,7 +173,7 @@ describe.each([
 
 function mqttSession(
   port: number,
-  over: { passwordFile?: string; username?: string; backoffMs?: [number, number] } = {},
+  over: { url?: string; passwordFile?: string; username?: string; backoffMs?: [number, number] } = {},
 ): { session: MqttSession; events: string[]; connects: () => number } {
   const events: string[] = [];
   let connects = 0;
@@ -200,6 +200,18 @@ describe('a broker that refuses', () => {
     await sleep(300);
     expect(events).toEqual([expect.stringMatching(/^broker_unreachable .*127\.0\.0\.1.*; check mqtt\.url/)]);
     expect(events.join()).not.toContain('hunter2');
+  });
+
+  test('the nodes of a cluster are tried in turn, and again from the first', async () => {
+    const [one, two] = [await freePort(), await freePort()];
+    let running = await mosquitto(two);
+    const { session } = mqttSession(0, { url: `mqtt://127.0.0.1:${one},mqtt://user:hunter2@127.0.0.1:${two}` });
+    await until('the second', () => session.connected);
+    expect(session.url).toBe(`mqtt://127.0.0.1:${two}`);
+    await running.close();
+    running = await mosquitto(one);
+    cleanups.push(() => running.close());
+    await until('the first', () => session.connected && session.url.endsWith(String(one)));
   });
 
   test('wrong password, then a right one in the file', async () => {

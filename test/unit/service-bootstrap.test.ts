@@ -65,6 +65,11 @@ test('JSON is read as well', () => {
   expect(loadBootstrap({ ...none, file: withFile('{ "gateway": "gw-a" }') }).gateway).toBe('gw-a');
 });
 
+test("a cluster's nodes are one value", () => {
+  const url = 'mqtts://one:8883,mqtts://two:8883';
+  expect(loadBootstrap({ ...none, file: withFile(`mqtt: { url: "${url}" }`) }).mqtt.url).toBe(url);
+});
+
 test.each([
   ['gateway: GW_A', 'gateway'],
   ['gateway: 12', 'gateway'],
@@ -72,6 +77,8 @@ test.each([
   ['underlay: { address: 10.0.0.300 }', 'underlay.address'],
   ['underlay: { port: 0 }', 'underlay.port'],
   ['mqtt: { url: "http://broker" }', 'mqtt.url'],
+  ['mqtt: { url: "mqtt://one,http://two" }', 'mqtt.url'],
+  ['mqtt: { url: "mqtt://one," }', 'mqtt.url'],
   ['mqtt: { cert: /c.pem }', 'mqtt.cert'],
   ['state: { path: here.db }', 'state.path'],
   [`control: { socket: "/${'x'.repeat(107)}" }`, 'control.socket'],
