@@ -30,23 +30,32 @@ function probed(reachable: boolean | undefined): Probed | undefined {
   return { state: reachable ? 'up' : 'down', rtt: 1, answered: 0, pathMtu: 1500 };
 }
 
-function away(reachable?: boolean): {
+function away(
+  reachable?: boolean,
+  store = new MemoryStore(),
+): {
   directory: PeerDirectory;
   events: string[];
   at: { now: number; monotonic: number };
 } {
+  const one = restarted(store, reachable);
+  give(one.directory, record());
+  tell(one.directory, alive({ vnis: { [LINE1]: [5, digestOf(record())] }, exp: 90_000 }));
+  return one;
+}
+
+/** A directory with what the store has. */
+function restarted(store: MemoryStore, reachable?: boolean): ReturnType<typeof away> {
   const events: string[] = [];
   const at = { now: 1_000_000, monotonic: 0 };
   const directory = new PeerDirectory({
     fleet: 'plant',
     gateway: 'gw-a',
-    store: new MemoryStore(),
+    store,
     clock: { now: () => at.now, monotonic: () => at.monotonic },
     onEvent: (type) => void events.push(type),
     probes: { of: () => probed(reachable), hurry: () => undefined },
   });
-  give(directory, record());
-  tell(directory, alive({ vnis: { [LINE1]: [5, digestOf(record())] }, exp: 90_000 }));
   return { directory, events, at };
 }
 
@@ -119,6 +128,18 @@ describe('leases', () => {
     at.now = 8e12;
     directory.expire();
     expect(held(directory)).toEqual(['gw-b']);
+  });
+
+  test('two days without a broker end no lease, with the clock right and a restart halfway', () => {
+    const store = new MemoryStore();
+    for (const hours of [24, 48]) {
+      const { directory, at } = hours === 24 ? away(undefined, store) : restarted(store);
+      for (let hour = hours - 24; hour <= hours; hour += 1) {
+        [at.now, at.monotonic] = [1_000_000 + hour * 3_600_000, (hour - hours + 24) * 3_600_000];
+        directory.expire();
+        expect([held(directory), directory.remotes(LINE1)[0]?.macs.length]).toEqual([['gw-b'], record().macs.length]);
+      }
+    }
   });
 
   test.each([
