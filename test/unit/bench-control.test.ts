@@ -36,12 +36,14 @@ test('no MAC is at two places', () => {
 
 test('percentiles are over the gateways, and medians of them over the rounds', () => {
   const rounds = [round(), round({ coldStart: [5000] }), round({ coldStart: [2000] })];
-  const { coldStart } = summarise(1000, { tls: false }, rounds);
+  const { coldStart } = summarise(1000, { tls: false, signed: false }, rounds);
   expect(coldStart.p99).toEqual({ median: 2000, min: 990, max: 5000 });
 });
 
 test('a floor counts where the fleet has its size, and the table is at most 80 columns wide', () => {
-  const fleets = [50, 1000].map((gateways) => summarise(gateways, { tls: true }, [round({ coldStart: [3500] })]));
+  const fleets = [50, 1000].map((gateways) =>
+    summarise(gateways, { tls: true, signed: true }, [round({ coldStart: [3500] })]),
+  );
   const floors = controlFloors(fleets);
   expect(floors.filter(({ what }) => what.startsWith('cold')).map(({ lab, met }) => [lab, met])).toEqual([
     ['1000', false],

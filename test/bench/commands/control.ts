@@ -8,10 +8,10 @@ import { positive, print, progress, UsageError } from './command.ts';
 
 const GATEWAYS = '50,200,1000,2000';
 
-const USAGE = `control [--gateways ${GATEWAYS}] [--tls] [--rounds N] [--json]
+const USAGE = `control [--gateways ${GATEWAYS}] [--tls] [--signed] [--rounds N] [--json]
 Measures the control plane: fleets of simulated gateways on a real mosquitto.
   --gateways  sizes of the fleets, at least ${GATEWAYS_A_VNI}; default ${GATEWAYS}
-  --tls       only with TLS and client certificates; default without and with
+  --tls       only with TLS and client certificates; --signed  only with signatures; default: without and with each
   --rounds    default 3                           --json  the report with every round`;
 
 type Options = { readonly plan: ControlPlan; readonly json: boolean };
@@ -29,13 +29,14 @@ function parse(options: readonly string[]): Options {
     options: {
       gateways: { type: 'string', default: GATEWAYS },
       tls: { type: 'boolean', default: false },
+      signed: { type: 'boolean', default: false },
       rounds: { type: 'string', default: '3' },
       json: { type: 'boolean', default: false },
     },
   });
   const plan = {
     gateways: sizesOf(values.gateways),
-    variants: VARIANTS.filter(({ tls }) => tls || !values.tls),
+    variants: VARIANTS.filter(({ tls, signed }) => (tls || !values.tls) && (signed || !values.signed)),
     rounds: positive('rounds', values.rounds),
   };
   return { plan, json: values.json };

@@ -6,7 +6,8 @@ import type { Broker } from './broker.ts';
 import { Worker } from './crew.ts';
 import { now } from './instant.ts';
 import type { Watched } from './orders.ts';
-import { deviceOf, nameOf, Shape } from './shape.ts';
+import { deviceOf, nameOf, type Shape } from './shape.ts';
+import type { Signing } from './signing.ts';
 
 /** Gateways that have a process each, so that one can be killed alone. */
 export const LONERS = 3;
@@ -17,20 +18,22 @@ export class Fleet {
   readonly loners: readonly number[];
   readonly #lab: Lab;
   readonly #broker: Broker;
+  readonly #signing: Signing | undefined;
   readonly #shared: readonly Worker[];
   readonly #alone = new Map<number, Worker>();
 
-  private constructor(lab: Lab, broker: Broker, gateways: number) {
+  private constructor(lab: Lab, broker: Broker, shape: Shape, signing: Signing | undefined) {
     this.#lab = lab;
     this.#broker = broker;
-    this.shape = new Shape(gateways);
-    this.loners = Array.from({ length: LONERS }, (_, nth) => gateways - 1 - nth);
+    this.shape = shape;
+    this.#signing = signing;
+    this.loners = Array.from({ length: LONERS }, (_, nth) => shape.gateways - 1 - nth);
     this.#shared = Array.from({ length: availableParallelism() }, () => Worker.start(lab));
   }
 
-  static async build(lab: Lab, broker: Broker, gateways: number): Promise<Fleet> {
-    const fleet = new Fleet(lab, broker, gateways);
-    const many = Array.from({ length: gateways - LONERS }, (_, index) => index);
+  static async build(lab: Lab, broker: Broker, shape: Shape, signing: Signing | undefined): Promise<Fleet> {
+    const fleet = new Fleet(lab, broker, shape, signing);
+    const many = Array.from({ length: shape.gateways - LONERS }, (_, index) => index);
     await Promise.all([
       ...fleet.#shared.map((worker, nth) =>
         fleet.#make(
@@ -111,7 +114,8 @@ export class Fleet {
   }
 
   #make(worker: Worker, members: readonly number[], epoch = 1): Promise<null> {
-    return worker.ask('build', { gateways: this.shape.gateways, members, epoch, access: this.#broker.access });
+    const { access } = this.#broker;
+    return worker.ask('build', { gateways: this.shape.gateways, members, epoch, access, signing: this.#signing });
   }
 
   async #makeAlone(index: number, epoch: number): Promise<Worker> {

@@ -1,9 +1,13 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { connectAsync } from 'mqtt';
+import { readCredentials } from '../../../src/control/credentials.ts';
 import { withLab } from '../../lab/lab.ts';
-import { startBroker } from './broker.ts';
+import { type Broker, startBroker } from './broker.ts';
 import { costOf, costOfAll } from './cost.ts';
 import { Fleet } from './fleet.ts';
 import type { ControlRound } from './report.ts';
+import { Shape } from './shape.ts';
+import { makeSigning, type Signing } from './signing.ts';
 import type { Variant } from './variant.ts';
 
 /** Everything is asked for once more 5 to 10 s after a connection; then a fleet is at rest. */
@@ -15,7 +19,9 @@ export const MOVES = 20;
 export async function takeRound(gateways: number, variant: Variant): Promise<ControlRound> {
   return withLab(async (lab) => {
     const broker = await startBroker(lab, gateways, variant.tls);
-    const fleet = await Fleet.build(lab, broker, gateways);
+    const shape = new Shape(gateways);
+    const signing = variant.signed ? await enrol(broker, shape) : undefined;
+    const fleet = await Fleet.build(lab, broker, shape, signing);
     const before = costOfAll(fleet.pids);
     const coldStart = await fleet.coldStart();
     const [brokerCost, clients] = [costOf(broker.pid), costOfAll(fleet.pids)];
@@ -34,6 +40,16 @@ export async function takeRound(gateways: number, variant: Variant): Promise<Con
       clients: { cpu_s: clients.cpu_s - before.cpu_s, rss_mb: clients.rss_mb },
     };
   });
+}
+
+/** Has the broker retain the trust record of every gateway. */
+async function enrol({ access }: Broker, shape: Shape): Promise<Signing> {
+  const { signing, statements } = makeSigning(shape);
+  const client = await connectAsync(access.url, await readCredentials(access));
+  const retained = { qos: 1, retain: true } as const;
+  await Promise.all(statements.map(({ topic, payload }) => client.publishAsync(topic, payload, retained)));
+  await client.endAsync();
+  return signing;
 }
 
 /** Each move is of another device, to a gateway that nothing has moved to before. */

@@ -4,16 +4,23 @@ import type { MacEntry, PeerRecord } from '../../../src/model/peer.ts';
 import type { Vni } from '../../../src/model/vni.ts';
 import { PeerDirectory } from '../../../src/peers/directory.ts';
 import { type LocalState, Publisher } from '../../../src/peers/publisher.ts';
-import { systemClock } from '../../../src/service/clock.ts';
-import { TrustGate, type TrustGateOptions } from '../../../src/trust/gate.ts';
-import { makeSigningKey } from '../../../src/trust/key.ts';
+import { type Clock, systemClock } from '../../../src/service/clock.ts';
 import { now } from './instant.ts';
 import { FLEET, localOf, MACS, nameOf, type Shape } from './shape.ts';
+import { gateOf, type Signing } from './signing.ts';
 
 const nothing = (): undefined => undefined;
 
 /** Something that a gateway is to come to know, and when it did. */
 type Watch = { readonly holds: () => boolean; readonly told: (at: number) => void };
+
+export type MemberOptions = {
+  readonly epoch: number;
+  readonly access: BrokerAccess;
+  readonly signing?: Signing | undefined;
+  /** default: the system's */
+  readonly clock?: Clock;
+};
 
 /** One gateway of the fleet: what a service has of the control plane, its peers kept in memory. */
 export class Member {
@@ -26,8 +33,8 @@ export class Member {
   readonly #vnis: readonly Vni[];
   #local: LocalState;
 
-  constructor(shape: Shape, index: number, epoch: number, mqtt: BrokerAccess) {
-    const common = { fleet: FLEET, gateway: nameOf(index), clock: systemClock, onEvent: () => undefined };
+  constructor(shape: Shape, index: number, { epoch, access, signing, clock = systemClock }: MemberOptions) {
+    const common = { fleet: FLEET, gateway: nameOf(index), clock, onEvent: nothing };
     this.index = index;
     this.#expected = shape.recordsFor(index);
     this.#vnis = shape.vnisOf(index);
@@ -37,9 +44,9 @@ export class Member {
     this.#session = new GatewaySession({
       ...common,
       directory: this.#directory,
-      trust: unsigned(common),
+      trust: gateOf(shape, index, signing, clock),
       publisher: new Publisher({ ...common, epoch }),
-      mqtt,
+      mqtt: access,
       clockIsRight: () => true,
       onDesired: () => undefined,
       onRequest: async () => undefined,
@@ -124,9 +131,4 @@ export class Member {
       removeAlive: nothing,
     };
   }
-}
-
-function unsigned(common: Pick<TrustGateOptions, 'fleet' | 'gateway' | 'clock' | 'onEvent'>): TrustGate {
-  const store = { load: () => [], save: nothing };
-  return new TrustGate({ ...common, policy: 'off', key: makeSigningKey(), fleetKey: undefined, store });
 }

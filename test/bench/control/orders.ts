@@ -1,13 +1,18 @@
 import type { Credentials } from '../../../src/control/credentials.ts';
 import type { MacEntry } from '../../../src/model/peer.ts';
 import type { Vni } from '../../../src/model/vni.ts';
+import type { Signing } from './signing.ts';
 
 /** What a worker process is told; all times are `now()` of instant.ts. */
 export type Orders = {
   /** makes these gateways of the fleet; they do nothing yet */
   build: {
-    readonly order: { readonly gateways: number; readonly members: readonly number[]; readonly epoch: number } & {
+    readonly order: {
+      readonly gateways: number;
+      readonly members: readonly number[];
+      readonly epoch: number;
       readonly access: Credentials & { readonly url: string };
+      readonly signing: Signing | undefined;
     };
     readonly answer: null;
   };

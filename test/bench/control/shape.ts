@@ -12,10 +12,13 @@ export const MACS = 10;
 export class Shape {
   readonly gateways: number;
   readonly #vnis: number;
+  readonly #members = new Map<Vni, number[]>();
 
   constructor(gateways: number) {
     this.gateways = gateways;
     this.#vnis = Math.max(VNIS_EACH, Math.round((gateways * VNIS_EACH) / GATEWAYS_A_VNI));
+    for (let index = 0; index < gateways; index += 1)
+      for (const id of this.vnisOf(index)) this.#members.set(id, [...this.membersOf(id), index]);
   }
 
   /** Its four VNIs. The stride changes, so that two gateways seldom share more than one. */
@@ -27,22 +30,18 @@ export class Shape {
 
   /** The gateways in a VNI. */
   membersOf(id: Vni): readonly number[] {
-    return this.#all.filter((index) => this.vnisOf(index).includes(id));
+    return this.#members.get(id) ?? [];
   }
 
   /** The other gateways that share a VNI with this one. */
   peersOf(index: number): readonly number[] {
-    const own = this.vnisOf(index);
-    return this.#all.filter((other) => other !== index && this.vnisOf(other).some((id) => own.includes(id)));
+    const all = new Set(this.vnisOf(index).flatMap((id) => this.membersOf(id)));
+    return [...all].filter((other) => other !== index);
   }
 
   /** How many records of others this gateway is to hold. */
   recordsFor(index: number): number {
     return this.vnisOf(index).reduce((sum, id) => sum + this.membersOf(id).length - 1, 0);
-  }
-
-  get #all(): readonly number[] {
-    return Array.from({ length: this.gateways }, (_, index) => index);
   }
 }
 

@@ -9,9 +9,9 @@ let watching: Promise<number>[] = [];
 const all = <T>(of: (member: Member) => T): T[] => [...members.values()].map(of);
 
 const handlers: { readonly [N in Name]: (order: Order<N>) => Answer<N> | Promise<Answer<N>> } = {
-  build: ({ gateways, members: indices, epoch, access }) => {
+  build: ({ gateways, members: indices, ...options }) => {
     const shape = new Shape(gateways);
-    for (const index of indices) members.set(index, new Member(shape, index, epoch, access));
+    for (const index of indices) members.set(index, new Member(shape, index, options));
     return null;
   },
   start: () => Promise.all(all((member) => member.start())),
