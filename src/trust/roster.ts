@@ -25,13 +25,15 @@ const MAX_GATEWAYS = 20_000;
 export class Roster {
   readonly #options: RosterOptions;
   readonly #records = new Map<string, TrustRecord>();
+  readonly #bodies = new Map<string, Buffer>();
 
   constructor(options: RosterOptions) {
     this.#options = options;
     const { fleet, fleetKey, store } = options;
     for (const { gw, body } of store.load(fleetKey.text)) {
-      const parsed = parseTrustRecord(Buffer.from(body), { fleet, gw });
-      if (parsed.ok) this.#records.set(gw, parsed.value);
+      const payload = Buffer.from(body);
+      const parsed = parseTrustRecord(payload, { fleet, gw });
+      if (parsed.ok) this.#hold(gw, parsed.value, payload);
     }
   }
 
@@ -50,6 +52,8 @@ export class Roster {
     if (envelope === 'bare') return 'unsigned';
     if (envelope === 'malformed') return 'malformed';
     if (envelope.keyId !== fleetKey.id) return 'foreign';
+    // what is here already was checked when it came: a fleet's start shows each gateway hundreds of them
+    if (this.#bodies.get(gw)?.equals(envelope.payload)) return 'known';
     if (!isSignedBy(fleetKey, topic, envelope)) return 'forged';
     const parsed = parseTrustRecord(envelope.payload, { fleet, gw });
     if (!parsed.ok) return 'malformed';
@@ -58,7 +62,12 @@ export class Roster {
       return parsed.value.serial === before.serial ? 'known' : 'stale';
     if (!before && this.#records.size >= MAX_GATEWAYS) return 'full';
     store.save(fleetKey.text, gw, envelope.payload.toString());
-    this.#records.set(gw, parsed.value);
+    this.#hold(gw, parsed.value, envelope.payload);
     return 'accepted';
+  }
+
+  #hold(gw: string, record: TrustRecord, payload: Buffer): void {
+    this.#records.set(gw, record);
+    this.#bodies.set(gw, payload);
   }
 }

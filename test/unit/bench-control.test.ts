@@ -44,12 +44,13 @@ test('a floor counts where the fleet has its size, and the table is at most 80 c
   const fleets = [50, 1000].map((gateways) =>
     summarise(gateways, { tls: true, signed: true }, [round({ coldStart: [3500] })]),
   );
-  const floors = controlFloors(fleets);
+  const idle = { quiet: 0, simulated: 0.125 };
+  const floors = controlFloors(fleets, idle);
   expect(floors.filter(({ what }) => what.startsWith('cold')).map(({ lab, met }) => [lab, met])).toEqual([
     ['1000', false],
   ]);
   const machine = { cores: 2, cpu: 'AMD EPYC', kernel: '6.18.44', node: 'v24' };
-  const report = { benchmark: 'control', taken: '', machine, mosquitto: '2.0.21', fleets, floors } as const;
+  const report = { benchmark: 'control', taken: '', machine, mosquitto: '2.0.21', fleets, idle, floors } as const;
   const lines = controlTable(report).split('\n');
   expect(lines.filter((line) => line.length > 80)).toEqual([]);
 });

@@ -2,6 +2,7 @@ import { withLab } from '../../lab/lab.ts';
 import { thisMachine } from '../machine.ts';
 import { brokerVersion } from './broker.ts';
 import { controlFloors } from './floors.ts';
+import { measureIdle } from './idle.ts';
 import { takeRound } from './measure.ts';
 import { type ControlReport, type ControlRound, type FleetReport, summarise } from './report.ts';
 import { type Variant, variantName } from './variant.ts';
@@ -18,13 +19,16 @@ export async function benchControl(plan: ControlPlan, progress: (line: string) =
   for (const gateways of plan.gateways) {
     for (const variant of plan.variants) fleets.push(await measureFleet(gateways, variant, plan.rounds, progress));
   }
+  progress('messages at rest');
+  const idle = await measureIdle();
   return {
     benchmark: 'control',
     taken: new Date().toISOString(),
     machine: thisMachine(),
     mosquitto: await withLab(brokerVersion),
     fleets,
-    floors: controlFloors(fleets),
+    idle,
+    floors: controlFloors(fleets, idle),
   };
 }
 

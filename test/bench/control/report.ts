@@ -3,6 +3,7 @@ import type { Machine } from '../machine.ts';
 import type { Spread } from '../statistics.ts';
 import { percentile, spreadOf } from '../statistics.ts';
 import type { Cost } from './cost.ts';
+import type { Idle } from './idle.ts';
 import type { Variant } from './variant.ts';
 
 /** What one broker and fleet gave; times in milliseconds, one for each gateway that came to know something. */
@@ -39,6 +40,7 @@ export type ControlReport = {
   readonly machine: Machine;
   readonly mosquitto: string;
   readonly fleets: readonly FleetReport[];
+  readonly idle: Idle;
   readonly floors: readonly Floored<string>[];
 };
 

@@ -49,7 +49,7 @@ const machineLine = ({ cores, cpu, kernel }: Machine, mosquitto: string): string
 
 /** The report for people, at most 80 columns wide. */
 export function controlTable(report: ControlReport): string {
-  const { fleets, machine, mosquitto, floors } = report;
+  const { fleets, idle, machine, mosquitto, floors } = report;
   const rounds = fleets[0]?.rounds.length ?? 0;
   return [
     `Control plane: medians of ${rounds} rounds`,
@@ -69,6 +69,8 @@ export function controlTable(report: ControlReport): string {
       COST,
       fleets,
     ),
+    '',
+    `At rest a gateway publishes ${short(idle.quiet)} messages an hour, and ${short(idle.simulated)} over two simulated days.`,
     '',
     ...LEGEND,
     '',
