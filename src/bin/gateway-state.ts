@@ -7,12 +7,14 @@ import { RenewedKeys } from '../control/probe-keys.ts';
 import { wishesOf } from '../docker/records.ts';
 import { openEchoSocket } from '../host/echo-socket.ts';
 import type { RemotesByVni } from '../model/peer.ts';
+import { BurstStore } from '../peers/burst-store.ts';
 import { DeviceClaims } from '../peers/devices.ts';
 import { PeerDirectory } from '../peers/directory.ts';
-import type { FdbEntry } from '../model/status.ts';
+import type { EventSink, FdbEntry } from '../model/status.ts';
 import type { CycleView } from '../reconcile/cycle.ts';
 import type { Bootstrap } from '../service/bootstrap.ts';
 import { systemClock } from '../service/clock.ts';
+import { messageOf } from '../service/errors.ts';
 import type { Log } from '../service/log.ts';
 import { fdbEntries } from '../status/snapshot.ts';
 import { openStore, type Store } from '../store/store.ts';
@@ -32,6 +34,7 @@ export class GatewayState {
   readonly probes: PeerProbes;
   readonly trust: TrustGate;
   readonly directory: PeerDirectory;
+  readonly #peers: BurstStore;
   readonly documents: Documents;
   readonly devices = new DeviceClaims(systemClock);
   /** of loop probes */
@@ -54,10 +57,15 @@ export class GatewayState {
     });
     const trust = createGate(bootstrap, store.trust, hooks.event);
     this.trust = trust;
+    this.#peers = new BurstStore({
+      store: store.peers,
+      transaction: (writes) => store.transaction(writes),
+      onTrouble: (error) => tellOfDisk(hooks.event, state.path, error),
+    });
     this.directory = new PeerDirectory({
       gateway,
       fleet,
-      store: store.peers,
+      store: this.#peers,
       clock: systemClock,
       onEvent: hooks.event,
       probes: this.probes,
@@ -88,4 +96,16 @@ export class GatewayState {
   fdb(): readonly FdbEntry[] {
     return this.view ? fdbEntries(this.view, this.remotes(), this.bootstrap.gateway) : [];
   }
+
+  /** Closes the state file, after what peers said last. */
+  close(): void {
+    this.#peers.flush();
+    this.store.close();
+  }
+}
+
+function tellOfDisk(event: EventSink, path: string, error: unknown): void {
+  if (error === undefined) return event('state.writable', 'info', `${path}: what peers say is stored again`);
+  const remedy = 'free some space or mend the file; until then what peers say holds for this run only';
+  return event('state.unwritable', 'error', `${path}: ${messageOf(error)}; ${remedy}`);
 }

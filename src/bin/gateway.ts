@@ -67,7 +67,7 @@ export class Gateway {
   /** Returns when the gateway stands as its stored document says and answers on its sockets; the broker may come later. */
   async start(): Promise<void> {
     const { bootstrap, store, directory, documents } = this.#state;
-    this.#stops.push(() => store.close());
+    this.#stops.push(() => this.#state.close());
     this.#stops.push(() => documents.stop());
     if (store.recovered !== null) {
       const message = `the state file was damaged; it is kept as ${store.recovered}; apply the document again`;

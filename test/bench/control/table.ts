@@ -70,7 +70,7 @@ export function controlTable(report: ControlReport): string {
       fleets,
     ),
     '',
-    `At rest a gateway publishes ${short(idle.quiet)} messages an hour, and ${short(idle.simulated)} over two simulated days.`,
+    `At rest, messages an hour: ${short(idle.quiet)}, and ${short(idle.simulated)} over two simulated days.`,
     '',
     ...LEGEND,
     '',

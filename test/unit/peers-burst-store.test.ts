@@ -1,0 +1,64 @@
+import { expect, test } from '@jest/globals';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setImmediate as turn } from 'node:timers/promises';
+import { BurstStore } from '../../src/peers/burst-store.ts';
+import { openStore } from '../../src/store/store.ts';
+import { record } from './support/peers.ts';
+import { MemoryStore } from './support/peer-store.ts';
+import { vni } from './support/values.ts';
+
+type Setup = { store: BurstStore; behind: MemoryStore; bursts: () => number; troubles: unknown[] };
+
+function burstStore(fails: () => boolean = () => false): Setup {
+  const behind = new MemoryStore();
+  const troubles: unknown[] = [];
+  let bursts = 0;
+  const transaction = (writes: () => void): void => {
+    bursts += 1;
+    if (fails()) throw new Error('disk full');
+    writes();
+  };
+  const store = new BurstStore({ store: behind, transaction, onTrouble: (error) => void troubles.push(error) });
+  return { store, behind, bursts: () => bursts, troubles };
+}
+
+test('what comes in one turn is one transaction, and is written with the turn', async () => {
+  const { store, behind, bursts } = burstStore();
+  for (let n = 1; n <= 100; n += 1) {
+    store.saveRecord(record({ vni: vni(n) }));
+    store.saveFloor(`vni/${n}`, 1, n);
+  }
+  expect(bursts()).toBe(0);
+  await turn();
+  expect([bursts(), behind.records.size, behind.floors.size]).toEqual([1, 100, 100]);
+});
+
+test('a disk that is full is told once, and so is that it takes what comes again', async () => {
+  let full = true;
+  const { store, behind, troubles } = burstStore(() => full);
+  for (let n = 1; n <= 3; n += 1) {
+    if (n === 3) full = false;
+    store.saveFloor('key', 1, n);
+    await turn();
+  }
+  expect(troubles).toEqual([new Error('disk full'), undefined]);
+  expect(behind.floors.get('key')).toEqual({ key: 'key', epoch: 1, seq: 3 });
+});
+
+test('what waits is on the disk after a flush', () => {
+  const folder = mkdtempSync(join(tmpdir(), 'linkspan-burst-'));
+  const path = join(folder, 'state.db');
+  const log = { warn: () => undefined };
+  const behind = openStore(path, log);
+  const transaction = (writes: () => void): void => behind.transaction(writes);
+  const store = new BurstStore({ store: behind.peers, transaction, onTrouble: () => undefined });
+  store.saveRecord(record());
+  store.flush();
+  behind.close();
+  const again = openStore(path, log);
+  expect(again.peers.loadRecords()).toHaveLength(1);
+  again.close();
+  rmSync(folder, { recursive: true });
+});
