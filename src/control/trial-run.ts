@@ -43,6 +43,8 @@ export class TrialRun {
   /** counts what made earlier answers of the broker worthless */
   #stood = 0;
   #asking = false;
+  /** gateways that fell silent and have not answered since; the broker's word alone makes them suspect a minute later */
+  readonly #silent = new Set<string>();
   #waitsFor: readonly string[] = [];
   #ended = false;
   #failed = false;
@@ -113,8 +115,16 @@ export class TrialRun {
       moving: surroundings.uplinksMove(),
       broker: this.#broker,
       stoodS: this.#stoodMs === undefined ? undefined : (now.ms - this.#stoodMs) / 1000,
-      down: new Set(surroundings.peers().flatMap(({ gateway, state }) => (state === 'down' ? [gateway] : []))),
+      down: this.#lookAtPeers(),
     };
+  }
+
+  #lookAtPeers(): ReadonlySet<string> {
+    for (const { gateway, state } of this.#options.surroundings.peers()) {
+      if (state === 'down') this.#silent.add(gateway);
+      if (state === 'up') this.#silent.delete(gateway);
+    }
+    return this.#silent;
   }
 
   #stands(): void {

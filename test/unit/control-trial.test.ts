@@ -129,6 +129,8 @@ describe('a document that could cut the gateway off', () => {
     expect(documents.status.candidate?.waits_for).toEqual(['the peers', 'peer gw-b']);
     await pass(3);
     expect(documents.status.candidate?.waits_for).toEqual(['peer gw-b']);
+    // the broker goes on saying that they are there
+    for (const peer of peers) peer.state = 'suspect';
     await pass(60);
     expect(documents.status).toMatchObject({
       state: 'rolled_back',
