@@ -82,7 +82,7 @@ export class GatewaySession {
     this.#repair = new Repair({
       timers,
       lull: this.#lull,
-      everything: () => this.#shared,
+      everything: () => [...this.#retainedOrders, ...this.#shared],
       onAudit: () => this.#ownTopics.doubt(),
       missing: () => directory.missing(this.#vnis),
       topicOf: (missing) => formatTopic(fleet, { kind: 'record', ...missing }),
@@ -186,12 +186,17 @@ export class GatewaySession {
     return [this.#aliveTopic, ...[...this.#vnis].map((vni) => recordsFilter(fleet, vni)), ...alives];
   }
 
+  /** What is retained for this gateway and no manifest lists. */
+  get #retainedOrders(): readonly string[] {
+    const { fleet, gateway } = this.#options;
+    return [...this.#trustTopics.topics, formatTopic(fleet, { kind: 'desired', gw: gateway })];
+  }
+
   #resubscribe(): void {
     const { fleet, gateway } = this.#options;
-    const orders = [formatTopic(fleet, { kind: 'desired', gw: gateway }), requestsFilter(fleet, gateway)];
     // Of state the newest counts, and what is lost the manifests show: at QoS 1 an answer to each would be half the work.
     const state = this.#shared.map((topic) => [topic, 0] as const);
-    const sure = [...this.#trustTopics.topics, ...orders].map((topic) => [topic, 1] as const);
+    const sure = [...this.#retainedOrders, requestsFilter(fleet, gateway)].map((topic) => [topic, 1] as const);
     this.#session.setSubscriptions(new Map([...sure, ...state]));
   }
 

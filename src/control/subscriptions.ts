@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { MqttClient } from 'mqtt';
+import type { ISubscriptionMap, MqttClient } from 'mqtt';
 import type { EventSink } from '../model/status.ts';
 import { type Backoff, waitBefore } from './jitter.ts';
 
@@ -12,6 +12,8 @@ const ANSWER_MS = 10_000;
 
 /** By topic or filter, the quality of service that it is subscribed to with. */
 export type Wanted = ReadonlyMap<string, 0 | 1>;
+
+type Entries = readonly (readonly [topic: string, qos: 0 | 1])[];
 
 export type SubscriptionsOptions = Backoff & {
   /** ends the waiting for a broker that refuses */
@@ -44,13 +46,14 @@ export class Subscriptions {
     if (refused.length > 0) void this.#subscribe(client, refused, 1);
   }
 
-  /** Subscribes once more, at QoS 0, for which the broker gives the retained messages again. */
+  /** Subscribes once more, for which the broker gives the retained messages again. */
   askAgain(client: MqttClient, topics: readonly string[]): void {
     const done = (): void => {
       const passing = topics.filter((topic) => !this.#wanted.has(topic));
       if (passing.length > 0) client.unsubscribe(passing, () => undefined);
     };
-    client.subscribe([...topics], { qos: 0 }, done);
+    const wanted = topics.map((topic) => [topic, this.#wanted.get(topic) ?? 0] as const);
+    client.subscribe(orderOf(client, wanted), done);
   }
 
   /** Subscribes, and again with growing waits while the broker refuses (a cluster that elects refuses for seconds). */
@@ -83,13 +86,16 @@ async function ask(client: MqttClient, wanted: Wanted): Promise<readonly string[
 /** On a NATS cluster, which speaks 3.1.1, a subscription at QoS 1 is a replicated consumer: a second to make, each. */
 const isDear = (client: MqttClient): boolean => client.options.protocolVersion !== 5;
 
-async function askFor(client: MqttClient, entries: readonly (readonly [string, 0 | 1])[]): Promise<readonly string[]> {
+function orderOf(client: MqttClient, entries: Entries): ISubscriptionMap {
+  return Object.fromEntries(entries.map(([topic, qos]) => [topic, { qos: isDear(client) ? 0 : qos }]));
+}
+
+async function askFor(client: MqttClient, entries: Entries): Promise<readonly string[]> {
   const topics = entries.map(([topic]) => topic);
   if (!client.connected) return topics;
-  const order = Object.fromEntries(entries.map(([topic, qos]) => [topic, { qos: isDear(client) ? 0 : qos }]));
   const patience = new AbortController();
   const late = sleep(ANSWER_MS, topics, { signal: patience.signal, ref: false }).catch(() => topics);
-  const answered = client.subscribeAsync(order).then(
+  const answered = client.subscribeAsync(orderOf(client, entries)).then(
     (): readonly string[] => [],
     (error: { readonly packet?: { readonly granted?: readonly number[] } }) => {
       const granted = error.packet?.granted;

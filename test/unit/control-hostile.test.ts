@@ -2,7 +2,7 @@ import { expect, test } from '@jest/globals';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { systemClock as clock } from '../../src/service/clock.ts';
 import { until } from '../lab/wait.ts';
-import { COUNT, Gateway, HostileBroker, pick, truthFor, yesterday } from './support/hostile.ts';
+import { COUNT, FLEET, Gateway, HostileBroker, pick, truthFor, yesterday } from './support/hostile.ts';
 
 const HOSTILE_MS = 5000;
 
@@ -40,6 +40,19 @@ test('what was lost while it subscribed is asked for again, though nothing ever 
   expect(gateways.map(({ directory }) => directory.peers().length)).toEqual([0, 1]);
   broker.silentTo = undefined;
   await until('all know all', () => gateways.every((one) => one.view === truthFor(one, gateways)), 15_000);
+}, 30_000);
+
+test('a document that was lost while it subscribed is asked for again', async () => {
+  const broker = await HostileBroker.start();
+  const payload = Buffer.from('{"v":1}');
+  broker.say({ topic: `linkspan/v1/${FLEET}/gw/gw-1/desired`, payload });
+  broker.silentTo = 'linkspan-plant-gw-1';
+  const one = new Gateway(1, broker.port);
+  await until('it is connected', () => one.session.connected);
+  await sleep(500);
+  expect(one.desired).toEqual([]);
+  broker.silentTo = undefined;
+  await until('the document', () => one.desired.includes(payload.toString()), 15_000);
 }, 30_000);
 
 test('what others erased while the owner did not look is published again', async () => {

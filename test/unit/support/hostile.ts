@@ -106,6 +106,7 @@ export class Gateway {
   readonly session: GatewaySession;
   readonly events: string[] = [];
   readonly wrong: string[] = [];
+  readonly desired: string[] = [];
   version = 1;
   readonly #newest = new Map<string, number>();
 
@@ -124,7 +125,7 @@ export class Gateway {
       mqtt: { url: `mqtt://127.0.0.1:${port}`, backoffMs: [50, 200] },
       clockIsRight: () => true,
       onRequest: () => Promise.resolve(undefined),
-      onDesired: () => undefined,
+      onDesired: (payload) => void this.desired.push(payload.toString()),
       onEpochBehind: (epoch) => void this.wrong.push(`follows epoch ${epoch}`),
     });
     cleanups.push(() => this.session.stop());
