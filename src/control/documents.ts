@@ -166,7 +166,8 @@ export class Documents {
   /** After a whole cycle with the running document: what waits or fails. Waiting is not failing. */
   settled(problems: readonly Problem[]): void {
     if (this.#running === undefined) return;
-    const failing = problems.filter((problem) => problem.code === 'failed');
+    const excused = this.#trial?.trial.owed.excused ?? [];
+    const failing = problems.filter(({ code, message }) => code === 'failed' && !excused.includes(message));
     const wayLost = this.#wayLost;
     this.#problems = problems;
     if (this.#trial) this.#trial.settled(failing);
@@ -313,7 +314,8 @@ export class Documents {
     const { surroundings } = this.#options;
     const proven = this.#good && this.#reader.read(this.#good.body);
     const known = proven?.ok ? proven.document.state : undefined;
-    return { surroundings, open: this.#trial?.trial, running: this.#running, proven: known };
+    const failing = this.#problems?.filter(({ code }) => code === 'failed');
+    return { surroundings, open: this.#trial?.trial, running: this.#running, proven: known, failing };
   }
 
   /** A trial that an earlier run left behind goes on, or ends before anything of it is done. */

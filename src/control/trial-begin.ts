@@ -1,5 +1,6 @@
 import { type ParsedDocument, touchesTheWay } from '../document/index.ts';
 import { type DesiredState, NOTHING_DESIRED } from '../model/network.ts';
+import type { Problem } from '../model/problem.ts';
 import type { Owed, Trial } from '../model/trial.ts';
 import { PROOF_S } from './trial.ts';
 import type { Surroundings } from './trial-run.ts';
@@ -11,8 +12,11 @@ export type Before = {
   readonly running: { readonly version: number; readonly state: DesiredState } | undefined;
   /** the last known good */
   readonly proven?: DesiredState | undefined;
+  /** what failed in the last whole cycle */
+  readonly failing?: readonly Problem[] | undefined;
 };
 
+type Works = Omit<Owed, 'excused'>;
 type Candidate = Pick<ParsedDocument, 'version' | 'state' | 'confirmS'>;
 
 /** The trial of a document about to be applied; undefined: it can do no harm, and nobody asked for one. */
@@ -39,7 +43,7 @@ function begin(candidate: Candidate, before: Before, touches: boolean): Omit<Tri
     started: before.surroundings.now(),
     proofS: touches ? PROOF_S : null,
     confirmS,
-    owed: touches ? owedBy(candidate, before) : NOTHING_OWED,
+    owed: { ...(touches ? owedBy(candidate, before) : NOTHING_OWED), excused: excusedBy(before) },
     proven: false,
     confirmed: false,
     starts: 0,
@@ -47,10 +51,15 @@ function begin(candidate: Candidate, before: Before, touches: boolean): Omit<Tri
   };
 }
 
-const NOTHING_OWED: Owed = { broker: false, ownBroker: false, peers: [] };
+const NOTHING_OWED: Works = { broker: false, ownBroker: false, peers: [] };
+
+/** With a document on trial, what it has broken is not excused. */
+function excusedBy({ open, failing = [] }: Before): Owed['excused'] {
+  return open?.owed.excused ?? failing.map(({ message }) => message);
+}
 
 /** What worked until now; with a document on trial that may have broken it: what worked before that. */
-function owedBy({ state }: Candidate, { surroundings, open }: Before): Owed {
+function owedBy({ state }: Candidate, { surroundings, open }: Before): Works {
   // One that only waits for its confirmation, or had nothing to prove, broke nothing, and may owe less than works.
   const debts = open === undefined || open.proven || open.proofS === null ? undefined : open.owed;
   const { connected, own } = surroundings.broker();

@@ -30,4 +30,6 @@ export type Owed = {
   readonly ownBroker: boolean;
   /** gateways that were up, in VNIs that the document keeps */
   readonly peers: readonly string[];
+  /** what failed before in these words, and may go on to fail */
+  readonly excused: readonly string[];
 };

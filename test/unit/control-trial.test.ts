@@ -55,6 +55,16 @@ beforeEach(() => {
 });
 
 describe('a document that could cut the gateway off', () => {
+  test('is not taken back for what failed before it', async () => {
+    documents.settled([FAILED]);
+    submit(of(2, WIRE), [FAILED]);
+    now = { ...now, ms: 5000 };
+    documents.settled([FAILED]);
+    await Promise.resolve();
+    documents.settled([FAILED]);
+    expect(documents.status).toMatchObject({ applied_version: 2, lkg_version: 2, candidate: null, errors: [FAILED] });
+  });
+
   test('is the last known good once the broker was reached anew', async () => {
     submit(of(2, WIRE));
     expect(documents.status).toMatchObject({

@@ -6,7 +6,7 @@ import type { Trial } from '../../src/model/trial.ts';
 import { bridge, document, documentOf, type Json, macvlan, overlay, parse, workload } from './support/documents.ts';
 
 const FAILED: Problem = { path: '/spec/networks/a', code: 'failed', message: 'network/a: busy' };
-const OWED = { broker: true, ownBroker: false, peers: ['gw-b', 'gw-c'] };
+const OWED = { broker: true, ownBroker: false, peers: ['gw-b', 'gw-c'], excused: [] };
 const trial = (over: Partial<Trial> = {}): Trial => ({
   version: 7,
   backTo: 6,
