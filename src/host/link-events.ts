@@ -2,16 +2,11 @@ import { type FSWatcher, watch } from 'node:fs';
 import { netlinkAddress } from '../packet/netlink.ts';
 import { libc, LINUX } from './libc.ts';
 import { NAMED_NAMESPACES } from './sandbox.ts';
+import { onTick } from './tick.ts';
 
 const NETLINK_ROUTE = 0;
 /** RTMGRP_LINK, RTMGRP_IPV4_IFADDR, RTMGRP_IPV4_ROUTE, RTMGRP_IPV6_IFADDR (linux/rtnetlink.h) */
 const GROUPS = 0x1 | 0x10 | 0x40 | 0x100;
-/**
- * libuv cannot wait for a netlink socket, and a blocking read in its thread pool keeps a process from ending; polling
- * four times a second was measured at 0.05 % of a core.
- */
-const POLL_MS = 250;
-
 /**
  * Calls `onChange` when an interface, an address or a route of the own namespace changes, or a named namespace that
  * matters comes or goes. What changed is not said: the next look at the kernel shows it, and no event can be lost that way (a full
@@ -20,15 +15,16 @@ const POLL_MS = 250;
 export function watchHost(onChange: () => void, namespaces: () => ReadonlySet<string>): { close(): void } {
   const socket = openSocket();
   const buffer = Buffer.alloc(65_536);
-  const timer = setInterval(() => {
+  // libuv cannot wait for a netlink socket, and a blocking read in its thread pool keeps a process from ending
+  const stop = onTick(() => {
     if (drain(socket, buffer)) onChange();
-  }, POLL_MS);
+  });
   const watcher = watchNamespaces((name) => {
     if (name === null || namespaces().has(name)) onChange();
   });
   return {
     close: () => {
-      clearInterval(timer);
+      stop();
       watcher?.close();
       libc().close(socket);
     },

@@ -1,7 +1,6 @@
 import { statSync } from 'node:fs';
 import { watchNamespaces } from './link-events.ts';
-
-const POLL_MS = 250;
+import { onTick } from './tick.ts';
 
 /**
  * Calls `onGone` soon after the file of a namespace in `held` (by path, with its inode) has gone or become another's: a
@@ -15,11 +14,11 @@ export function watchSandboxes(
   const look = (): void => {
     for (const [path, inode] of held()) if (inodeOf(path) !== inode) onGone(path);
   };
-  const timer = setInterval(look, POLL_MS).unref();
+  const stop = onTick(look);
   const watcher = watchNamespaces(look);
   return {
     close: () => {
-      clearInterval(timer);
+      stop();
       watcher?.close();
     },
   };
