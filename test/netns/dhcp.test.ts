@@ -16,7 +16,7 @@ import type { Namespace } from '../lab/namespace.ts';
 import { startUdhcpd } from '../lab/udhcpd.ts';
 import { until } from '../lab/wait.ts';
 import { Capture } from './support/capture.ts';
-import { acquireUntilRefused, DhcpService } from './support/dhcp-service.ts';
+import { DhcpService } from './support/dhcp-service.ts';
 import { gatewayName } from './support/names.ts';
 
 const SERVER = '10.77.0.1';
@@ -274,10 +274,10 @@ describe('with a DHCP server in the plant', () => {
 
   test('fifty at once', async () => {
     const workloads = Array.from({ length: 50 }, (_, index) => `m${index}`);
-    const requests = new Map(workloads.map((name) => [`${name}/plant`, requestOf(name)]));
-    const leases = await acquireUntilRefused(service, requests, () => server.log().includes('DHCPNAK'));
+    const started = performance.now();
+    const leases = await Promise.all(workloads.map((name) => service.acquire(`${name}/plant`, requestOf(name))));
+    const took = performance.now() - started;
     expect(new Set(leases.map((lease) => lease.address.address)).size).toBe(50);
-    expect(server.log()).toContain('DHCPNAK');
     await Promise.all(leases.map((lease, index) => attach(w1, `m${index}`, lease, `e${index}`)));
     await Promise.all(workloads.map((name, index) => service.hold(`${name}/plant`, placeOf(name, w1, `e${index}`))));
     await until('all to be bound inside', () => acks(server) >= 100, 60_000);
@@ -285,7 +285,7 @@ describe('with a DHCP server in the plant', () => {
     expect(clients).toHaveLength(50);
     const memory = await Promise.all(clients.map((pid) => readFile(`/proc/${pid}/smaps_rollup`, 'utf8')));
     const pss = memory.map((text) => Number(/^Pss:\s+(\d+)/m.exec(text)?.[1])).reduce((a, b) => a + b, 0);
-    process.stdout.write(`${Math.round(pss / 50)} kB (PSS) for each lease held\n`);
+    process.stdout.write(`50 leases in ${Math.round(took)} ms; ${Math.round(pss / 50)} kB (PSS) for each held\n`);
     expect(pss / 50).toBeLessThan(400);
     await Promise.all(workloads.map((name) => service.release(`${name}/plant`)));
     expect(await clientsIn(w1)).toEqual([]);

@@ -101,19 +101,3 @@ export class DhcpService {
     else this.#waiting.get(answer.id)?.(answer);
   }
 }
-
-/**
- * A lease for each at once, by key; again and again until the server has refused somebody, since whether two choose one
- * address is chance.
- */
-export async function acquireUntilRefused(
-  service: DhcpService,
-  requests: ReadonlyMap<string, DhcpRequest>,
-  refused: () => boolean,
-): Promise<readonly DhcpLease[]> {
-  for (let round = 0; ; round += 1) {
-    const leases = await Promise.all([...requests].map(([key, request]) => service.acquire(key, request)));
-    if (refused() || round > 5) return leases;
-    await Promise.all([...requests.keys()].map((key) => service.release(key)));
-  }
-}
