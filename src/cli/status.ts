@@ -44,8 +44,9 @@ function show(status: GatewayStatus, output: Output): void {
   peerTable(output, status.peers);
   const drops = Object.entries(status.drops).filter(([, count]) => count > 0);
   const { suppressed_requests: answered } = status;
-  if (answered > 0) output.line(`\nanswered ${answered} requests for neighbours at other sites`);
-  if (drops.length > 0) output.line(`\ndropped  ${drops.map(([reason, count]) => `${reason} ${count}`).join(', ')}`);
+  if (answered > 0 || drops.length > 0) output.line('');
+  if (answered > 0) output.line(`answered ${answered} requests for neighbours at other sites`);
+  if (drops.length > 0) output.line(`dropped  ${drops.map(([reason, count]) => `${reason} ${count}`).join(', ')}`);
 }
 
 function showConfig({ broker, config, trust }: GatewayStatus, output: Output): void {

@@ -182,6 +182,12 @@ describe('reading', () => {
     expect({ code, out }).toEqual({ code: 1, out: expect.stringContaining('no cycle\\x1b[2J') });
   });
 
+  test('status ends with what was answered and dropped, a line each below a blank one', async () => {
+    status = { ...healthy, suppressed_requests: 2, drops: { unknown_vni: 3 } };
+    const { out } = await run(['status']);
+    expect(out).toMatch(/\n\nanswered 2 requests for neighbours at other sites\ndropped {2}unknown_vni 3\n$/);
+  });
+
   test('--json stands anywhere and gives what the service said', async () => {
     expect(JSON.parse((await run(['--json', 'status'])).out)).toEqual(healthy);
     expect(JSON.parse((await run(['peer', 'ls', '--json'])).out)).toEqual(healthy.peers);
