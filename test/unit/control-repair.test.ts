@@ -71,15 +71,14 @@ describe.each([
     await sleep(300);
     came.length = 0;
     const started = performance.now();
-    for (let n = 2; performance.now() - started < 1000; n += 1) {
-      a.session.setLocal(local(n, LINE1));
-      await sleep(5);
-    }
-    await sleep(300);
-    // not when it came: on a busy machine that says nothing
+    const intervals = (): number => Math.floor((performance.now() - started) / 200);
+    let n = 1;
+    const change = (): void => a.session.setLocal(local((n += 1), LINE1));
+    // what came is counted against the time that really passed: how long a busy machine takes is its own affair
+    await until('three while changes go on', () => (change(), came.length >= 3 && intervals() >= 4), 30_000);
+    await until('the last change', () => came.at(-1) === `198.51.100.${n}`);
     expect(came[0]).toBe('198.51.100.2');
-    expect(came.length).toBeGreaterThan(3);
-    expect(came.length).toBeLessThanOrEqual(7);
+    expect(came.length).toBeLessThanOrEqual(intervals() + 2);
   });
 
   test('only the alive topics of gateways in a VNI of ours are followed', async () => {
@@ -129,5 +128,5 @@ test('8000 records come through a queue of 1000, by their manifests', async () =
   await until('the broker has given what it gives', () => held() > 0);
   await sleep(1000);
   expect(held()).toBeLessThan(8000);
-  await until('all 8000', () => held() === 8000, 60_000);
-}, 90_000);
+  await until('all 8000', () => held() === 8000, 120_000);
+}, 240_000);

@@ -211,11 +211,9 @@ describe('bytes that are no document', () => {
   });
 
   test('10 MB are refused unread', () => {
-    const bytes = new Uint8Array(10_000_000);
-    const started = performance.now();
-    const parsed = parseDesired(bytes, CONTEXT);
-    expect(performance.now() - started).toBeLessThan(50);
-    expect(problemsOf(parsed)).toEqual(['too_large ']);
+    // not UTF-8: whoever reads it has something else to say
+    const bytes = new Uint8Array(10_000_000).fill(0xff);
+    expect(problemsOf(parseDesired(bytes, CONTEXT))).toEqual(['too_large ']);
   });
 
   test.each([

@@ -4,6 +4,7 @@ import { PeerProbes } from '../../src/control/peer-probes.ts';
 import type { EchoSocket } from '../../src/host/echo-socket.ts';
 import { LinkspanError } from '../../src/service/errors.ts';
 import { systemClock } from '../../src/service/clock.ts';
+import { until } from '../lab/wait.ts';
 
 const [OWN, PEER] = ['198.51.100.1', '198.51.100.2'];
 const FROM = { address: OWN, mtu: 1500 };
@@ -60,8 +61,8 @@ function tooBig(packet: Buffer, mtu: number): Buffer {
 test('who answers is up, as large as the link; nobody else is asked, and one that is let go is forgotten', async () => {
   const { probes, changed } = probing((packet, hear) => setImmediate(() => hear(reply(packet), PEER)));
   probes.follow(FROM, new Set([PEER]));
-  await sleep(300);
-  expect(probes.of(PEER)).toMatchObject({ state: 'up', pathMtu: 1500 });
+  await until('its way is known', () => probes.of(PEER)?.pathMtu === 1500);
+  expect(probes.of(PEER)?.state).toBe('up');
   expect([new Set(changed), probes.of(OWN)]).toEqual([new Set([PEER]), undefined]);
   probes.follow(FROM, new Set());
   expect(probes.of(PEER)).toBeUndefined();
@@ -91,7 +92,8 @@ test('a forged "too big" does not make the way narrower: it must quote the reque
     }),
   );
   probes.follow(FROM, new Set([PEER]));
-  await sleep(400);
+  await until('its way is known', () => probes.of(PEER)?.pathMtu !== undefined);
+  await sleep(200);
   expect(probes.of(PEER)?.pathMtu).toBe(1400);
 });
 
