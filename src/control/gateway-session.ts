@@ -70,6 +70,7 @@ export class GatewaySession {
     this.#ownTopics = new OwnTopics({
       ...options,
       timers,
+      lull: this.#lull,
       repeat: (topic, payload) => this.#mayPublish && this.#publishSealed(topic, payload),
       heal: (topic) => this.#heal(topic),
     });
@@ -311,11 +312,12 @@ export class GatewaySession {
     if (!retained) this.#repair.audit();
   }
 
-  #take(topic: OwnedTopic, { payload, signer }: Opened): Outcome {
+  #take(topic: OwnedTopic, opened: Opened): Outcome {
     const { fleet, directory } = this.#options;
-    if (topic.kind !== 'record') return directory.receiveAlive(topic.gw, payload, signer);
-    if (topic.page === 0) return directory.receiveRecord({ fleet, ...topic }, payload, signer);
-    return directory.receivePage({ fleet, ...topic }, payload);
+    const { payload } = opened;
+    if (topic.kind !== 'record') return directory.receiveAlive(topic.gw, payload, opened);
+    if (topic.page === 0) return directory.receiveRecord({ fleet, ...topic }, payload, opened);
+    return directory.receivePage({ fleet, ...topic }, payload, opened);
   }
 
   #received(gw: string, outcome: Outcome, retained: boolean): void {

@@ -24,6 +24,11 @@ export class Lull {
     this.#heard = this.#clock.monotonic();
   }
 
+  /** Whether nothing has come for a while. */
+  get isNow(): boolean {
+    return this.#clock.monotonic() - this.#heard >= QUIET_MS;
+  }
+
   /** Calls `act` after that time, or in the first lull after it; a timer of the name that runs is replaced. */
   set(name: string, ms: number, act: () => void): void {
     this.#set(name, ms, act, this.#clock.monotonic() + ms + PATIENCE_MS);
@@ -36,8 +41,7 @@ export class Lull {
 
   #set(name: string, ms: number, act: () => void, latest: number): void {
     this.#timers.set(name, ms, () => {
-      const now = this.#clock.monotonic();
-      if (now - this.#heard >= QUIET_MS || now >= latest) act();
+      if (this.isNow || this.#clock.monotonic() >= latest) act();
       else this.#set(name, QUIET_MS, act, latest);
     });
   }

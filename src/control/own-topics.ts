@@ -2,11 +2,13 @@ import type { EventSink } from '../model/status.ts';
 import { digestOfBytes } from '../peers/record.ts';
 import type { Clock } from '../service/clock.ts';
 import { TokenBucket } from '../service/token-bucket.ts';
+import type { Lull } from './lull.ts';
 import type { Timers } from './timers.ts';
 
 export type OwnTopicsOptions = {
   readonly clock: Clock;
   readonly timers: Timers;
+  readonly lull: Pick<Lull, 'isNow'>;
   /** publishes the same retained bytes again */
   readonly repeat: (topic: string, payload: Buffer) => void;
   /** publishes what belongs on the topic anew, with a higher sequence number; nothing does: erases it */
@@ -27,6 +29,8 @@ const CHECK_MS = 2000;
 const EARLIER = 32;
 /** A broker that shows us nothing of our own is not asked to for ever. */
 const REPEATS = 5;
+/** Nor is what is on its way repeated: while the broker gives out much, our own comes late. So often that waits. */
+const PATIENCE = 5;
 
 /**
  * What the broker shows on this gateway's own retained topics. It is subscribed to them: so what it publishes must come
@@ -37,6 +41,7 @@ export class OwnTopics {
   readonly #own = new Map<string, Own>();
   readonly #orphans = new Set<string>();
   readonly #bucket: TokenBucket;
+  #waited = 0;
 
   constructor(options: OwnTopicsOptions) {
     this.#options = options;
@@ -72,17 +77,25 @@ export class OwnTopics {
     this.#options.timers.set('own-topics', CHECK_MS, () => this.#check());
   }
 
-  #checkLater(): void {
-    this.#options.timers.setUnlessRunning('own-topics', CHECK_MS, () => this.#check());
-  }
-
-  #check(): void {
-    const { repeat, heal, onEvent } = this.#options;
+  #repeat(): void {
+    const { lull, repeat } = this.#options;
+    this.#waited = lull.isNow ? PATIENCE : this.#waited + 1;
+    if (this.#waited < PATIENCE) return;
+    this.#waited = 0;
     for (const [topic, own] of this.#own) {
       if (own.seen !== 'nothing' || own.repeated >= REPEATS) continue;
       own.repeated += 1;
       repeat(topic, own.payload);
     }
+  }
+
+  #checkLater(): void {
+    this.#options.timers.setUnlessRunning('own-topics', CHECK_MS, () => this.#check());
+  }
+
+  #check(): void {
+    const { heal, onEvent } = this.#options;
+    this.#repeat();
     const foreign = [...this.#own].flatMap(([topic, { seen }]) => (seen === 'foreign' ? [topic] : []));
     for (const topic of [...foreign, ...this.#orphans]) {
       if (!this.#bucket.take()) break;

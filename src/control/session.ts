@@ -215,6 +215,8 @@ export class MqttSession {
       connectTimeout: CONNECT_TIMEOUT_MS,
       reconnectPeriod: 0,
       resubscribe: false,
+      // by default several calls a message into a logger that is off
+      log: () => undefined,
       ...credentials,
       will: { ...will(), qos: 1, retain: true },
     };

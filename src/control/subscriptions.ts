@@ -93,8 +93,8 @@ function orderOf(client: MqttClient, entries: Entries): ISubscriptionMap {
 async function askFor(client: MqttClient, entries: Entries): Promise<readonly string[]> {
   const topics = entries.map(([topic]) => topic);
   if (!client.connected) return topics;
-  const patience = new AbortController();
-  const late = sleep(ANSWER_MS, topics, { signal: patience.signal, ref: false }).catch(() => topics);
+  const { promise: late, resolve } = Promise.withResolvers<readonly string[]>();
+  const patience = setTimeout(() => resolve(topics), ANSWER_MS).unref();
   const answered = client.subscribeAsync(orderOf(client, entries)).then(
     (): readonly string[] => [],
     (error: { readonly packet?: { readonly granted?: readonly number[] } }) => {
@@ -102,5 +102,5 @@ async function askFor(client: MqttClient, entries: Entries): Promise<readonly st
       return topics.filter((_, index) => (granted?.[index] ?? REFUSED) >= REFUSED);
     },
   );
-  return Promise.race([answered, late]).finally(() => patience.abort());
+  return Promise.race([answered, late]).finally(() => clearTimeout(patience));
 }

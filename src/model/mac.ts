@@ -9,9 +9,15 @@ const LOCAL_BIT = 0x02;
 
 /** Parses a unicast Ethernet address, or returns undefined (group addresses never name an interface). */
 export function parseMac(text: string): Mac | undefined {
+  // what peers publish is in this form, thousands at a time
+  if (CANONICAL.test(text)) return unicast(text);
   const lower = text.toLowerCase().replaceAll('-', ':');
-  if (!CANONICAL.test(lower) || lower === '00:00:00:00:00:00') return undefined;
-  return Number.parseInt(lower.slice(0, 2), 16) & GROUP_BIT ? undefined : (lower as Mac);
+  return CANONICAL.test(lower) ? unicast(lower) : undefined;
+}
+
+function unicast(text: string): Mac | undefined {
+  if (text === '00:00:00:00:00:00') return undefined;
+  return Number.parseInt(text.slice(0, 2), 16) & GROUP_BIT ? undefined : (text as Mac);
 }
 
 /**

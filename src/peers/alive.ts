@@ -8,8 +8,8 @@ const MAX_VNIS = 4096;
 const DECIMAL = /^[1-9]\d{0,7}$/;
 
 /** Reads birth, death and manifest of gateway `gw` from bytes that anybody may have written. */
-export function parseAlive(payload: Uint8Array, gw: string): Parsed<Alive> {
-  return parseWith(payload, (fields) => readAlive(fields, gw));
+export function parseAlive(payload: Uint8Array, gw: string, json?: object): Parsed<Alive> {
+  return parseWith(payload, (fields) => readAlive(fields, gw), json);
 }
 
 function readAlive(fields: Fields, gw: string): Alive {

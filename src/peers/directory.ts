@@ -50,6 +50,9 @@ export type DirectoryOptions = {
  */
 export type Outcome = 'accepted' | 'incomplete' | 'known' | 'stale' | 'own' | 'invalid' | 'erased' | 'full';
 
+/** By whom something is said: the id of the key that signed it; and the payload as JSON, where that is read already. */
+export type Said = { readonly signer?: string; readonly json?: object };
+
 const recordKey = (vni: number, gw: string): string => `vni/${vni}/gw/${gw}`;
 const pageKey = (vni: number, gw: string, page: number): string => `${recordKey(vni, gw)}/${page}`;
 const aliveKey = (gw: string): string => `gw/${gw}/alive`;
@@ -81,19 +84,19 @@ export class PeerDirectory {
     this.#load();
   }
 
-  /** Takes the payload of a record's topic. @param signer id of the key that signed it */
-  receiveRecord(address: RecordAddress, payload: Uint8Array, signer?: string): Outcome {
+  /** Takes the payload of a record's topic. */
+  receiveRecord(address: RecordAddress, payload: Uint8Array, { signer, json }: Said = {}): Outcome {
     const { vni, gw } = address;
     if (gw === this.#options.gateway) return 'own';
     const key = recordKey(vni, gw);
     if (payload.length === 0) return this.#erased(key, this.#owners.get(gw)?.records.has(vni) ?? false);
-    const parsed = parseRecord(payload, { ...address, fleet: this.#options.fleet });
+    const parsed = parseRecord(payload, { ...address, fleet: this.#options.fleet }, json);
     if (!parsed.ok) return this.#refused(key, parsed.reason);
     const floor = floorKey(key, signer);
     if (this.#isFull(floor, gw)) return 'full';
     const record = vouched(parsed.value, signer);
     const owner = this.#owner(gw, signer);
-    if (!this.#isNews(owner, record, digestOfBytes(payload)))
+    if (!this.#isNews(owner, record, floor, payload))
       return compareStamps(record, owner.newest(vni)) === 0 ? 'known' : 'stale';
     this.#events.accepted(key);
     owner.lastSeen = this.#options.clock.monotonic();
@@ -103,16 +106,16 @@ export class PeerDirectory {
       return 'accepted';
     }
     owner.table(vni).begin(record, (page, digest) => this.#loose.take(pageKey(vni, gw, page), digest));
-    return this.#complete(owner, vni) ? 'accepted' : 'incomplete';
+    return this.#complete(owner, vni, key) ? 'accepted' : 'incomplete';
   }
 
   /** Takes the payload of a page's topic; by its digest the record says whether it is one of its pages. */
-  receivePage(address: PageAddress, payload: Uint8Array): Outcome {
+  receivePage(address: PageAddress, payload: Uint8Array, { json }: Said = {}): Outcome {
     const { vni, gw, page } = address;
     if (gw === this.#options.gateway) return 'own';
     const key = pageKey(vni, gw, page);
     if (payload.length === 0) return this.#erased(key, (this.#owners.get(gw)?.records.get(vni)?.pages ?? 0) >= page);
-    const parsed = parsePage(payload, { ...address, fleet: this.#options.fleet });
+    const parsed = parsePage(payload, { ...address, fleet: this.#options.fleet }, json);
     if (!parsed.ok) return this.#refused(key, parsed.reason);
     const found = { digest: digestOfBytes(payload), page: parsed.value };
     const owner = this.#owners.get(gw);
@@ -120,15 +123,15 @@ export class PeerDirectory {
       this.#loose.put(key, found);
       return 'incomplete';
     }
-    return this.#complete(owner, vni) ? 'accepted' : 'incomplete';
+    return this.#complete(owner, vni, recordKey(vni, gw)) ? 'accepted' : 'incomplete';
   }
 
-  /** Takes the payload of gateway `gw`'s alive topic. @param signer id of the key that signed it */
-  receiveAlive(gw: string, payload: Uint8Array, signer?: string): Outcome {
+  /** Takes the payload of gateway `gw`'s alive topic. */
+  receiveAlive(gw: string, payload: Uint8Array, { signer, json }: Said = {}): Outcome {
     if (gw === this.#options.gateway) return 'own';
     const key = aliveKey(gw);
     if (payload.length === 0) return this.#erased(key, this.#owners.has(gw));
-    const parsed = parseAlive(payload, gw);
+    const parsed = parseAlive(payload, gw, json);
     if (!parsed.ok) return this.#refused(key, parsed.reason);
     const floor = floorKey(key, signer);
     if (this.#isFull(floor, gw)) return 'full';
@@ -188,17 +191,21 @@ export class PeerDirectory {
 
   /** Records that a manifest lists, and pages that a record lists, and are not here: to be asked for again. */
   missing(vnis: ReadonlySet<Vni>): readonly Missing[] {
-    return [...this.#owners.values()].flatMap((owner) =>
-      [...vnis]
-        .filter((vni) => this.#admits(owner.gw, vni, owner.manifest?.signer))
-        .flatMap((vni) => owner.missing(vni)),
-    );
+    const all: Missing[] = [];
+    for (const owner of this.#owners.values())
+      for (const vni of vnis) {
+        const missing = owner.missing(vni);
+        if (missing.length > 0 && this.#admits(owner.gw, vni, owner.manifest?.signer)) all.push(...missing);
+      }
+    return all;
   }
 
   /** The gateways that have to do with any of the VNIs: whose alive topics are worth a subscription. */
   membersOf(vnis: ReadonlySet<Vni>): readonly string[] {
-    const members = [...this.#owners.values()].filter((owner) => [...vnis].some((vni) => owner.isIn(vni)));
-    return members.map(({ gw }) => gw);
+    const ours = [...vnis];
+    const members: string[] = [];
+    for (const owner of this.#owners.values()) if (ours.some((vni) => owner.isIn(vni))) members.push(owner.gw);
+    return members;
   }
 
   /**
@@ -300,21 +307,20 @@ export class PeerDirectory {
     }
   }
 
-  #isNews(owner: Owner, record: PeerRecord, digest: string): boolean {
+  #isNews(owner: Owner, record: PeerRecord, floor: string, payload: Uint8Array): boolean {
     if (compareStamps(record, owner.newest(record.vni)) <= 0) return false;
-    const floor = floorKey(recordKey(record.vni, record.gw), record.signer);
     const order = compareStamps(record, this.#floors.of(floor));
     if (order !== 0 || owner.records.has(record.vni)) return order > 0;
     // seen before and lost since: only an owner that lives can say that exactly this one still holds
-    return owner.isAlive && owner.lists(record, digest);
+    return owner.isAlive && owner.lists(record, digestOfBytes(payload));
   }
 
   /** Holds the table once all of it is here: only then is anything older a replay. */
-  #complete(owner: Owner, vni: Vni): boolean {
+  #complete(owner: Owner, vni: Vni, key: string): boolean {
     const record = owner.table(vni).complete();
     if (record === undefined) return false;
-    this.#hold(owner, record);
-    this.#floors.raise(floorKey(recordKey(vni, owner.gw), record.signer), record);
+    this.#hold(owner, record, key);
+    this.#floors.raise(floorKey(key, record.signer), record);
     return true;
   }
 
@@ -322,10 +328,10 @@ export class PeerDirectory {
     return this.#floors.isFull(key) || (!this.#owners.has(gw) && this.#owners.size >= MAX_FLOORS);
   }
 
-  #hold(owner: Owner, record: PeerRecord): void {
+  #hold(owner: Owner, record: PeerRecord, key: string): void {
     this.#options.store.saveRecord(record);
     owner.records.set(record.vni, record);
-    this.#duplicates.check(recordKey(record.vni, owner.gw), record);
+    this.#duplicates.check(key, record);
     this.#signal.changed();
   }
 

@@ -9,8 +9,8 @@ import type { RecordAddress } from './record.ts';
 export type PageAddress = RecordAddress & { readonly page: number };
 
 /** Reads a page from bytes that anybody may have written; unknown fields are ignored. */
-export function parsePage(payload: Uint8Array, address: PageAddress): Parsed<RecordPage> {
-  return parseWith(payload, (fields) => readPage(fields, address));
+export function parsePage(payload: Uint8Array, address: PageAddress, json?: object): Parsed<RecordPage> {
+  return parseWith(payload, (fields) => readPage(fields, address), json);
 }
 
 function readPage(fields: Fields, { fleet, vni, gw, page }: PageAddress): RecordPage {

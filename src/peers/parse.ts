@@ -13,11 +13,14 @@ const NO_VTEP = /^(0\.|127\.|169\.254\.|22[4-9]\.|23\d\.|24\d\.|25[0-5]\.|ff|fe[
 
 export type Parsed<T> = { readonly ok: true; readonly value: T } | { readonly ok: false; readonly reason: string };
 
-/** Runs `read` over the JSON object in `payload` (UTF-8, at most 64 KiB); any refusal becomes a reason. */
-export function parseWith<T>(payload: Uint8Array, read: (fields: Fields) => T): Parsed<T> {
+/**
+ * Runs `read` over the JSON object in `payload` (UTF-8, at most 64 KiB); any refusal becomes a reason.
+ * @param json the payload as JSON, where somebody has read it already
+ */
+export function parseWith<T>(payload: Uint8Array, read: (fields: Fields) => T, json?: object): Parsed<T> {
   if (payload.length > MAX_PAYLOAD) return { ok: false, reason: `larger than ${MAX_PAYLOAD} bytes` };
   try {
-    const value: unknown = JSON.parse(UTF8.decode(payload));
+    const value: unknown = json ?? JSON.parse(UTF8.decode(payload));
     return { ok: true, value: read(asFields('document', value)) };
   } catch (error) {
     if (error instanceof LinkspanError) return { ok: false, reason: error.message };

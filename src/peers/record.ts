@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import { formatIpPrefix, networkOf, parseIpPrefix } from '../model/ip.ts';
 import type { Listing, PeerRecord, RouteEntry } from '../model/peer.ts';
 import { isVni, type Vni } from '../model/vni.ts';
@@ -19,8 +19,8 @@ const [MIN_MTU, MAX_MTU] = [68, 65_535];
 const WORD = /^[a-z0-9:._-]{1,64}$/;
 
 /** Reads a record from bytes that anybody may have written; unknown fields are ignored. */
-export function parseRecord(payload: Uint8Array, address: RecordAddress): Parsed<PeerRecord> {
-  return parseWith(payload, (fields) => readRecord(fields, address));
+export function parseRecord(payload: Uint8Array, address: RecordAddress, json?: object): Parsed<PeerRecord> {
+  return parseWith(payload, (fields) => readRecord(fields, address), json);
 }
 
 function readRecord(fields: Fields, address: RecordAddress): PeerRecord {
@@ -71,7 +71,7 @@ export function encodeRecord(record: PeerRecord): Buffer {
 
 /** First 16 hex digits of the SHA-256 over a record's bytes, as listed in its owner's manifest. */
 export function digestOfBytes(payload: Uint8Array): string {
-  return createHash('sha256').update(payload).digest('hex').slice(0, 16);
+  return hash('sha256', payload).slice(0, 16);
 }
 
 /** The digest of a record of ours (`digestOfBytes` over its encoding). */

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { asFields, asText } from '../model/fields.ts';
 import { MAX_PAYLOAD } from '../peers/parse.ts';
 import { LinkspanError, messageOf } from '../service/errors.ts';
-import { isSignedBy, parseEnvelope, seal } from './envelope.ts';
+import { isEnvelope, isSignedBy, parseEnvelope, seal } from './envelope.ts';
 import type { SigningKey } from './key.ts';
 import { isThere, makeKeyFile, readKeyFile } from './key-file.ts';
 import { encodeTrustRecord, parseTrustRecord, type TrustRecord } from './trust-record.ts';
@@ -101,7 +101,7 @@ export class FleetDirectory {
     const found = this.statements().find(({ topic }) => topic === this.#topic(gw));
     if (found === undefined) return undefined;
     const envelope = parseEnvelope(found.payload, MAX_PAYLOAD);
-    const isOurs = typeof envelope === 'object' && isSignedBy(this.key.public, found.topic, envelope);
+    const isOurs = isEnvelope(envelope) && isSignedBy(this.key.public, found.topic, envelope);
     const parsed = isOurs ? parseTrustRecord(envelope.payload, { fleet: this.fleet, gw }) : undefined;
     if (parsed?.ok) return parsed.value.serial;
     return broken(this.#file(gw), 'is no record of this fleet', 'move it away, and enrol or revoke the gateway again');

@@ -2,7 +2,8 @@ import type { EventSink, PeerStatus, TrustStatus } from '../model/status.ts';
 import type { Vni } from '../model/vni.ts';
 import { MAX_PAYLOAD } from '../peers/parse.ts';
 import type { Clock } from '../service/clock.ts';
-import { type Envelope, isSignedBy, parseEnvelope, seal } from './envelope.ts';
+import { CheckedSignatures } from './checked.ts';
+import { isEnvelope, parseEnvelope, seal } from './envelope.ts';
 import type { PublicKey, SigningKey } from './key.ts';
 import { type RefusalReason, Refusals } from './refusals.ts';
 import { Roster, type TrustStore } from './roster.ts';
@@ -26,8 +27,11 @@ export type TrustGateOptions = {
   readonly onEvent: EventSink;
 };
 
-/** A payload, and the id of the key that vouches for it; absent: none does, and the policy takes it all the same. */
-export type Opened = { readonly payload: Buffer; readonly signer?: string };
+/**
+ * A payload, and the id of the key that vouches for it; absent: none does, and the policy takes it all the same.
+ * `json`: the payload as JSON, where it had to be read as that already.
+ */
+export type Opened = { readonly payload: Buffer; readonly signer?: string; readonly json?: object };
 
 /** Who says something, and where. */
 export type Said = { readonly gw: string; readonly vni?: Vni; readonly topic: string };
@@ -38,6 +42,7 @@ export class TrustGate {
   readonly #roster: Roster | undefined;
   readonly #refusals: Refusals;
   readonly #wanted = new Wanted();
+  readonly #checked = new CheckedSignatures();
   /** the gateways whose latest word was signed as it should be */
   readonly #signing = new Set<string>();
 
@@ -63,15 +68,15 @@ export class TrustGate {
   /** What a peer says; undefined: refused. An empty payload says nothing that a signature could make true. */
   openPeer(said: Said, bytes: Buffer): Opened | undefined {
     const envelope = parseEnvelope(bytes, MAX_PAYLOAD);
-    if (bytes.length === 0 || !this.#roster) return { payload: payloadOf(envelope, bytes) };
-    const flaw = flawOf(said, envelope, this.#roster.of(said.gw));
-    if (flaw === undefined && typeof envelope === 'object') {
+    if (bytes.length === 0 || !this.#roster) return unvouched(envelope, bytes);
+    const flaw = this.#flawOf(said, envelope, this.#roster.of(said.gw));
+    if (flaw === undefined && isEnvelope(envelope)) {
       this.#signing.add(said.gw);
       return { payload: envelope.payload, signer: envelope.keyId };
     }
     this.#signing.delete(said.gw);
     if (flaw === 'unknown') this.#wanted.add(said.gw);
-    return this.#refuse(said, flaw ?? 'malformed') ? undefined : { payload: payloadOf(envelope, bytes) };
+    return this.#refuse(said, flaw ?? 'malformed') ? undefined : unvouched(envelope, bytes);
   }
 
   /** What the broker shows on a topic of this gateway's own; what it has not signed is as good as nothing. */
@@ -132,9 +137,26 @@ export class TrustGate {
 
   #openSignedBy(key: PublicKey | undefined, said: Said, bytes: Buffer, payloadMax: number): Buffer | undefined {
     const envelope = parseEnvelope(bytes, payloadMax);
-    const flaw = key && bytes.length > 0 && this.#roster ? signatureFlaw(key, said.topic, envelope) : undefined;
+    const flaw = key && bytes.length > 0 && this.#roster ? this.#signatureFlaw(key, said.topic, envelope) : undefined;
     if (flaw !== undefined && this.#refuse(said, flaw)) return undefined;
     return payloadOf(envelope, bytes);
+  }
+
+  #flawOf({ topic, vni }: Said, envelope: Parsed, record: TrustRecord | undefined): RefusalReason | undefined {
+    if (envelope === 'malformed') return 'malformed';
+    if (!isEnvelope(envelope)) return 'unsigned';
+    if (record === undefined) return 'unknown';
+    if (record.grant === 'revoked') return 'revoked';
+    const { key, vnis } = record.grant;
+    const isForeign = vni !== undefined && !isInRanges(vnis, vni);
+    return this.#signatureFlaw(key, topic, envelope) ?? (isForeign ? 'vni' : undefined);
+  }
+
+  #signatureFlaw(key: PublicKey, topic: string, envelope: Parsed): RefusalReason | undefined {
+    if (envelope === 'malformed') return 'malformed';
+    if (!isEnvelope(envelope)) return 'unsigned';
+    if (envelope.keyId !== key.id) return 'foreign';
+    return this.#checked.isSignedBy(key, topic, envelope) ? undefined : 'forged';
   }
 
   /** Tells of it; returns whether the policy refuses. */
@@ -159,32 +181,15 @@ export class TrustGate {
   }
 }
 
-function payloadOf(envelope: Envelope | 'bare' | 'malformed', bytes: Buffer): Buffer {
-  return typeof envelope === 'object' ? envelope.payload : bytes;
+type Parsed = ReturnType<typeof parseEnvelope>;
+
+function payloadOf(envelope: Parsed, bytes: Buffer): Buffer {
+  return isEnvelope(envelope) ? envelope.payload : bytes;
 }
 
-function flawOf(
-  { topic, vni }: Said,
-  envelope: Envelope | 'bare' | 'malformed',
-  record: TrustRecord | undefined,
-): RefusalReason | undefined {
-  if (envelope === 'bare') return 'unsigned';
-  if (envelope === 'malformed') return 'malformed';
-  if (record === undefined) return 'unknown';
-  if (record.grant === 'revoked') return 'revoked';
-  const { key, vnis } = record.grant;
-  return signatureFlaw(key, topic, envelope) ?? (vni !== undefined && !isInRanges(vnis, vni) ? 'vni' : undefined);
-}
-
-function signatureFlaw(
-  key: PublicKey,
-  topic: string,
-  envelope: Envelope | 'bare' | 'malformed',
-): RefusalReason | undefined {
-  if (envelope === 'bare') return 'unsigned';
-  if (envelope === 'malformed') return 'malformed';
-  if (envelope.keyId !== key.id) return 'foreign';
-  return isSignedBy(key, topic, envelope) ? undefined : 'forged';
+function unvouched(envelope: Parsed, bytes: Buffer): Opened {
+  if (envelope === 'malformed') return { payload: bytes };
+  return isEnvelope(envelope) ? { payload: envelope.payload } : { payload: bytes, ...envelope };
 }
 
 function enrolment(grant: TrustRecord['grant'] | undefined, key: SigningKey): TrustStatus['enrolled'] {

@@ -1,5 +1,5 @@
 import type { PublicKey } from './key.ts';
-import { isSignedBy, parseEnvelope } from './envelope.ts';
+import { isEnvelope, isSignedBy, parseEnvelope } from './envelope.ts';
 import { parseTrustRecord, type TrustRecord } from './trust-record.ts';
 import { MAX_PAYLOAD } from '../peers/parse.ts';
 
@@ -49,8 +49,8 @@ export class Roster {
   receive(gw: string, topic: string, bytes: Uint8Array): TrustOutcome {
     const { fleet, fleetKey, store } = this.#options;
     const envelope = parseEnvelope(bytes, MAX_PAYLOAD);
-    if (envelope === 'bare') return 'unsigned';
     if (envelope === 'malformed') return 'malformed';
+    if (!isEnvelope(envelope)) return 'unsigned';
     if (envelope.keyId !== fleetKey.id) return 'foreign';
     // what is here already was checked when it came: a fleet's start shows each gateway hundreds of them
     if (this.#bodies.get(gw)?.equals(envelope.payload)) return 'known';

@@ -3,7 +3,7 @@ import * as fc from 'fast-check';
 import { chmodSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { type Envelope, isSignedBy, parseEnvelope, seal } from '../../src/trust/envelope.ts';
+import { type Envelope, isEnvelope, isSignedBy, parseEnvelope, seal } from '../../src/trust/envelope.ts';
 import { makeSigningKey, parsePublicKey } from '../../src/trust/key.ts';
 import { makeKeyFile, readKeyFile, readOrMakeKeyFile } from '../../src/trust/key-file.ts';
 import { parseTrustRecord } from '../../src/trust/trust-record.ts';
@@ -18,7 +18,7 @@ const MAX = 1024 * 1024;
 const keyOf = (name: string): ReturnType<typeof keyOfSeed> => keyOfSeed(vectors.keys[name]?.seed ?? '');
 const opened = (bytes: Buffer): Envelope => {
   const envelope = parseEnvelope(bytes, MAX);
-  if (typeof envelope === 'string') throw new Error(envelope);
+  if (!isEnvelope(envelope)) throw new Error('no envelope');
   return envelope;
 };
 
@@ -66,7 +66,7 @@ describe('an envelope', () => {
       const bytes = Buffer.from(whole);
       bytes[bit >> 3] = (bytes[bit >> 3] ?? 0) ^ (1 << (bit & 7));
       const found = parseEnvelope(bytes, MAX);
-      expect(typeof found === 'object' && isSignedBy(key.public, 't', found)).toBe(false);
+      expect(isEnvelope(found) && isSignedBy(key.public, 't', found)).toBe(false);
     });
     fc.assert(property, { numRuns: 300 });
   });
@@ -206,14 +206,17 @@ describe('the gate', () => {
     const onEvent = (_type: string, _level: string, message: string): void => void events.push(message);
     const warn = gateOf(new FleetOwner(), { policy: 'warn', onEvent });
     expect(warn.openPeer(said, sealed)).toEqual({ payload });
-    expect(warn.openPeer(said, payload)).toEqual({ payload });
+    expect(warn.openPeer(said, payload)).toEqual({ payload, json: { v: 1 } });
     expect(events).toEqual([
       `${TOPIC} is taken all the same, by the policy warn: the fleet's key vouches for no such gateway`,
       `${TOPIC} is taken all the same, by the policy warn: it is not signed`,
     ]);
     const off = gateOf(new FleetOwner(), { policy: 'off', onEvent });
     expect(off.seal(TOPIC, payload)).toBe(payload);
-    expect([off.openPeer(said, sealed), off.openPeer(said, payload)]).toEqual([{ payload }, { payload }]);
+    expect([off.openPeer(said, sealed), off.openPeer(said, payload)]).toEqual([
+      { payload },
+      { payload, json: { v: 1 } },
+    ]);
     expect(off.followed).toEqual([]);
     expect(events).toHaveLength(2);
   });
