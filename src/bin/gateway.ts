@@ -142,7 +142,8 @@ export class Gateway {
       clear: ({ network, mac }) => clearDuplicate(network, mac, { documents, devices, settled }),
     });
     const signed = trust.status.policy === 'require';
-    return new RpcServer({ methods, clock: systemClock, clockIsRight: clockIsSynchronised, signed, onEvent });
+    const memory = this.#state.store.changes;
+    return new RpcServer({ methods, memory, clock: systemClock, clockIsRight: clockIsSynchronised, signed, onEvent });
   }
 
   #serve(): Promise<() => Promise<void>> {

@@ -68,13 +68,13 @@ function historyTable(output: Invocation['output'], records: readonly DocumentRe
     one.running ? `${one.state}, runs` : one.state,
     cell(one.source),
     one.received.slice(0, 19).replace('T', ' '),
-    one.errors[0]?.message ?? '',
   ]);
-  const titles = ['VERSION', 'HASH', 'STATE', 'FROM', 'RECEIVED', 'WHY'];
+  const titles = ['VERSION', 'HASH', 'STATE', 'FROM', 'RECEIVED'];
   output.table(
     titles.map((title) => column(title)),
     rows,
     'no documents',
+    records.map(({ errors }) => errors[0]?.message ?? ''),
   );
 }
 

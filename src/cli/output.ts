@@ -15,7 +15,13 @@ export type Output = {
   json(value: unknown): void;
   /** One JSON value on one line. */
   jsonLine(value: unknown): void;
-  table(columns: readonly Column[], rows: readonly (readonly string[])[], empty: string): void;
+  /** `notes`: by row, a sentence below it. */
+  table(
+    columns: readonly Column[],
+    rows: readonly (readonly string[])[],
+    empty: string,
+    notes?: readonly string[],
+  ): void;
 };
 
 const WIDTH = 80;
@@ -36,7 +42,8 @@ export function processOutput(): Output {
     error: (text) => void stderr.write(`linkspan: ${visible(text)}\n`),
     json: (value) => painted(safeJson(JSON.stringify(value, null, 2))),
     jsonLine: (value) => painted(safeJson(JSON.stringify(value))),
-    table: (columns, rows, empty) => painted(rows.length === 0 ? empty : table(columns, rows, { width, paint })),
+    table: (columns, rows, empty, notes) =>
+      painted(rows.length === 0 ? empty : table(columns, rows, { width, paint }, notes)),
   };
 }
 

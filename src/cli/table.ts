@@ -10,22 +10,31 @@ export type Column = {
 
 const GAP = 2;
 const COLUMN_MIN = 4;
+const NOTE = '    ';
 
 /**
  * Rows under their titles, at most `width` columns wide: where that is too narrow the widest columns are folded into
  * several lines, so that nothing is cut off. Control characters in cells are shown escaped.
+ * @param notes by row, a sentence below it; empty: none
  */
 export function table(
   columns: readonly Column[],
   rows: readonly (readonly string[])[],
   { width, paint }: { width: number; paint: Paint },
+  notes: readonly string[] = [],
 ): string {
   const cells = rows.map((row) => columns.map((_, index) => visible(row[index] ?? '') || '-'));
   const natural = columns.map((column, index) => widest([column.title, ...cells.map((row) => row[index] ?? '')]));
   const widths = fit(columns, natural, width);
   const head = columns.map((column) => ({ text: column.title, colour: 'dim' as const }));
   const body = cells.map((row) => row.map((text, index) => ({ text, colour: columns[index]?.colour?.(text) })));
-  return [head, ...body].map((row) => renderRow(row, widths, paint)).join('\n');
+  const noted = body.map((row, index) => renderRow(row, widths, paint) + note(notes[index] ?? '', width));
+  return [renderRow(head, widths, paint), ...noted].join('\n');
+}
+
+function note(text: string, width: number): string {
+  const lines = text === '' ? [] : fold(visible(text), width - NOTE.length);
+  return lines.map((line) => `\n${NOTE}${line}`).join('');
 }
 
 type PaintedCell = { readonly text: string; readonly colour: Colour | undefined };

@@ -10,10 +10,18 @@ import { Members } from './members.ts';
 import { OwnEpoch } from './own-epoch.ts';
 import { OwnTopics } from './own-topics.ts';
 import { Repair } from './repair.ts';
-import { type BrokerAccess, MqttSession } from './session.ts';
+import { type Asks, type BrokerAccess, MqttSession } from './session.ts';
 import { Timers } from './timers.ts';
 import { TrustTopics } from './trust-topics.ts';
-import { formatTopic, type OwnedTopic, parseTopic, recordsFilter, requestsFilter, type Topic } from './topics.ts';
+import {
+  answerTopic,
+  formatTopic,
+  type OwnedTopic,
+  parseTopic,
+  recordsFilter,
+  requestsFilter,
+  type Topic,
+} from './topics.ts';
 
 export type GatewaySessionOptions = {
   readonly fleet: string;
@@ -71,7 +79,8 @@ export class GatewaySession {
       ...options,
       timers,
       lull: this.#lull,
-      repeat: (topic, payload) => this.#mayPublish && this.#publishSealed(topic, payload),
+      mayRepeat: () => this.#mayPublish && !this.#pending && this.#session.isIdle,
+      repeat: (topic, payload) => this.#publishSealed(topic, payload),
       heal: (topic) => this.#heal(topic),
     });
     this.#members = new Members(
@@ -101,8 +110,9 @@ export class GatewaySession {
       ...mqtt,
       clientId: `linkspan-${fleet}-${gateway}`,
       will: () => this.#startConnection(),
-      onMessage: (topic, payload, retained) => this.#route(topic, payload, retained),
+      onMessage: (...message) => this.#route(...message),
       onConnect: () => this.#connected(),
+      onIdle: () => this.#flushOrWait(),
       onEvent: options.onEvent,
     });
   }
@@ -133,8 +143,12 @@ export class GatewaySession {
 
   /** Says `down` (or `leaving`, which withdraws our records at the peers) and closes the session. */
   async stop(state: 'down' | 'leaving' = 'down'): Promise<void> {
+    const { publisher, trust } = this.#options;
     this.#timers.stop();
-    if (this.#mayPublish && this.#options.publisher.ready) this.#publishAll([this.#options.publisher.farewell(state)]);
+    if (this.#mayPublish && publisher.ready) {
+      const { payload } = publisher.farewell(state);
+      this.#session.publishLast(this.#aliveTopic, trust.seal(this.#aliveTopic, payload));
+    }
     await this.#session.stop();
   }
 
@@ -142,15 +156,16 @@ export class GatewaySession {
     this.#session.renew();
   }
 
-  /** Takes what this gateway has to say; a first change goes out at once, those of the next 200 ms together. */
+  /**
+   * Takes what this gateway has to say; a first change goes out at once, those of the next 200 ms together, and those that
+   * come before the broker has confirmed the last ones together after that.
+   */
   setLocal(local: LocalState): void {
     this.#pending = local;
     this.#vnis = new Set(local.networks.map(({ vni }) => vni));
     this.#resubscribe();
     this.#members.look();
-    const wait = this.#flushed + COALESCE_MS - this.#options.clock.monotonic();
-    if (wait <= 0) this.#flush();
-    else this.#timers.setUnlessRunning('publish', wait, () => this.#flush());
+    this.#flushOrWait();
   }
 
   /** Tells the addresses that the host has now. */
@@ -219,14 +234,23 @@ export class GatewaySession {
 
   #publishSnapshot(): void {
     if (!this.#mayPublish) return;
+    // what has changed meanwhile is in it
+    if (this.#pending) this.#options.publisher.update(this.#pending);
+    this.#pending = undefined;
+    this.#flushed = this.#options.clock.monotonic();
     this.#publishAll(this.#options.publisher.snapshot());
-    this.#flush();
     this.#publishReported();
   }
 
+  #flushOrWait(): void {
+    const wait = this.#flushed + COALESCE_MS - this.#options.clock.monotonic();
+    if (wait <= 0) this.#flush();
+    else if (this.#pending) this.#timers.setUnlessRunning('publish', wait, () => this.#flush());
+  }
+
   #flush(): void {
-    // without a connection it waits: the next one begins with a flush
-    if (!this.#pending || !this.#mayPublish) return;
+    // without a connection it waits for the next one, which begins with all; with one that is full, until it is idle
+    if (!this.#pending || !this.#mayPublish || !this.#session.isIdle) return;
     const publications = this.#options.publisher.update(this.#pending);
     this.#pending = undefined;
     if (publications.length > 0) this.#flushed = this.#options.clock.monotonic();
@@ -269,7 +293,7 @@ export class GatewaySession {
     if (this.#reported && this.#mayPublish) this.#session.publish(topic, this.#reported, true);
   }
 
-  #route(name: string, bytes: Buffer, retained: boolean): void {
+  #route(name: string, bytes: Buffer, retained: boolean, asks: Asks): void {
     const { fleet, gateway, trust } = this.#options;
     const topic = parseTopic(fleet, name);
     if (topic === undefined) return;
@@ -277,23 +301,24 @@ export class GatewaySession {
     else if (topic.kind === 'record' || topic.kind === 'alive') {
       if (topic.gw === gateway) this.#routeOwn(topic, name, trust.openOwn(name, bytes));
       else this.#routePeer(topic, name, bytes, retained);
-    } else if (topic.gw === gateway) this.#routeOrder(topic, name, bytes, retained);
+    } else if (topic.gw === gateway) this.#routeOrder(topic, name, bytes, retained, asks);
   }
 
   /** A document or a request. Those on the control socket come another way, and need no signature. */
-  #routeOrder(topic: Topic, name: string, bytes: Buffer, retained: boolean): void {
+  #routeOrder(topic: Topic, name: string, bytes: Buffer, retained: boolean, asks: Asks): void {
     const { trust, onDesired } = this.#options;
     if (bytes.length === 0 || (topic.kind !== 'desired' && topic.kind !== 'rpc_req')) return;
     const payload = trust.openOrder(name, bytes, ORDER_MAX);
     if (payload === undefined) return;
     if (topic.kind === 'desired') onDesired(payload);
-    else void this.#answer(topic.id, payload, retained);
+    else void this.#answer(topic.id, payload, retained, asks);
   }
 
-  async #answer(id: string, payload: Buffer, retained: boolean): Promise<void> {
+  async #answer(id: string, payload: Buffer, retained: boolean, asks: Asks): Promise<void> {
     const { fleet, gateway, onRequest } = this.#options;
     const answer = await onRequest(id, payload, retained);
-    if (answer) this.#session.publish(formatTopic(fleet, { kind: 'rpc_res', gw: gateway, id }), answer, false);
+    if (answer)
+      this.#session.publish(answerTopic(fleet, gateway, id, asks.responseTopic), answer, false, asks.correlation);
   }
 
   #routeOwn(topic: OwnedTopic, name: string, payload: Buffer): void {

@@ -9,6 +9,8 @@ export type OwnTopicsOptions = {
   readonly clock: Clock;
   readonly timers: Timers;
   readonly lull: Pick<Lull, 'isNow'>;
+  /** whether nothing newer waits that a repetition would hold up */
+  readonly mayRepeat: () => boolean;
   /** publishes the same retained bytes again */
   readonly repeat: (topic: string, payload: Buffer) => void;
   /** publishes what belongs on the topic anew, with a higher sequence number; nothing does: erases it */
@@ -23,6 +25,8 @@ type Own = {
   /** what the broker showed there since: nothing yet, this payload, or what is not ours */
   seen: 'nothing' | 'ours' | 'foreign';
   repeated: number;
+  /** when it is repeated next, monotonic milliseconds */
+  due: number;
 };
 
 const CHECK_MS = 2000;
@@ -55,7 +59,7 @@ export class OwnTopics {
     if (payload.length === 0) this.#own.delete(topic);
     else {
       const earlier = before ? [...before.earlier, digestOfBytes(before.payload)].slice(-EARLIER) : [];
-      this.#own.set(topic, { payload, earlier, seen: 'nothing', repeated: 0 });
+      this.#own.set(topic, { payload, earlier, seen: 'nothing', repeated: 0, due: 0 });
       this.#checkLater();
     }
   }
@@ -72,19 +76,24 @@ export class OwnTopics {
   doubt(): void {
     for (const own of this.#own.values()) {
       own.repeated = 0;
+      own.due = 0;
       if (own.seen === 'ours') own.seen = 'nothing';
     }
     this.#options.timers.set('own-topics', CHECK_MS, () => this.#check());
   }
 
+  /** Each with growing waits: over a slow link it comes back late, and repetitions make all the rest come later. */
   #repeat(): void {
-    const { lull, repeat } = this.#options;
+    const { lull, clock, mayRepeat, repeat } = this.#options;
+    if (!mayRepeat()) return;
     this.#waited = lull.isNow ? PATIENCE : this.#waited + 1;
     if (this.#waited < PATIENCE) return;
     this.#waited = 0;
+    const now = clock.monotonic();
     for (const [topic, own] of this.#own) {
-      if (own.seen !== 'nothing' || own.repeated >= REPEATS) continue;
+      if (own.seen !== 'nothing' || own.repeated >= REPEATS || now < own.due) continue;
       own.repeated += 1;
+      own.due = now + CHECK_MS * 2 ** own.repeated;
       repeat(topic, own.payload);
     }
   }

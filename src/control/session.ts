@@ -1,12 +1,14 @@
 import type { Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Duplex } from 'node:stream';
-import { connect, type IClientOptions, MqttClient } from 'mqtt';
+import { connect, type IClientOptions, type IClientPublishOptions, type IPublishPacket, MqttClient } from 'mqtt';
 import type { EventSink } from '../model/status.ts';
 import { messageOf } from '../service/errors.ts';
 import { explain, isVersionRefusal } from './broker-error.ts';
 import { type Credentials, readCredentials } from './credentials.ts';
 import { type Backoff, waitBefore } from './jitter.ts';
+import { countBytesAsLife } from './life.ts';
+import { type Message, Outbox } from './outbox.ts';
 import { Subscriptions, type Wanted } from './subscriptions.ts';
 
 /** Where the broker is, and how to come to it; `url` may list the nodes of a cluster, with commas between. */
@@ -15,15 +17,22 @@ export type BrokerAccess = Credentials &
     readonly url: string;
     /** a way to it within this process, in place of the URL */
     readonly open?: () => Duplex;
+    /** seconds after which a connection without a word is asked whether it lives; default 15 */
+    readonly keepaliveS?: number;
   };
+
+/** Where whoever asks by a message wants the answer, and by what it tells it (MQTT 5). */
+export type Asks = { readonly responseTopic?: string; readonly correlation?: Buffer };
 
 export type SessionOptions = BrokerAccess & {
   readonly clientId: string;
   /** the retained will of the connection about to be made */
   readonly will: () => { readonly topic: string; readonly payload: Buffer };
-  readonly onMessage: (topic: string, payload: Buffer, retained: boolean) => void;
+  readonly onMessage: (topic: string, payload: Buffer, retained: boolean, asks: Asks) => void;
   /** the subscriptions are made: publish again whatever matters, the broker may have forgotten it */
   readonly onConnect: () => void;
+  /** the broker has confirmed all that is retained: there is room for newer state */
+  readonly onIdle?: () => void;
   readonly onEvent: EventSink;
   readonly signal?: AbortSignal;
 };
@@ -42,6 +51,7 @@ export class MqttSession {
   readonly #urls: readonly string[];
   readonly #subscriptions: Subscriptions;
   #client: MqttClient | undefined;
+  #outbox: Outbox | undefined;
   #running: Promise<void> | undefined;
   #version: 4 | 5 = 5;
   #trouble: string | undefined;
@@ -105,10 +115,22 @@ export class MqttSession {
     if (this.#client?.connected && topics.length > 0) this.#subscriptions.askAgain(this.#client, topics);
   }
 
-  /** Publishes at QoS 1, or drops it where there is no connection: `onConnect` is the place to repeat what matters. */
-  publish(topic: string, payload: Buffer, retain: boolean): void {
-    if (!this.#client?.connected) return;
-    this.#client.publish(topic, payload, { qos: 1, retain }, () => undefined);
+  /** Whether the broker has confirmed all that was published to be retained. */
+  get isIdle(): boolean {
+    return this.#outbox?.isIdle ?? true;
+  }
+
+  /**
+   * Publishes at QoS 1, or drops it where there is no connection: `onConnect` is the place to repeat what matters. While a
+   * message of a retained topic is on its way the newest waits; others are dropped where too many are.
+   */
+  publish(topic: string, payload: Buffer, retain: boolean, correlation?: Buffer): void {
+    if (this.#client?.connected) this.#outbox?.put({ topic, payload, retain, correlation });
+  }
+
+  /** Publishes the last retained word before `stop`, whatever is on its way. */
+  publishLast(topic: string, payload: Buffer): void {
+    if (this.#client?.connected) this.#outbox?.putLast(topic, payload);
   }
 
   /**
@@ -171,11 +193,14 @@ export class MqttSession {
     // the client lets credentials in the URL win over the configured ones
     const client = open ? new MqttClient(open, options) : connect(options.username ? this.url : this.#target, options);
     this.#client = client;
+    countBytesAsLife(client);
+    const outbox = this.#outboxOf(client);
+    this.#outbox = outbox;
     let cause: Error | undefined;
     client.on('error', (error) => void (cause ??= error));
     client.on('connect', () => void this.#established(client));
     client.on('message', (topic, payload, packet) =>
-      this.#guard(topic, () => this.#options.onMessage(topic, payload, packet.retain)),
+      this.#guard(topic, () => this.#options.onMessage(topic, payload, packet.retain, asksOf(packet))),
     );
     const stop = (): void => void this.#end(client);
     signal.addEventListener('abort', stop, { once: true });
@@ -183,8 +208,16 @@ export class MqttSession {
     await new Promise<void>((resolve) => client.once('close', resolve));
     signal.removeEventListener('abort', stop);
     // what is in flight is given up: `onConnect` publishes the newer state
+    outbox.close();
     client.end(true);
     throw cause ?? new Error('connection closed');
+  }
+
+  #outboxOf(client: MqttClient): Outbox {
+    return new Outbox({
+      send: (message, done) => void client.publish(message.topic, message.payload, optionsOf(message), done),
+      onIdle: () => this.#guard('connection', () => this.#options.onIdle?.()),
+    });
   }
 
   async #end(client: MqttClient): Promise<void> {
@@ -211,7 +244,7 @@ export class MqttSession {
       protocolVersion: this.#version,
       clientId,
       clean: true,
-      keepalive: KEEPALIVE_S,
+      keepalive: this.#options.keepaliveS ?? KEEPALIVE_S,
       connectTimeout: CONNECT_TIMEOUT_MS,
       reconnectPeriod: 0,
       resubscribe: false,
@@ -238,6 +271,15 @@ export class MqttSession {
     this.#trouble = trouble;
     this.#options.onEvent(trouble, 'warning', message);
   }
+}
+
+function asksOf({ properties }: IPublishPacket): Asks {
+  const { responseTopic, correlationData } = properties ?? {};
+  return { ...(responseTopic && { responseTopic }), ...(correlationData && { correlation: correlationData }) };
+}
+
+function optionsOf({ retain, correlation }: Message): IClientPublishOptions {
+  return { qos: 1, retain, ...(correlation && { properties: { correlationData: correlation } }) };
 }
 
 function withoutCredentials(url: string): string {

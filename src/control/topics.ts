@@ -47,6 +47,16 @@ export function tableFilter(fleet: string, vni: Vni, gw: string): string {
   return `${prefixOf(fleet)}vni/${vni}/gw/${gw}/#`;
 }
 
+/**
+ * Where a request is answered: on the topic that it names (MQTT 5), unless that is one of Linkspan's own, where only their
+ * owners may write, or none; else on the one of its id.
+ */
+export function answerTopic(fleet: string, gw: string, id: string, wanted: string | undefined): string {
+  const fallback = formatTopic(fleet, { kind: 'rpc_res', gw, id });
+  if (wanted === undefined || /[#+\0]/.test(wanted) || wanted.startsWith('$')) return fallback;
+  return wanted.startsWith('linkspan/') && !wanted.startsWith(fallback.slice(0, -id.length)) ? fallback : wanted;
+}
+
 /** Parses the full name of a topic of this fleet; undefined for any other. */
 export function parseTopic(fleet: string, name: string): Topic | undefined {
   if (!name.startsWith(prefixOf(fleet))) return undefined;

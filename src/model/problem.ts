@@ -32,6 +32,7 @@ export type ProblemCode =
   | 'id_reused'
   | 'busy'
   | 'expired'
+  | 'interrupted'
   // of a document on trial, or of what was asked about one
   | 'broker_lost'
   | 'peer_lost'

@@ -29,7 +29,8 @@ export type DocumentSource = 'mqtt' | 'cli' | 'rpc';
 export type DocumentRecord = {
   readonly version: number;
   readonly hash: string;
-  readonly state: 'candidate' | 'applied' | 'rolled_back';
+  /** `superseded`: another took its place before it was proven */
+  readonly state: 'candidate' | 'applied' | 'rolled_back' | 'superseded';
   readonly running: boolean;
   /** null: it came with an earlier version of Linkspan */
   readonly source: DocumentSource | null;

@@ -7,8 +7,11 @@ import { LinkspanError, raise } from '../service/errors.ts';
 
 const KEPT = 20;
 
-/** `candidate`: accepted, not proven yet; `applied`: proven at some time; `rolled_back`: tried and taken back. */
-export type DocumentState = 'candidate' | 'applied' | 'rolled_back';
+/**
+ * `candidate`: accepted, not proven yet; `applied`: proven at some time; `rolled_back`: tried and taken back;
+ * `superseded`: another took its place before it was proven.
+ */
+export type DocumentState = 'candidate' | 'applied' | 'rolled_back' | 'superseded';
 
 /** A desired document as it came: `body` is its text, `hash` the digest its sender is told. */
 export type CandidateDocument = {
@@ -96,10 +99,18 @@ export function documentRepository(database: Database, clock: Clock): DocumentRe
     `INSERT INTO meta VALUES ('running', ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value
      WHERE value <> excluded.value`,
   );
+  const supersede = database.prepare<[number, number]>(
+    `UPDATE documents SET state = 'superseded', settled_at = ? WHERE state = 'candidate' AND version <> ?`,
+  );
+  const revive = database.prepare<[number]>(
+    `UPDATE documents SET state = 'candidate', settled_at = NULL WHERE state = 'superseded' AND version = ?`,
+  );
   const trial = trialStatements(database);
   const held = (version: number): number => byVersion(version)[0]?.version ?? raise(notFound(version));
   const start = (version: number, onTrial: Trial | undefined): void => {
     run.run(version);
+    supersede.run(clock.now(), version);
+    revive.run(version);
     if (onTrial) trial.save(onTrial);
     else trial.end();
   };

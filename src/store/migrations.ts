@@ -91,4 +91,29 @@ export const MIGRATIONS: readonly string[] = [
    ALTER TABLE documents ADD COLUMN problems TEXT NOT NULL DEFAULT '[]' CHECK (json_valid(problems));
 
    CREATE TABLE trial (only INTEGER PRIMARY KEY CHECK (only = 1), body TEXT NOT NULL CHECK (json_valid(body))) STRICT;`,
+
+  `CREATE TABLE rpc_changes (
+     nth INTEGER PRIMARY KEY,
+     id TEXT NOT NULL UNIQUE,
+     digest TEXT NOT NULL,
+     answer TEXT
+   ) STRICT;`,
+
+  `CREATE TABLE documents_next (
+     version INTEGER PRIMARY KEY,
+     hash TEXT NOT NULL,
+     body TEXT NOT NULL,
+     state TEXT NOT NULL CHECK (state IN ('candidate', 'applied', 'rolled_back', 'superseded')),
+     received_at INTEGER NOT NULL,
+     applied_order INTEGER UNIQUE,
+     source TEXT CHECK (source IN ('mqtt', 'cli', 'rpc')),
+     settled_at INTEGER,
+     problems TEXT NOT NULL DEFAULT '[]' CHECK (json_valid(problems))
+   ) STRICT;
+   INSERT INTO documents_next SELECT version, hash, body,
+     CASE WHEN state = 'candidate' AND version <> coalesce((SELECT value FROM meta WHERE key = 'running'),
+       (SELECT max(version) FROM documents WHERE state <> 'rolled_back')) THEN 'superseded' ELSE state END,
+     received_at, applied_order, source, settled_at, problems FROM documents;
+   DROP TABLE documents;
+   ALTER TABLE documents_next RENAME TO documents;`,
 ];

@@ -2,6 +2,7 @@ import type { DockerEndpoint, DockerNetwork } from '../model/docker.ts';
 import { systemClock, type Clock } from '../service/clock.ts';
 import type { Log } from '../service/log.ts';
 import { attachmentRepository, type AttachmentRepository } from './attachments.ts';
+import { changeRepository, type ChangeRepository } from './changes.ts';
 import { dhcpLeaseRepository, type DhcpLeaseRepository } from './dhcp-leases.ts';
 import { dockerAddressRepository, type DockerAddressRepository } from './docker-addresses.ts';
 import { recordRepository, type RecordRepository } from './docker-records.ts';
@@ -26,6 +27,7 @@ export type Store = {
   readonly endpoints: EndpointRepository;
   readonly peers: PeerRepository;
   readonly trust: TrustRepository;
+  readonly changes: ChangeRepository;
   readonly docker: {
     readonly networks: RecordRepository<DockerNetwork>;
     readonly endpoints: RecordRepository<DockerEndpoint>;
@@ -70,6 +72,7 @@ function openLocked(path: string, unlock: () => void, log: Pick<Log, 'warn'>, cl
     endpoints: endpointRepository(database),
     peers: peerRepository(database),
     trust: trustRepository(database),
+    changes: changeRepository(database),
     docker: {
       networks: recordRepository(database, 'docker_networks'),
       endpoints: recordRepository(database, 'docker_endpoints'),

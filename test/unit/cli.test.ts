@@ -274,7 +274,9 @@ describe('writing', () => {
     expect(await run(['rollback', '5'])).toEqual({ code: 0, out: 'going back to version 5\n', err: '' });
     expect(await run(['rollback', '9'])).toMatchObject({ code: 4, err: expect.stringContaining('version 9') });
     expect(await run(['rollback', 'x'])).toMatchObject({ code: 2 });
-    expect((await run(['history'])).out).toMatch(/^6 +cdcdcdcd +rolled_back +- +2026-11-24 +document/m);
+    expect((await run(['history'])).out).toMatch(
+      /^6 +cdcdcdcd +rolled_back +- +2026-11-24 09:00:00\n {4}document version 9 is not kept$/m,
+    );
   });
 
   test('apply --wait ends where a confirmation is waited for, and where the document is taken back', async () => {

@@ -8,17 +8,27 @@ const PAYLOAD = Buffer.from('{}');
 beforeEach(() => void jest.useFakeTimers());
 afterEach(() => void jest.useRealTimers());
 
-function setup(): { own: OwnTopics; lull: { isNow: boolean }; repeated: string[]; healed: string[] } {
-  const [repeated, healed, lull]: [string[], string[], { isNow: boolean }] = [[], [], { isNow: true }];
+type Setup = {
+  own: OwnTopics;
+  lull: { isNow: boolean };
+  room: { isNow: boolean };
+  repeated: string[];
+  healed: string[];
+};
+
+function setup(): Setup {
+  const [repeated, healed]: [string[], string[]] = [[], []];
+  const [lull, room] = [{ isNow: true }, { isNow: true }];
   const own = new OwnTopics({
     clock: { now: Date.now, monotonic: () => performance.now() },
     timers: new Timers(),
     lull,
+    mayRepeat: () => room.isNow,
     repeat: (topic) => void repeated.push(topic),
     heal: (topic) => void healed.push(topic),
     onEvent: () => undefined,
   });
-  return { own, lull, repeated, healed };
+  return { own, lull, room, repeated, healed };
 }
 
 test('what the broker does not show within two seconds is published again, five times at most', () => {
@@ -28,8 +38,22 @@ test('what the broker does not show within two seconds is published again, five 
   expect(repeated).toEqual([]);
   jest.advanceTimersByTime(200);
   expect(repeated).toEqual([TOPIC]);
-  jest.advanceTimersByTime(60_000);
+  // each time it waits for twice as long
+  jest.advanceTimersByTime(12_000);
+  expect(repeated).toHaveLength(3);
+  jest.advanceTimersByTime(200_000);
   expect(repeated).toHaveLength(5);
+});
+
+test('what is older than something that waits is not repeated before that is out', () => {
+  const { own, room, repeated } = setup();
+  room.isNow = false;
+  own.published(TOPIC, PAYLOAD);
+  jest.advanceTimersByTime(60_000);
+  expect(repeated).toEqual([]);
+  room.isNow = true;
+  jest.advanceTimersByTime(2000);
+  expect(repeated).toEqual([TOPIC]);
 });
 
 test('while the broker gives out much it waits, but not for ever; what is not ours is healed at once', () => {

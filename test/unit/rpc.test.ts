@@ -1,13 +1,11 @@
 import { beforeEach, describe, expect, test } from '@jest/globals';
-import { connect as mqttConnect } from 'mqtt';
 import type { Documents } from '../../src/control/documents.ts';
-import { mergePatch } from '../../src/control/rpc/merge-patch.ts';
+import type { ChangeMemory } from '../../src/control/rpc/answers.ts';
 import { rpcMethods, type RpcSource } from '../../src/control/rpc/methods.ts';
 import { RpcServer } from '../../src/control/rpc/server.ts';
 import type { FdbEntry, PeerStatus } from '../../src/model/status.ts';
 import { document, overlay } from './support/documents.ts';
 import { bytes, documentsOn, memoryDocuments } from './support/gateway.ts';
-import { cleanups, freePort, gateway, mosquitto, until } from './support/sessions.ts';
 
 type Answer = {
   id: string;
@@ -43,6 +41,7 @@ let calls: number;
 let documents: Documents;
 let source: RpcSource;
 let server: RpcServer;
+let memory: ChangeMemory;
 
 beforeEach(() => {
   [now, right, events, calls] = [1000, true, [], 0];
@@ -62,8 +61,21 @@ beforeEach(() => {
     clear: async ({ network, mac }) =>
       network === 'a' ? { ok: true, cleared: mac } : { ok: false, reason: 'not_found', problem: NOT_HERE },
   };
+  memory = memoryOf(new Map());
   server = serve(false);
 });
+
+/** As the store keeps it. */
+function memoryOf(rows: Map<string, { digest: string; answer: string | null }>): ChangeMemory {
+  return {
+    find: (id) => rows.get(id),
+    begin: (id, digest) => void rows.set(id, { digest, answer: null }),
+    finish: (id, answer) => {
+      const row = rows.get(id);
+      if (row) rows.set(id, { ...row, answer });
+    },
+  };
+}
 
 function serve(signed: boolean): RpcServer {
   return new RpcServer({
@@ -71,6 +83,7 @@ function serve(signed: boolean): RpcServer {
     clock: { now: () => now, monotonic: () => now },
     clockIsRight: () => right,
     signed,
+    memory,
     onEvent: (type) => void events.push(type),
   });
 }
@@ -132,6 +145,59 @@ describe('a request', () => {
     const newest = documents.history.length;
     expect((await at('4', 1600))?.ok).toBe(true);
     expect(documents.history).toHaveLength(newest);
+    // the service restarts, and somebody sends it once more within its time
+    server = serve(true);
+    expect((await at('4', 1600))?.ok).toBe(true);
+    expect(documents.history).toHaveLength(newest);
+    expect(codeOf(await at('4', 1599))).toBe('id_reused');
+  });
+
+  test('that changes something and in the middle of which the service ends is not carried out again', async () => {
+    source.clear = () => new Promise(() => undefined);
+    const request = { method: 'clear', params: { network: 'a', mac: '02:00:00:00:00:0b' } };
+    void ask('1', request);
+    await Promise.resolve();
+    server = serve(false);
+    expect(await ask('1', request)).toMatchObject({ ok: false, errors: [{ code: 'interrupted' }] });
+  });
+
+  test('that changes something and cannot be remembered is not carried out', async () => {
+    const full = new Error('the disk is full');
+    memory.begin = () => {
+      throw full;
+    };
+    const before = documents.history.length;
+    const answer = await ask('1', {
+      method: 'patch',
+      params: { ifVersion: 7, patch: { networks: { b: overlay(6) } } },
+    });
+    expect(answer?.errors).toMatchObject([{ code: 'failed', message: expect.stringContaining('not carried out') }]);
+    expect(documents.history).toHaveLength(before);
+    expect((await ask('2', { method: 'peers' }))?.ok).toBe(true);
+  });
+
+  test('to probe is one of four at once', async () => {
+    const waiting: (() => void)[] = [];
+    source.probe = async () => {
+      await new Promise<void>((resolve) => void waiting.push(resolve));
+      return { ok: true, peers: [PEER] };
+    };
+    const answers = Array.from({ length: 6 }, (_, n) => ask(`${n}`, { method: 'probe' }));
+    await new Promise((resolve) => void setImmediate(resolve));
+    for (const end of waiting.splice(0)) end();
+    expect((await Promise.all(answers)).map(codeOf)).toEqual([...Array(4).fill(undefined), 'busy', 'busy']);
+    const later = ask('later', { method: 'probe' });
+    await new Promise((resolve) => void setImmediate(resolve));
+    for (const end of waiting) end();
+    expect((await later)?.ok).toBe(true);
+  });
+
+  test('with a patch as deep as no document is says so', async () => {
+    const deep = `${'{"a":'.repeat(5000)}1${'}'.repeat(5000)}`;
+    const answer = await ask('1', `{"method":"patch","params":{"ifVersion":7,"patch":${deep}}}`);
+    expect(answer?.errors).toMatchObject([
+      { code: 'malformed', message: expect.stringMatching(/^params\.patch: .*give/) },
+    ]);
   });
 
   test.each([
@@ -283,56 +349,4 @@ describe('a decision about a document', () => {
     const answer = await ask('3', { method: 'confirm', params: { version: 8 } });
     expect(answer?.result).toEqual({ version: 8, state: 'applied' });
   });
-});
-
-test.each([
-  // RFC 7396, appendix A
-  [{ a: 'b' }, { a: 'c' }, { a: 'c' }],
-  [{ a: 'b' }, { b: 'c' }, { a: 'b', b: 'c' }],
-  [{ a: 'b' }, { a: null }, {}],
-  [{ a: 'b', b: 'c' }, { a: null }, { b: 'c' }],
-  [{ a: ['b'] }, { a: 'c' }, { a: 'c' }],
-  [{ a: 'c' }, { a: ['b'] }, { a: ['b'] }],
-  [{ a: { b: 'c' } }, { a: { b: 'd', c: null } }, { a: { b: 'd' } }],
-  [{ a: [{ b: 'c' }] }, { a: [1] }, { a: [1] }],
-  [
-    ['a', 'b'],
-    ['c', 'd'],
-    ['c', 'd'],
-  ],
-  [{ a: 'b' }, ['c'], ['c']],
-  [{ a: 'foo' }, null, null],
-  [{ a: 'foo' }, 'bar', 'bar'],
-  [{ e: null }, { a: 1 }, { e: null, a: 1 }],
-  [[1, 2], { a: 'b', c: null }, { a: 'b' }],
-  [{}, { a: { bb: { ccc: null } } }, { a: { bb: {} } }],
-])('%j patched with %j', (target, change, result) => {
-  expect(mergePatch(target, change)).toEqual(result);
-});
-
-test('a member named __proto__ is one like any other', () => {
-  const merged = mergePatch({}, JSON.parse('{"__proto__":{"polluted":true}}'));
-  expect(JSON.stringify(merged)).toBe('{"__proto__":{"polluted":true}}');
-  expect(Object.getPrototypeOf(merged)).toBe(Object.prototype);
-});
-
-test('over mosquitto: the answer comes on the topic beside the request, for this gateway only', async () => {
-  const port = await freePort();
-  const broker = await mosquitto(port);
-  cleanups.unshift(() => broker.close());
-  const a = gateway('gw-a', port);
-  const operator = mqttConnect(`mqtt://127.0.0.1:${port}`, { protocolVersion: 4 });
-  cleanups.push(() => operator.endAsync(true));
-  const seen: string[] = [];
-  operator.on('message', (topic, payload, { retain }) => void seen.push(`${topic} ${payload.toString()} ${retain}`));
-  await operator.subscribeAsync('linkspan/v1/plant/gw/+/rpc/res/+', { qos: 1 });
-  await until('a is connected', () => a.session.connected);
-  const request = (gw: string, id: string): Promise<unknown> =>
-    operator.publishAsync(`linkspan/v1/plant/gw/${gw}/rpc/req/${id}`, 'hello', { qos: 1 });
-  await until('an answer', () => {
-    void request('gw-b', 'x');
-    void request('gw-a', 'r-1');
-    return seen.length > 0;
-  });
-  expect(new Set(seen)).toEqual(new Set(['linkspan/v1/plant/gw/gw-a/rpc/res/r-1 r-1 hello false']));
 });

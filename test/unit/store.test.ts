@@ -46,6 +46,21 @@ const record: PeerRecord = {
 };
 const alive: Alive = { v: 1, gw: 'gw-b', epoch: 3, seq: 1, state: 'up', vteps: [], vnis: { 7: [9, 'digest'] } };
 
+test('the last thousand requests that changed something are known over a restart', () => {
+  const path = freshPath();
+  const store = openStore(path, log);
+  store.transaction(() => {
+    for (let n = 0; n <= 1000; n += 1) store.changes.begin(`${n}`, `digest-${n}`);
+  });
+  store.changes.finish('1000', 'done');
+  store.close();
+  const again = openStore(path, log);
+  expect(again.changes.find('0')).toBeUndefined();
+  expect(again.changes.find('1')).toEqual({ digest: 'digest-1', answer: null });
+  expect(again.changes.find('1000')).toEqual({ digest: 'digest-1000', answer: 'done' });
+  again.close();
+});
+
 describe('opening', () => {
   test('makes file and directory, readable by the service only', () => {
     const path = freshPath();
@@ -76,6 +91,7 @@ describe('opening', () => {
     earlier.pragma('user_version = 3');
     const insert = earlier.prepare('INSERT INTO documents VALUES (?, ?, ?, ?, ?, ?)');
     insert.run(1, 'a', '{"v":1}', 'applied', 11, 1);
+    insert.run(0, 'z', '{"v":0}', 'candidate', 10, null);
     insert.run(2, 'b', '{"v":2}', 'candidate', 12, null);
     insert.run(3, 'c', '{"v":3}', 'rolled_back', 13, null);
     earlier.close();
@@ -85,6 +101,7 @@ describe('opening', () => {
     expect(store.recovered).toBeNull();
     expect(documents.running()).toMatchObject({ version: 2, body: '{"v":2}', source: null, settled_at: null });
     expect(documents.lastKnownGood()).toMatchObject({ version: 1, problems: [] });
+    expect(documents.get(0)?.state).toBe('superseded');
     expect(documents.trial()).toBeUndefined();
     documents.markApplied(2);
     documents.accept({ version: 4, hash: 'd', body: '{"v":4}', source: 'rpc' });
@@ -192,6 +209,19 @@ describe('repositories', () => {
       expect.objectContaining({ code: 'version_conflict' }),
     );
     expect(() => documents.markApplied(9)).toThrow(expect.objectContaining({ code: 'not_found' }));
+  });
+
+  test('a document in whose place another comes before it is proven is superseded, until it runs again', () => {
+    const { documents } = store;
+    const states = (): string[] => documents.history(9).map(({ version, state }) => `${version} ${state}`);
+    documents.accept({ version: 1, hash: 'a', body: '{}', source: 'mqtt' });
+    documents.accept({ version: 2, hash: 'b', body: '{}', source: 'mqtt' });
+    expect(states()).toEqual(['2 candidate', '1 superseded']);
+    expect(documents.get(1)?.settled_at).toBe(1234);
+    documents.goBack(2, [], 1);
+    expect(states()).toEqual(['2 rolled_back', '1 candidate']);
+    documents.markApplied(1);
+    expect(states()).toEqual(['2 rolled_back', '1 applied']);
   });
 
   test('the newest 20 documents are kept, and the last-known-good one however old', () => {

@@ -2,6 +2,15 @@ import { digestOfBytes } from '../../peers/record.ts';
 
 type Known = { readonly digest: string; readonly answer: Promise<Buffer>; bytes: number };
 
+/** What is kept of changes over a restart; the store satisfies it. */
+export interface ChangeMemory {
+  /** what was asked under that id, and what was answered; null: the service ended before that */
+  find(id: string): { readonly digest: string; readonly answer: string | null } | undefined;
+  /** @throws where it cannot be kept */
+  begin(id: string, digest: string): void;
+  finish(id: string, answer: string): void;
+}
+
 /** So many answers are kept, and so many bytes of them; an operator who repeats a request does so within seconds. */
 const KEPT = 256;
 const KEPT_BYTES = 4 * 1024 * 1024;

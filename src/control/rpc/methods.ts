@@ -4,7 +4,7 @@ import type { Decision, Submission } from '../document-answers.ts';
 import { parseProbe, type probePeers } from '../probe-peers.ts';
 import type { Refusal } from '../writes.ts';
 import { BadRequest, type Fields, optional, shown } from '../request-body.ts';
-import { type RpcAnswer } from './request.ts';
+import { refused, type RpcAnswer } from './request.ts';
 import type { RpcMethod, RpcMethods } from './server.ts';
 
 /** What operators may ask of the gateway over the broker. */
@@ -28,11 +28,15 @@ const PAGE_BYTES = 120 * 1024;
 const reads = (run: RpcMethod['run']): RpcMethod => ({ changes: false, run });
 const changes = (run: RpcMethod['run']): RpcMethod => ({ changes: true, run });
 
+/** Each waits for half a minute where a way is silent, and searches as large as the fleet is. */
+const PROBES_MAX = 4;
+
 export function rpcMethods(source: RpcSource): RpcMethods {
+  const one = limited(PROBES_MAX);
   return new Map([
     ['peers', reads((params) => paged('peers', source.peers(), params))],
     ['fdb', reads((params) => fdb(source, params))],
-    ['probe', reads((params) => probe(source, params))],
+    ['probe', reads((params) => one(() => probe(source, params)))],
     ['patch', changes((params) => patch(source, params))],
     ['confirm', changes((params) => decided(source.confirm(versionIn(params, 'version'))))],
     ['rollback', changes((params) => rollback(source, params))],
@@ -64,6 +68,16 @@ function rollback(source: RpcSource, params: Fields): RpcAnswer {
 function decided(decision: Decision): RpcAnswer {
   if (!decision.ok) return { ok: false, errors: [decision.problem] };
   return { ok: true, result: { version: decision.version, state: decision.state } };
+}
+
+/** Runs so many at a time; what comes beyond is refused. */
+function limited(most: number): (run: () => Promise<RpcAnswer>) => Promise<RpcAnswer> {
+  let running = 0;
+  return async (run) => {
+    if (running >= most) return refused('busy', `${most} probes are under way; ask again later, under another id`);
+    running += 1;
+    return run().finally(() => void (running -= 1));
+  };
 }
 
 async function probe(source: RpcSource, params: Fields): Promise<RpcAnswer> {

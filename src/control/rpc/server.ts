@@ -1,9 +1,10 @@
 import type { EventSink } from '../../model/status.ts';
+import { digestOfBytes } from '../../peers/record.ts';
 import type { Clock } from '../../service/clock.ts';
 import { messageOf } from '../../service/errors.ts';
 import { TokenBucket } from '../../service/token-bucket.ts';
 import { BadRequest, type Fields, shown } from '../request-body.ts';
-import { Answers } from './answers.ts';
+import { Answers, type ChangeMemory } from './answers.ts';
 import { parseRequest, refused, REQUEST_MAX, type RpcAnswer, type RpcRequest } from './request.ts';
 
 /** One method; what `run` throws as BadRequest is the caller's fault, anything else ours. */
@@ -21,6 +22,8 @@ export type RpcServerOptions = {
   readonly clockIsRight: () => boolean;
   /** whether requests are signed: then each change has a deadline, after which it is a replay */
   readonly signed: boolean;
+  /** of changes, over a restart */
+  readonly memory: ChangeMemory;
   readonly onEvent: EventSink;
 };
 
@@ -46,30 +49,68 @@ export class RpcServer {
       this.#options.onEvent('rpc_retained', 'warning', `request ${id} is retained and was not carried out; ${remedy}`);
       return undefined;
     }
-    const known = this.#changes.find(id, payload) ?? this.#reads.find(id, payload);
+    const known = this.#changes.find(id, payload) ?? this.#reads.find(id, payload) ?? this.#remembered(id, payload);
     if (known === 'other') return encode(id, refused('id_reused', ID_REUSED));
     if (known) return known;
     if (!this.#bucket.take()) return encode(id, refused('busy', BUSY));
     return this.#answer(id, payload);
   }
 
+  /** The answer of an earlier run to a request that changed something. */
+  #remembered(id: string, payload: Uint8Array): Promise<Buffer> | 'other' | undefined {
+    try {
+      const known = this.#options.memory.find(id);
+      if (known === undefined) return undefined;
+      if (known.digest !== digestOfBytes(payload)) return 'other';
+      return Promise.resolve(
+        known.answer === null ? encode(id, refused('interrupted', INTERRUPTED)) : Buffer.from(known.answer),
+      );
+    } catch (error) {
+      return Promise.resolve(encode(id, refused('failed', `the state cannot be read: ${messageOf(error)}; ${MEND}`)));
+    }
+  }
+
   #answer(id: string, payload: Uint8Array): Promise<Buffer> {
     const request = read(payload);
     const method = 'method' in request ? this.#options.methods.get(request.method) : undefined;
-    const said = 'method' in request ? this.#run(request, method) : Promise.resolve(request);
+    const said =
+      'method' in request ? this.#run(request, method, () => this.#begin(id, payload)) : Promise.resolve(request);
     const answer = said.then((one) => encode(id, one));
     (method?.changes ? this.#changes : this.#reads).keep(id, payload, answer);
+    return method?.changes ? answer.then((bytes) => this.#finish(id, bytes)) : answer;
+  }
+
+  /** Before it is carried out, so that a restart in the middle does not have it carried out again. */
+  #begin(id: string, payload: Uint8Array): void {
+    try {
+      this.#options.memory.begin(id, digestOfBytes(payload));
+    } catch (error) {
+      throw new Error(`the request cannot be remembered (${messageOf(error)}) and was not carried out; ${MEND}`, {
+        cause: error,
+      });
+    }
+  }
+
+  #finish(id: string, answer: Buffer): Buffer {
+    try {
+      this.#options.memory.finish(id, answer.toString());
+    } catch (error) {
+      this.#options.onEvent('state.unwritable', 'error', `the answer to request ${id}: ${messageOf(error)}; ${MEND}`);
+    }
     return answer;
   }
 
-  async #run(request: RpcRequest, method: RpcMethod | undefined): Promise<RpcAnswer> {
+  async #run(request: RpcRequest, method: RpcMethod | undefined, begin: () => void): Promise<RpcAnswer> {
     if (method === undefined) {
       const known = [...this.#options.methods.keys()].join(', ');
       const message = `there is no method ${shown(request.method)}; there are ${known}`;
       return refused('unknown_method', message, '/method');
     }
     try {
-      return this.#untimely(request, method) ?? (await method.run(request.params));
+      const untimely = this.#untimely(request, method);
+      if (untimely) return untimely;
+      if (method.changes) begin();
+      return await method.run(request.params);
     } catch (error) {
       return refused(error instanceof BadRequest ? 'malformed' : 'failed', messageOf(error));
     }
@@ -93,8 +134,11 @@ function read(payload: Uint8Array): RpcRequest | RpcAnswer {
   }
 }
 
-/** Changes are remembered for longer: nobody makes 256 of them in this time. */
+/** Changes are remembered for longer: nobody makes a thousand of them in this time. */
 const DEADLINE_S = 600;
+const MEND = 'free some space on the disk of its state, and ask again';
+const INTERRUPTED =
+  'the service ended while it carried this out; see by its reported state what came of it, and ask again under another id';
 const EXPIRED = 'the request came after its deadline and was not carried out; ask again';
 const NO_DEADLINE = `a signed request that changes something says until when it holds; give a deadline (seconds since 1970) at most ${DEADLINE_S} s from now`;
 const ID_REUSED = 'this id stood for another request before; give each request an id of its own';

@@ -1,0 +1,112 @@
+import { type Backoff, waitBefore } from './jitter.ts';
+
+/** `correlation`: what whoever asked tells its answer by (MQTT 5). */
+export type Message = {
+  readonly topic: string;
+  readonly payload: Buffer;
+  readonly retain: boolean;
+  readonly correlation?: Buffer | undefined;
+};
+
+/** Hands a message to the connection; `done` when the broker has confirmed it, or refused it. */
+export type Send = (message: Message, done: () => void) => void;
+
+export type OutboxOptions = {
+  readonly send: Send;
+  /** nothing retained is under way any more */
+  readonly onIdle: () => void;
+};
+
+/** Events and answers under way at once; a fleet's operator is not served better by more of them over a slow link. */
+const PASSING_MAX = 64;
+/**
+ * A broker that is overrun drops its confirmations, and over a slow link they wait behind all that it has to say: so the
+ * newest state goes out without one, after a wait that doubles.
+ */
+const UNCONFIRMED: Backoff = { backoffMs: [5000, 60_000], random: () => 1 };
+
+/**
+ * What this gateway says over one connection. Of each retained topic one message is under way at most, and behind it the
+ * newest waits: over a slow link the latest state wins, and memory stays that of one state, however often it changes.
+ */
+export class Outbox {
+  readonly #options: OutboxOptions;
+  /** by retained topic under way, what goes out after it */
+  readonly #state = new Map<string, Buffer | undefined>();
+  #passing = 0;
+  #patience: NodeJS.Timeout | undefined;
+  /** how often it has run out since the broker confirmed anything */
+  #unconfirmed = 0;
+  /** of the messages that are waited for; those of an earlier one have been given up */
+  #round = 0;
+
+  constructor(options: OutboxOptions) {
+    this.#options = options;
+  }
+
+  get isIdle(): boolean {
+    return this.#state.size === 0;
+  }
+
+  /** Of a retained topic: now, or in place of what waits. Of others: now, or not at all while too many are under way. */
+  put(message: Message): void {
+    const { topic, payload, retain } = message;
+    if (!retain) this.#pass(message);
+    else if (this.#state.has(topic)) this.#state.set(topic, payload);
+    else this.#say(topic, payload);
+  }
+
+  /** The last word on a topic: at once, in place of all that waits. */
+  putLast(topic: string, payload: Buffer): void {
+    this.close();
+    this.#options.send({ topic, payload, retain: true }, () => undefined);
+  }
+
+  /** Nothing more is sent of what waits. */
+  close(): void {
+    clearTimeout(this.#patience);
+    this.#round += 1;
+    this.#state.clear();
+  }
+
+  #pass(message: Message): void {
+    if (this.#passing >= PASSING_MAX) return;
+    this.#passing += 1;
+    this.#options.send(message, () => void (this.#passing -= 1));
+  }
+
+  #say(topic: string, payload: Buffer): void {
+    const round = this.#round;
+    if (this.isIdle) this.#wait();
+    this.#state.set(topic, undefined);
+    this.#options.send({ topic, payload, retain: true }, () => {
+      if (round === this.#round) this.#confirmed(topic);
+    });
+  }
+
+  #confirmed(topic: string): void {
+    const next = this.#state.get(topic);
+    this.#state.delete(topic);
+    this.#unconfirmed = 0;
+    this.#wait();
+    if (next) this.#say(topic, next);
+    if (!this.isIdle) return;
+    clearTimeout(this.#patience);
+    this.#options.onIdle();
+  }
+
+  /** For the next confirmation, from now on. */
+  #wait(): void {
+    clearTimeout(this.#patience);
+    const wait = waitBefore(this.#unconfirmed - 1, UNCONFIRMED);
+    this.#patience = setTimeout(() => this.#giveUp(), wait).unref();
+  }
+
+  #giveUp(): void {
+    this.#unconfirmed += 1;
+    const waiting = [...this.#state];
+    this.close();
+    for (const [topic, payload] of waiting) if (payload) this.#say(topic, payload);
+    if (this.isIdle) this.#options.onIdle();
+  }
+}

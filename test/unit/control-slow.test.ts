@@ -1,0 +1,102 @@
+import { expect, test } from '@jest/globals';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { connectAsync } from 'mqtt';
+import { MqttSession } from '../../src/control/session.ts';
+import { parseMac } from '../../src/model/mac.ts';
+import type { LocalState } from '../../src/peers/publisher.ts';
+import { SlowLink } from './support/slow-link.ts';
+import { cleanups, freePort, gateway, LINE1, local, mosquitto, until } from './support/sessions.ts';
+
+/** 20 kbit/s */
+const RATE = 2500;
+
+async function broker(): Promise<number> {
+  const port = await freePort();
+  const running = await mosquitto(port);
+  cleanups.push(() => running.close());
+  return port;
+}
+
+const hex = (n: number): string => n.toString(16).padStart(2, '0');
+
+/** A hundred workloads, others at each turn. */
+function tableOf(turn: number): LocalState {
+  const macs = Array.from({ length: 100 }, (_, n) => parseMac(`02:00:00:00:${hex(turn)}:${hex(n)}`));
+  const entries = macs.flatMap((m) => (m ? [{ m, ip: [], q: 0, s: 1 as const }] : []));
+  const networks = [{ vni: LINE1, mtu: 1450, bum: 'replicate', macs: entries }];
+  return { vteps: [{ ip: '198.51.100.1', port: 4789 }], networks };
+}
+
+test('an answer that takes many times the keepalive comes over one connection', async () => {
+  const port = await broker();
+  const link = await SlowLink.to(port, RATE);
+  const other = await connectAsync(`mqtt://127.0.0.1:${port}`);
+  cleanups.push(() => other.endAsync(true));
+  const count = 25;
+  for (let n = 0; n < count; n += 1)
+    await other.publishAsync(`kept/${n}`, Buffer.alloc(1000, 'x'), { qos: 1, retain: true });
+  const got = new Set<string>();
+  const events: string[] = [];
+  const session = new MqttSession({
+    url: `mqtt://127.0.0.1:${link.port}`,
+    backoffMs: [50, 200],
+    // the answer takes ten seconds, and a connection is given up after three without one to the ping
+    keepaliveS: 2,
+    clientId: 'a',
+    will: () => ({ topic: 'will', payload: Buffer.from('gone') }),
+    onMessage: (topic) => void got.add(topic),
+    onConnect: () => undefined,
+    onEvent: (type) => void events.push(type),
+  });
+  cleanups.push(() => session.stop());
+  session.setSubscriptions(new Map([['kept/+', 0]]));
+  session.start();
+  await until('all of it', () => got.size === count, 40_000);
+  expect({ connections: link.connections, events }).toEqual({ connections: 1, events: [] });
+}, 60_000);
+
+test('a broker that says nothing any more is given up, however much it said before', async () => {
+  const port = await broker();
+  const link = await SlowLink.to(port, RATE);
+  const session = new MqttSession({
+    url: `mqtt://127.0.0.1:${link.port}`,
+    backoffMs: [50, 200],
+    keepaliveS: 1,
+    clientId: 'a',
+    will: () => ({ topic: 'will', payload: Buffer.from('gone') }),
+    onMessage: () => undefined,
+    onConnect: () => undefined,
+    onEvent: () => undefined,
+  });
+  cleanups.push(() => session.stop());
+  session.start();
+  await until('a connection', () => session.connected);
+  await sleep(2500);
+  expect(link.connections).toBe(1);
+  link.hold();
+  await until('another', () => link.connections > 1);
+}, 30_000);
+
+test('a table that changes faster than the link carries it is known to the others as it is at the end', async () => {
+  const port = await broker();
+  const link = await SlowLink.to(port, RATE);
+  const a = gateway('gw-a', link.port);
+  const b = gateway('gw-b', port);
+  b.session.setLocal(local(2, LINE1));
+  a.session.setLocal(tableOf(0));
+  const seen = (): string | undefined => b.directory.remotes(LINE1)[0]?.macs[0]?.m;
+  await until('the first table', () => seen() !== undefined, 30_000);
+  let turn = 0;
+  for (const end = performance.now() + 6000; performance.now() < end; await sleep(50)) {
+    turn = (turn % 200) + 1;
+    a.session.setLocal(tableOf(turn));
+  }
+  const since = performance.now();
+  const last = tableOf(turn).networks[0]?.macs[0]?.m;
+  await until('the last table', () => seen() === last, 25_000);
+  process.stdout.write(
+    `slow link: the last table known after ${Math.round(performance.now() - since)} ms, ${link.up} bytes up\n`,
+  );
+  expect(link.connections).toBe(1);
+  expect(b.directory.remotes(LINE1)[0]?.macs).toHaveLength(100);
+}, 90_000);
