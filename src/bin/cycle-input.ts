@@ -10,6 +10,7 @@ export function cycleInput(state: GatewayState, docker: DockerPlugin, plantLease
   const { bootstrap, store, documents } = state;
   return {
     gateway: bootstrap.gateway,
+    fleet: bootstrap.fleet,
     underlay: bootstrap.underlay,
     datapath: bootstrap.datapath,
     brokerPort: embeddedPort(bootstrap),

@@ -1,11 +1,12 @@
 import { Documents, type DocumentsOptions } from '../control/documents.ts';
 import { Epoch } from '../control/epoch.ts';
 import { remotesByVni } from '../control/local-state.ts';
-import { PeerProbes } from '../control/peer-probes.ts';
 import type { ProbeSource } from '../control/probe-peers.ts';
 import { RenewedKeys } from '../control/probe-keys.ts';
+import { WayProbes } from '../control/way-probes.ts';
 import { wishesOf } from '../docker/records.ts';
 import { openEchoSocket } from '../host/echo-socket.ts';
+import { openTunnelSocket } from '../host/tunnel-socket.ts';
 import type { RemotesByVni } from '../model/peer.ts';
 import { BurstStore } from '../peers/burst-store.ts';
 import { DeviceClaims } from '../peers/devices.ts';
@@ -31,7 +32,7 @@ export class GatewayState {
   readonly bootstrap: Bootstrap;
   readonly store: Store;
   readonly epoch: Epoch;
-  readonly probes: PeerProbes;
+  readonly probes: WayProbes;
   readonly trust: TrustGate;
   readonly directory: PeerDirectory;
   readonly #peers: BurstStore;
@@ -49,9 +50,10 @@ export class GatewayState {
     this.bootstrap = bootstrap;
     this.store = store;
     this.epoch = new Epoch(store.epoch, state.path, hooks.event);
-    this.probes = new PeerProbes({
+    this.probes = new WayProbes({
       clock: systemClock,
-      open: openEchoSocket,
+      openEcho: openEchoSocket,
+      openTunnel: openTunnelSocket,
       onEvent: hooks.event,
       onChange: (ip) => this.directory.probed(ip),
     });

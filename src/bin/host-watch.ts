@@ -25,7 +25,11 @@ export class HostWatch {
     const wanted = (): boolean => state.view?.desired.networks.some(({ driver }) => driver === 'overlay') ?? false;
     this.#datapath = new DatapathWatch({ socket: state.bootstrap.datapath.socket, wanted, onChange });
     const episodes = new GuardEpisodes(systemClock, event);
-    this.#guards = new GuardWatch({ wanted, onLook: () => episodes.update(this.guardDrops) });
+    const onLook = (): void => {
+      episodes.update(this.guardDrops);
+      state.directory.lookAtTunnels();
+    };
+    this.#guards = new GuardWatch({ wanted, onLook });
     this.#bridges = new BridgeWatch({ ports: () => this.#plantPorts(), onChange });
   }
 

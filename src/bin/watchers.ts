@@ -5,6 +5,7 @@ import { announceAll, Reminder } from '../reconcile/reminder.ts';
 import { duplicateProblems, ownMacs } from '../control/local-state.ts';
 import { onWifi } from '../control/on-wifi.ts';
 import { probeTargets } from '../control/probe-targets.ts';
+import { tunnelTargets } from '../control/tunnel-targets.ts';
 import { subnetProblems } from '../control/subnets.ts';
 import { wireInterfaces, wireProblems } from '../control/wire-conflicts.ts';
 import { leaseKeys } from '../docker/records.ts';
@@ -100,7 +101,8 @@ export class Watchers {
   }
 
   #probe(view: CycleView): void {
-    const { from, ips } = probeTargets(view, this.#state.remotes());
-    this.#state.probes.follow(from, ips);
+    const remotes = this.#state.remotes();
+    const { from, ips } = probeTargets(view, remotes);
+    this.#state.probes.follow(from, ips, tunnelTargets(view, remotes, ips));
   }
 }

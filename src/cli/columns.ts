@@ -93,15 +93,20 @@ export function endpointTable(output: Output, endpoints: readonly EndpointStatus
   output.table([...titled(...titles), state], rows, 'no endpoints');
 }
 
+function tripCell(ms: number | null): string {
+  return ms === null ? '' : `${ms.toFixed(1)} ms`;
+}
+
 export function peerTable(output: Output, peers: readonly PeerStatus[]): void {
   const rows = peers.map((one) => [
     one.gateway,
     one.vtep,
     one.vnis.join(' '),
-    one.rtt_ms === null ? '' : `${one.rtt_ms.toFixed(1)} ms`,
+    tripCell(one.rtt_ms),
+    one.datapath === 'silent' ? 'silent' : tripCell(one.datapath_rtt_ms),
     cell(one.path_mtu),
     one.last_seen_s === null ? '' : `${Math.round(one.last_seen_s)} s`,
     one.state,
   ]);
-  output.table([...titled('GATEWAY', 'VTEP', 'VNIS', 'RTT', 'PATHMTU', 'SEEN'), state], rows, 'no peers');
+  output.table([...titled('GATEWAY', 'VTEP', 'VNIS', 'RTT', 'VXLAN', 'PATHMTU', 'SEEN'), state], rows, 'no peers');
 }

@@ -9,7 +9,9 @@ import type { PeerDirectory } from '../peers/directory.ts';
 import type { Duplicate, OwnMacs } from '../peers/duplicates.ts';
 import type { LocalState } from '../peers/publisher.ts';
 import { MAX_NAMES_PER_MAC } from '../peers/macs.ts';
+import { TUNNEL_PROBE } from '../model/tunnel.ts';
 import type { CycleView } from '../reconcile/cycle.ts';
+import { guardsObject } from '../reconcile/guards/plan-guards.ts';
 import { attachedLink } from '../status/snapshot.ts';
 
 function overlays(desired: Pick<DesiredState, 'networks'>): readonly OverlayNetwork[] {
@@ -28,9 +30,16 @@ export function localState(view: CycleView, port: number, devices: DeviceClaims)
         mtu: view.intent.networks.get(network.name)?.mtu ?? 0,
         bum: network.bum.kind === 'replicate' ? 'replicate' : `multicast:${network.bum.group}`,
         macs: [...macsOf(view, network.name), ...devices.entries(network.vni)],
+        caps: answersProbes(view, network.name) ? [TUNNEL_PROBE] : [],
         routes: network.subnets.map((subnet) => ({ p: formatIpPrefix(networkOf(subnet)) })),
       })),
   };
+}
+
+/** Whether the network's port sends tunnel probes back: by its rules, of which the service has no part. */
+export function answersProbes({ intent, seen, problems }: CycleView, network: string): boolean {
+  const wanted = intent.networks.get(network)?.guards?.tunnel !== undefined;
+  return wanted && seen.guards.tunnel && !problems.has(guardsObject(`network/${network}`));
 }
 
 /** A workload's MAC is ours by construction: sticky, and it never moves by learning. */

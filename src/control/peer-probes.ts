@@ -2,7 +2,7 @@ import type { openEchoSocket } from '../host/echo-socket.ts';
 import { familyOf } from '../model/ip.ts';
 import type { EventSink } from '../model/status.ts';
 import { PathSearch } from '../peers/liveness/path-search.ts';
-import type { Probed, Probes } from '../peers/liveness/probed.ts';
+import type { EchoProbed, Probes } from '../peers/liveness/probed.ts';
 import { type PulseChange, Pulses } from '../peers/liveness/pulses.ts';
 import type { Clock } from '../service/clock.ts';
 import { Echoes } from './echoes.ts';
@@ -64,11 +64,11 @@ export class PeerProbes implements Probes {
     else this.#schedule();
   }
 
-  of(ip: string): Probed | undefined {
+  of(ip: string): EchoProbed | undefined {
     const pulse = this.#pulses.of(ip);
     if (pulse === undefined) return undefined;
-    const { state, rtt, answered } = pulse;
-    return { state, rtt, answered, pathMtu: this.#searches.get(ip)?.mtu };
+    const { state, rtt, answered, missed } = pulse;
+    return { state, rtt, answered, missed, pathMtu: this.#searches.get(ip)?.mtu };
   }
 
   hurry(ip: string): void {

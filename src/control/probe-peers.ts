@@ -3,7 +3,7 @@ import type { PeerStatus } from '../model/status.ts';
 import { json, problem } from '../status/reply.ts';
 import type { Route } from '../status/router.ts';
 import { refuse } from './conflict.ts';
-import type { PeerProbes } from './peer-probes.ts';
+import type { WayProbes } from './way-probes.ts';
 import { type Fields, optional, parseObject } from './request-body.ts';
 import { guarded, type Refusal } from './writes.ts';
 
@@ -15,7 +15,7 @@ const NAME = '^[a-z0-9-]{1,63}$';
 export type ProbeSource = {
   /** those that hold records, with what is known of them */
   readonly peers: () => readonly PeerStatus[];
-  readonly probes: Pick<PeerProbes, 'ask'>;
+  readonly probes: Pick<WayProbes, 'ask'>;
 };
 
 const PROBE_SCHEMA = {

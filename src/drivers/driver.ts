@@ -129,6 +129,8 @@ export type Underlay = {
 /** What a driver may know of the host: the last observation. */
 export type HostView = {
   readonly gateway: string;
+  /** absent: peers are not asked whether VXLAN gets there */
+  readonly fleet?: string;
   readonly links: readonly ObservedLink[];
   readonly underlay: Underlay | undefined;
   readonly port: number;

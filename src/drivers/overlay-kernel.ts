@@ -5,7 +5,7 @@ import type { Problem } from '../model/problem.ts';
 import { type HostView, type NetworkSpec, type Underlay, waitingFor } from './driver.ts';
 import { guardSpec, vxlanSources } from './guards.ts';
 import { linkName, networkAlias } from './naming.ts';
-import { distinctVteps, narrowWay, reachablePeers } from './overlay-peers.ts';
+import { distinctVteps, macsBehind, narrowWay, reachablePeers } from './overlay-peers.ts';
 
 /** What an engine adds to an overlay network's answer. */
 export type EngineSpec = Pick<NetworkSpec, 'links' | 'attachment' | 'fdb' | 'guards' | 'datapath'>;
@@ -49,7 +49,7 @@ export function kernelEngine(
     attachment: { type: 'macvlan', parent: device, mode: 'bridge' },
     fdb: forwarding(network, remotes, host).map((row) => ({ device, row })),
     guards: {
-      ...guardSpec(network, device, host, vxlanSources(network, remotes, host)),
+      ...guardSpec(network, device, remotes, host, vxlanSources(network, remotes, host)),
       path: narrowest(network, remotes, host, mtu),
     },
     datapath: undefined,
@@ -81,7 +81,7 @@ function forwarding(network: OverlayNetwork, all: readonly Remote[], host: HostV
   const { remotes, statics } = reachablePeers(network, all, host);
   const port = (value: number): number | undefined => (value === host.port ? undefined : value);
   const unicast = remotes.flatMap((remote) =>
-    remote.macs.map((entry) => ({ mac: entry.m, ip: remote.vtep.ip, port: port(remote.vtep.port) })),
+    macsBehind(remote).map((mac) => ({ mac, ip: remote.vtep.ip, port: port(remote.vtep.port) })),
   );
   const replicated = network.bum.kind === 'replicate' ? distinctVteps(remotes.filter(({ down }) => !down)) : [];
   const flood = replicated.map((vtep) => ({ mac: FLOOD, ip: vtep.ip, port: port(vtep.port) }));

@@ -1,4 +1,5 @@
 import { familyOf } from '../model/ip.ts';
+import type { Mac } from '../model/mac.ts';
 import type { OverlayNetwork } from '../model/network.ts';
 import type { Remote, Vtep } from '../model/peer.ts';
 import { vxlanOverhead } from '../model/vni.ts';
@@ -19,6 +20,11 @@ export function reachablePeers(network: OverlayNetwork, remotes: readonly Remote
     remotes: remotes.filter(({ vtep }) => fits(vtep.ip)),
     statics: network.peers.filter((ip) => fits(ip)),
   };
+}
+
+/** The MACs to which frames go there: of its table, and the one by which it is asked whether they arrive. */
+export function macsBehind({ macs, probe }: Remote): readonly Mac[] {
+  return [...macs.map(({ m }) => m), ...(probe === undefined ? [] : [probe])];
 }
 
 /** Every host takes as much (RFC 791 section 3.1): whatever is found of a way, TCP's segments stay at 536 bytes. */

@@ -7,7 +7,7 @@ import { type HostView, type NetworkSpec, waitingFor } from './driver.ts';
 import { guardSpec } from './guards.ts';
 import { linkName, networkAlias } from './naming.ts';
 import type { EngineSpec } from './overlay-kernel.ts';
-import { narrowWay, reachablePeers, vtepKey } from './overlay-peers.ts';
+import { macsBehind, narrowWay, reachablePeers, vtepKey } from './overlay-peers.ts';
 
 /** One frame of a workload's, unsegmented, then fits one send to a UDP socket with all its headers: at most 64 KiB. */
 const GSO_MAX = 61_000;
@@ -35,7 +35,7 @@ export function userEngine(
     links: [link],
     attachment: { type: 'macvlan', parent: tap, mode: 'bridge', gsoMax: GSO_MAX },
     fdb: [],
-    guards: guardSpec(network, tap, host),
+    guards: guardSpec(network, tap, remotes, host),
     datapath: {
       ...told(network, tap, mtu, peersOf(network, remotes, host, mtu)),
       ...(neighbours.length > 0 && { neighbours }),
@@ -86,12 +86,11 @@ function peersOf(
     peers.set(vtepKey(vtep), { vtep, macs: [], learned: true });
   }
   for (const remote of remotes) {
-    const { vtep, macs, down } = remote;
+    const { vtep, down } = remote;
     const way = narrowWay(remote, mtu);
     const found = { ...(down && { silent: down }), ...(way !== undefined && { mtu: way }) };
     const known = peers.get(vtepKey(vtep)) ?? { vtep, macs: [], learned: false, ...found };
-    const more = macs.map((entry) => entry.m);
-    peers.set(vtepKey(vtep), { ...known, macs: [...new Set([...known.macs, ...more])] });
+    peers.set(vtepKey(vtep), { ...known, macs: [...new Set([...known.macs, ...macsBehind(remote)])] });
   }
   return [...peers.values()];
 }

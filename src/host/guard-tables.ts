@@ -23,6 +23,8 @@ export type GuardHooks = 'none' | 'in' | 'both';
 
 export type ObservedGuards = {
   readonly hooks: GuardHooks;
+  /** whether a port can answer tunnel probes, and keep forged ones in */
+  readonly tunnel: boolean;
   /** fingerprints of the tables that stand */
   readonly tables: ReadonlyMap<GuardKey, string>;
   /** those of them that have cut a loop at present */
@@ -36,7 +38,8 @@ export type GuardCounters = ReadonlyMap<string, ReadonlyMap<string, number>>;
 export async function readGuards(wanted: boolean): Promise<ObservedGuards> {
   const [hooks, tables] = await Promise.all([wanted ? guardHooks() : ('none' as const), readTables()]);
   const cuts = await readCuts([...tables.keys()].filter((key) => key.includes('/')));
-  return { hooks, tables, cut: new Set(cuts.keys()) };
+  const tunnel = hooks === 'both' && (await canReflect());
+  return { hooks, tunnel, tables, cut: new Set(cuts.keys()) };
 }
 
 /** Which tables there are costs a question to the kernel, what is in them a child process for each. */
@@ -110,8 +113,16 @@ async function guardHooks(): Promise<GuardHooks> {
   return known;
 }
 
-function takes(hook: 'egress' | 'ingress'): Promise<boolean> {
-  const chain = `chain probe { type filter hook ${hook} device "lo" priority filter; }`;
+let reflects: boolean | undefined;
+
+/** A frame's addresses written anew, and the frame sent out by an interface (Linux 4.18 or so; nft_fwd_netdev). */
+async function canReflect(): Promise<boolean> {
+  reflects ??= await takes('ingress', 'ether daddr set ether saddr fwd to "lo"');
+  return reflects;
+}
+
+function takes(hook: 'egress' | 'ingress', rule = ''): Promise<boolean> {
+  const chain = `chain probe { type filter hook ${hook} device "lo" priority filter; ${rule}\n}`;
   return run(['nft', '--check', '-f', '-'], `table netdev linkspan-probe {\n${chain}\n}\n`).then(
     () => true,
     (error: unknown) => {

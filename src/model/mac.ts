@@ -25,7 +25,12 @@ function unicast(text: string): Mac | undefined {
  * move to another gateway (peers keep a working ARP entry; a re-made container with a new MAC was measured dark for 47 s).
  */
 export function deriveMac(network: string, workload: string): Mac {
-  const bytes = createHash('sha256').update(`${network}\0${workload}`).digest().subarray(0, 6);
+  return macFromHash(createHash('sha256').update(`${network}\0${workload}`).digest());
+}
+
+/** A locally administered unicast address of the first six bytes. */
+export function macFromHash(hash: Buffer): Mac {
+  const bytes = Buffer.from(hash.subarray(0, 6));
   bytes.writeUInt8((bytes.readUInt8(0) & ~GROUP_BIT) | LOCAL_BIT, 0);
   return bytes.toString('hex').match(/../g)?.join(':') as Mac;
 }

@@ -93,6 +93,8 @@ export type Remote = {
   readonly away?: true;
   /** its VTEP answers no probe any more: nothing is flooded to it */
   readonly down?: true;
+  /** the MAC by which it can be asked whether VXLAN gets there; absent: it does not answer such probes */
+  readonly probe?: Mac;
   /** the largest IP packet of the underlay that the way to its VTEP passes; absent: not known */
   readonly pathMtu?: number;
 };

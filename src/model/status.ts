@@ -136,6 +136,10 @@ export type PeerStatus = {
   readonly state: 'up' | 'suspect' | 'down' | 'static';
   readonly rtt_ms: number | null;
   readonly path_mtu: number | null;
+  /** whether VXLAN gets there and back; null: not known, since it does not answer such probes, say */
+  readonly datapath: 'ok' | 'silent' | null;
+  /** the mean round trip through VXLAN */
+  readonly datapath_rtt_ms: number | null;
   readonly last_seen_s: number | null;
   /** whether what it says is signed with its enrolled key; absent: nobody asks */
   readonly signed?: boolean;

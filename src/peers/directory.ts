@@ -1,5 +1,6 @@
 import type { Alive, PeerRecord, Remote, Vtep } from '../model/peer.ts';
 import type { EventSink, PeerStatus } from '../model/status.ts';
+import { askedBy } from '../model/tunnel.ts';
 import type { Vni } from '../model/vni.ts';
 import type { Clock } from '../service/clock.ts';
 import { parseAlive } from './alive.ts';
@@ -156,12 +157,15 @@ export class PeerDirectory {
       return macs.map((entry): Claim => ({ gateway, alive, entry }));
     });
     const won = winners([...this.#ownClaims(vni), ...claims]);
+    // Nobody's record may claim the MAC by which another one is asked.
+    const probes = new Set(members.flatMap(({ record }) => askedBy(record) ?? []));
     return members.flatMap(({ owner, record }): Remote[] => {
       const { gw: gateway, routes } = record;
       const [vtep] = record.vtep;
       if (vtep === undefined) return [];
-      const macs = record.macs.filter((entry) => won.get(entry.m)?.entry === entry);
-      const said = { ...(routes && { routes }), ...(owner.isAway && { away: true as const }) };
+      const macs = record.macs.filter((entry) => won.get(entry.m)?.entry === entry && !probes.has(entry.m));
+      const probe = askedBy(record);
+      const said = { ...(routes && { routes }), ...(probe && { probe }), ...(owner.isAway && { away: true as const }) };
       return [{ gateway, vtep, macs, ...said, ...this.#way(owner, vtep) }];
     });
   }
@@ -187,6 +191,16 @@ export class PeerDirectory {
       owner.isDown = state === 'down' || (state === 'suspect' && owner.isDown);
     }
     this.#signal.changed();
+  }
+
+  /** To be called every few seconds: tells whom VXLAN does not reach any more though they are there, and whom again. */
+  lookAtTunnels(): void {
+    const { clock, probes, isOnBroker } = this.#options;
+    for (const owner of this.#owners.values()) {
+      const tunnel = owner.isKnown && owner.vtep ? probes?.of(owner.vtep.ip)?.tunnel : undefined;
+      const isThere = owner.isAlive && isOnBroker?.() === true && !this.#isDead(owner, owner.vtep);
+      this.#events.tunnel(owner.gw, owner.vtep?.ip, owner.lookAtTunnel(tunnel?.state, isThere, clock.monotonic()));
+    }
   }
 
   /** Records that a manifest lists, and pages that a record lists, and are not here: to be asked for again. */

@@ -12,6 +12,8 @@ export type LocalNetwork = {
   readonly bum: string;
   readonly macs: readonly MacEntry[];
   readonly routes?: readonly RouteEntry[];
+  /** what its port can do beside carrying frames; absent: nothing */
+  readonly caps?: readonly string[];
 };
 
 /** A retained message as it was published. */
@@ -60,10 +62,10 @@ function issuePage(by: Issuer, vni: Vni, page: number, macs: readonly MacEntry[]
 
 function issueBase(by: Issuer, network: LocalNetwork, vtep: readonly Vtep[], pages: readonly Issued[]): Issued {
   const { fleet, gateway: gw, epoch, iat } = by;
-  const { vni, mtu, bum, macs, routes = [] } = network;
+  const { vni, mtu, bum, macs, routes = [], caps = [] } = network;
   const seq = by.next();
   const parts = pages.map((page): Listing => [page.seq, page.digest]);
-  const head = { v: 1, fleet, vni, gw, epoch, seq, iat, exp: iat + LEASE_S, vtep, mtu, bum, caps: [], macs } as const;
+  const head = { v: 1, fleet, vni, gw, epoch, seq, iat, exp: iat + LEASE_S, vtep, mtu, bum, caps, macs } as const;
   const subnets = routes.length > 0 && { routes };
   return issued(
     '',

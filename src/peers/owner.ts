@@ -2,7 +2,11 @@ import type { Alive, PeerRecord, Vtep } from '../model/peer.ts';
 import type { Vni } from '../model/vni.ts';
 import { leaseEnd } from './lease.ts';
 import { compareStamps, later, NEVER, type Stamp } from './order.ts';
+import type { PulseState } from './liveness/pulse.ts';
 import { Table } from './table.ts';
+
+/** Whoever does not answer is asked every ten seconds: at least once while it was there all the time. */
+const SURE_MS = 12_000;
 
 /** A retained message that is missing: page 0 is the VNI's record. */
 export type Missing = { readonly vni: Vni; readonly gw: string; readonly page: number };
@@ -19,6 +23,9 @@ export class Owner {
   lastSeen: number | undefined;
   /** that its VTEP answers no probe is told already */
   isDown = false;
+  /** since when VXLAN does not get there though its gateway is on the broker, monotonic milliseconds; and that it is told already */
+  silentSince: number | undefined;
+  isSilent = false;
   /** the newest alive of any state; newer than the manifest means: dead since */
   #alive: Stamp;
 
@@ -94,6 +101,23 @@ export class Owner {
   /** Whether nobody has said for the record's lease that it holds. @param now seconds since 1970 */
   isExpired(record: PeerRecord, now: number): boolean {
     return leaseEnd(record, this.manifest) < now;
+  }
+
+  /**
+   * What is to be told of VXLAN's way there, if anything: it has been silent for long enough to be sure, or is no more.
+   * @param tunnel what its probes say; undefined: there are none
+   * @param isThere whether its gateway is on the broker, and not taken for dead
+   */
+  lookAtTunnel(tunnel: PulseState | undefined, isThere: boolean, now: number): 'silent' | 'answers' | undefined {
+    const isMissed = tunnel === 'down' || tunnel === 'unprobed';
+    this.silentSince = isMissed && isThere ? (this.silentSince ?? now) : undefined;
+    if (this.isSilent && (tunnel === 'up' || tunnel === undefined)) {
+      this.isSilent = false;
+      return tunnel && 'answers';
+    }
+    if (this.isSilent || this.silentSince === undefined || now - this.silentSince < SURE_MS) return undefined;
+    this.isSilent = true;
+    return 'silent';
   }
 
   sawAlive(stamp: Stamp): void {

@@ -26,6 +26,15 @@ export class PeerEvents {
     this.#event('peer_answers', 'info', `gateway ${gw} answers again at ${ip}`);
   }
 
+  /** @param change undefined: nothing to tell */
+  tunnel(gw: string, ip = '', change?: 'silent' | 'answers'): void {
+    if (change === 'answers') this.#event('peer_tunnel_answers', 'info', `VXLAN reaches gateway ${gw} at ${ip} again`);
+    if (change !== 'silent') return;
+    const remedy = `open VXLAN's UDP port in the firewalls between, both ways; if it is open, look whether ${gw}'s datapath runs`;
+    const message = `gateway ${gw} is there, but VXLAN does not reach it at ${ip}: frames to it are lost on the way; ${remedy}`;
+    this.#event('peer_tunnel_silent', 'warning', message);
+  }
+
   erased(key: string): void {
     const type = key.startsWith('vni/') ? 'record_erased' : 'alive_erased';
     this.#event(type, 'warning', `${key} was erased on the broker; what it said is kept`);

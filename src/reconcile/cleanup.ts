@@ -21,6 +21,7 @@ export async function cleanUp(
   const view = await look(
     {
       gateway,
+      fleet: '',
       underlay: { address: '', port: 0 },
       datapath: { engine: 'auto', socket: datapathSocket },
       document: NOTHING_DESIRED,

@@ -16,6 +16,7 @@ import { datapathProblems } from './plan-datapath.ts';
 /** Everything a cycle starts from; asked for anew at each look, so that a cycle never works on stale wishes. */
 export type CycleInput = {
   readonly gateway: string;
+  readonly fleet: string;
   /** VTEP address, or empty for the default route's source; and its UDP port */
   readonly underlay: { readonly address: string; readonly port: number };
   /** TCP port of the embedded broker, where there is one */
@@ -136,7 +137,7 @@ function portsOf(endpoints: readonly Endpoint[]): ReadonlySet<string> {
 }
 
 function factsOf(input: CycleInput, seen: Observation): HostFacts {
-  const { gateway, underlay, datapath, brokerPort, devices, probeKeys } = input;
+  const { gateway, fleet, underlay, datapath, brokerPort, devices, probeKeys } = input;
   const engines = {
     vxlan: seen.vxlan,
     answers: seen.answers,
@@ -144,7 +145,7 @@ function factsOf(input: CycleInput, seen: Observation): HostFacts {
     datapath: { socket: datapath.socket, running: seen.datapath !== undefined },
   };
   const { links, underlay: way } = seen;
-  return { gateway, links, underlay: way, port: underlay.port, brokerPort, engines, devices, probeKeys };
+  return { gateway, fleet, links, underlay: way, port: underlay.port, brokerPort, engines, devices, probeKeys };
 }
 
 /** Addresses in use at other sites. */

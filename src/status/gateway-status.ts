@@ -85,6 +85,8 @@ function staticPeers(networks: readonly Network[]): readonly PeerStatus[] {
     state: 'static',
     rtt_ms: null,
     path_mtu: null,
+    datapath: null,
+    datapath_rtt_ms: null,
     last_seen_s: null,
   }));
 }

@@ -1,5 +1,5 @@
 import { GUARD_REASONS } from '../model/guards.ts';
-import type { GatewayStatus, GuardStatus } from '../model/status.ts';
+import type { GatewayStatus, GuardStatus, PeerStatus } from '../model/status.ts';
 
 type Labels = Readonly<Record<string, string>>;
 type Sample = readonly [labels: Labels, value: number];
@@ -70,25 +70,7 @@ function objectMetrics(status: GatewayStatus): readonly Metric[] {
       'MAC addresses that the switch port behind an interface allows, by the document.',
       uplinks.flatMap((one) => (one.mac_limit === null ? [] : [[{ interface: one.interface }, one.mac_limit]])),
     ),
-    // Nothing probes a static VTEP, so nothing is said about it. A gateway may have several VTEPs: without that label
-    // two samples of one series would make a scraper refuse the lot.
-    gauge(
-      'peer_up',
-      '1 while a peer answers.',
-      peers
-        .filter((peer) => peer.state !== 'static')
-        .map((peer) => [{ gateway: peer.gateway, vtep: peer.vtep }, peer.state === 'up' ? 1 : 0]),
-    ),
-    gauge(
-      'peer_rtt_seconds',
-      'Round trip of the probes to a peer over the underlay, mean.',
-      peers.flatMap(({ gateway, vtep, rtt_ms: rtt }) => (rtt === null ? [] : [[{ gateway, vtep }, rtt / 1000]])),
-    ),
-    gauge(
-      'peer_path_mtu_bytes',
-      'Largest IP packet of the underlay that the way to a peer passes.',
-      peers.flatMap(({ gateway, vtep, path_mtu: mtu }) => (mtu === null ? [] : [[{ gateway, vtep }, mtu]])),
-    ),
+    ...peerMetrics(peers),
     gauge(
       'endpoint_attached',
       '1 while a wanted endpoint is attached.',
@@ -115,6 +97,44 @@ function objectMetrics(status: GatewayStatus): readonly Metric[] {
       'suppressed_requests_total',
       'ARP requests and neighbour solicitations answered here instead of flooded to the other sites.',
       single(suppressed),
+    ),
+  ];
+}
+
+function peerMetrics(peers: readonly PeerStatus[]): readonly Metric[] {
+  return [
+    // Nothing probes a static VTEP, so nothing is said about it. A gateway may have several VTEPs: without that label
+    // two samples of one series would make a scraper refuse the lot.
+    gauge(
+      'peer_up',
+      '1 while a peer answers.',
+      peers
+        .filter((peer) => peer.state !== 'static')
+        .map((peer) => [{ gateway: peer.gateway, vtep: peer.vtep }, peer.state === 'up' ? 1 : 0]),
+    ),
+    gauge(
+      'peer_rtt_seconds',
+      'Round trip of the probes to a peer over the underlay, mean.',
+      peers.flatMap(({ gateway, vtep, rtt_ms: rtt }) => (rtt === null ? [] : [[{ gateway, vtep }, rtt / 1000]])),
+    ),
+    gauge(
+      'peer_datapath_up',
+      '1 while probes through VXLAN get to a peer and back, 0 while they are lost.',
+      peers.flatMap(({ gateway, vtep, datapath }) =>
+        datapath === null ? [] : [[{ gateway, vtep }, datapath === 'ok' ? 1 : 0]],
+      ),
+    ),
+    gauge(
+      'peer_datapath_rtt_seconds',
+      'Round trip of the probes to a peer through VXLAN, mean.',
+      peers.flatMap(({ gateway, vtep, datapath_rtt_ms: rtt }) =>
+        rtt === null ? [] : [[{ gateway, vtep }, rtt / 1000]],
+      ),
+    ),
+    gauge(
+      'peer_path_mtu_bytes',
+      'Largest IP packet of the underlay that the way to a peer passes.',
+      peers.flatMap(({ gateway, vtep, path_mtu: mtu }) => (mtu === null ? [] : [[{ gateway, vtep }, mtu]])),
     ),
   ];
 }

@@ -114,12 +114,13 @@ const PEER_TONES = { up: 'good', suspect: 'warn', down: 'bad', static: 'good' } 
 export function peers(list: readonly PeerStatus[], limit: number): Html {
   return table({
     title: 'Peers',
-    columns: ['Gateway', 'VTEP', 'VNIs', 'Round trip', 'Path MTU', 'Last seen', 'State'],
+    columns: ['Gateway', 'VTEP', 'VNIs', 'Round trip', 'VXLAN', 'Path MTU', 'Last seen', 'State'],
     rows: list.map((one) => [
       one.gateway,
       one.vtep,
       one.vnis.join(', '),
-      one.rtt_ms === null ? null : `${one.rtt_ms.toFixed(1)} ms`,
+      trip(one.rtt_ms),
+      one.datapath === 'silent' ? toned('bad', 'silent') : trip(one.datapath_rtt_ms),
       one.path_mtu,
       one.last_seen_s === null ? null : `${duration(one.last_seen_s)} ago`,
       toned(PEER_TONES[one.state], one.state),
@@ -128,6 +129,10 @@ export function peers(list: readonly PeerStatus[], limit: number): Html {
     more: '/v1/peers',
     empty: 'No other gateway is known.',
   });
+}
+
+function trip(ms: number | null): string | null {
+  return ms === null ? null : `${ms.toFixed(1)} ms`;
 }
 
 /** Left out where no network has other sites. */

@@ -112,7 +112,10 @@ export function fdbEntries(view: CycleView, remotes: RemotesByVni, gateway: stri
     if (network.driver !== 'overlay') return [];
     const { name, vni } = network;
     const owners = new Map((remotes.get(vni) ?? []).map((remote) => [remote.vtep.ip, remote.gateway]));
-    const remote = tableOf(view, name).map((row): FdbEntry => {
+    // Nobody's interface has these.
+    const probes = new Set<string>((remotes.get(vni) ?? []).flatMap(({ probe }) => probe ?? []));
+    const rows = tableOf(view, name).filter(({ mac }) => !probes.has(mac));
+    const remote = rows.map((row): FdbEntry => {
       const owner = owners.get(row.ip);
       const known = owner === undefined ? 'static' : 'peer';
       const origin = row.mac === FLOOD ? 'flood' : known;

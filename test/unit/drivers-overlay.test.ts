@@ -4,6 +4,7 @@ import { overlay } from '../../src/drivers/overlay.ts';
 import { FLOOD } from '../../src/host/fdb.ts';
 import type { OverlayNetwork } from '../../src/model/network.ts';
 import type { Remote } from '../../src/model/peer.ts';
+import { tunnelMac } from '../../src/model/tunnel.ts';
 import { mac } from './support/values.ts';
 import { isVni } from '../../src/model/vni.ts';
 
@@ -48,6 +49,19 @@ test('a peer that answers no probe is flooded to no more, and keeps its entries 
   expect('datapath' in user && user.datapath?.peers).toContainEqual(
     expect.objectContaining({ vtep: silent.vtep, macs: [entry.m], silent: true }),
   );
+});
+
+test('a peer is asked through VXLAN by the way of its frames, with either engine, and answered by its MAC alone', () => {
+  const probe = mac('02:00:00:00:00:99');
+  const asked: Remote = { ...remote('gw-b', '198.51.100.2'), probe };
+  const other = remote('gw-c', '198.51.100.3');
+  const spec = overlay.specify({ ...network, peers: [] }, [], [asked, other], { ...HOST, fleet: 'plant' });
+  if (!('fdb' in spec)) throw new Error('it does not stand');
+  expect(spec.fdb.map(({ row }) => row)).toContainEqual({ mac: probe, ip: '198.51.100.2', port: undefined });
+  expect(spec.guards?.tunnel).toEqual({ own: tunnelMac('plant', vni, 'gw-a'), peers: [probe] });
+  const user = overlay.specify({ ...network, engine: 'user' }, [], [asked, other], { ...USER, fleet: 'plant' });
+  expect('datapath' in user && user.datapath?.peers.map(({ macs }) => macs)).toEqual([[], [probe], []]);
+  expect('guards' in user && user.guards.tunnel?.peers).toEqual([probe]);
 });
 
 test.each([

@@ -1,6 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 import { Pulse } from '../../src/peers/liveness/pulse.ts';
 import { Pulses } from '../../src/peers/liveness/pulses.ts';
+import { together } from '../../src/peers/liveness/verdict.ts';
 
 const SECOND = 1000;
 
@@ -124,7 +125,9 @@ describe('many VTEPs', () => {
     expect(busiest(100)).toBeLessThanOrEqual(2);
     expect(busiest(1000)).toBeLessThanOrEqual(3);
     const pulses = new Pulses();
-    expect([50, 200, 1000].map((count) => (pulses.follow(ips(count), 0), pulses.interval))).toEqual([1000, 1000, 5000]);
+    expect([50, 200, 1000].map((count) => (pulses.follow(ips(count), 0), pulses.intervalOf('198.51.100.0')))).toEqual([
+      1000, 1000, 5000,
+    ]);
   });
 
   test('one that is no longer to be asked is forgotten; the others keep what is known of them', () => {
@@ -136,4 +139,74 @@ describe('many VTEPs', () => {
     expect([pulses.of('198.51.100.0')?.state, pulses.of('198.51.100.1')]).toEqual(['up', undefined]);
     expect(pulses.answer('198.51.100.1', 2, 30)).toEqual([]);
   });
+});
+
+const beat = (state: Pulse['state'], answered?: number, missed = 0): Pick<Pulse, 'state' | 'answered' | 'missed'> => ({
+  state,
+  answered,
+  missed,
+});
+
+describe('pings and probes through VXLAN together', () => {
+  const [up, suspect, down, never] = [
+    beat('up', 9000),
+    beat('suspect', 9000, 1),
+    beat('down', 5000, 5),
+    beat('unprobed'),
+  ];
+
+  test.each([
+    ['without VXLAN’s', suspect, undefined, 'suspect'],
+    ['where VXLAN has never answered', down, never, 'down'],
+    ['where neither has', never, never, 'unprobed'],
+    ['where pings have never been answered', never, up, 'up'],
+    ['where pings have never been, and VXLAN is not any more', never, down, 'down'],
+    ['where pings cease', down, up, 'up'],
+    ['where VXLAN ceases', up, down, 'up'],
+    ['where VXLAN has ceased, and a ping is missed', suspect, down, 'suspect'],
+    ['where pings have ceased, and VXLAN misses one', down, suspect, 'suspect'],
+    ['where both have ceased', down, down, 'down'],
+    ['where both fell silent together, and three of VXLAN’s are missed', down, beat('suspect', 5900, 3), 'down'],
+    ['where pings ceased before, and three of VXLAN’s are missed', down, beat('suspect', 9000, 3), 'suspect'],
+    ['where both fell silent together, and two of VXLAN’s are missed', down, beat('suspect', 5000, 2), 'suspect'],
+  ] as const)('%s', (_where, echo, tunnel, state) => {
+    expect(together(echo, tunnel)).toBe(state);
+  });
+});
+
+test('who is asked rarely while all is well is asked at once when in doubt, and each second while nothing else answers', () => {
+  const calm = { ms: 10_000 };
+  const pulses = new Pulses(() => calm.ms);
+  pulses.follow(ips(1), 0);
+  const asked: number[] = [];
+  const pass = (from: number, to: number, answers: boolean): void => {
+    for (let now = from; now < to; now += 10) {
+      const sent: number[] = [];
+      pulses.take(now, () => {
+        asked.push(now);
+        sent.push(now);
+        return now;
+      });
+      if (answers) for (const sequence of sent) pulses.answer('198.51.100.0', sequence, now + 1);
+    }
+  };
+  pass(0, 25_000, true);
+  expect(asked).toEqual([0, 10_000, 20_000]);
+  calm.ms = 1000;
+  pulses.of('198.51.100.0')?.hurry(25_000);
+  pass(25_000, 28_000, true);
+  expect(asked.slice(3)).toEqual([25_000, 26_000, 27_000]);
+  pass(28_000, 32_000, false);
+  expect(pulses.of('198.51.100.0')?.state).toBe('down');
+  // 141 peers, each rarely: never many at once, nor more than the pings
+  const many = new Pulses(() => 10_000);
+  many.follow(ips(141), 0);
+  let most = 0;
+  for (let now = 0; now < 40_000; now += 50) {
+    const sent: string[] = [];
+    many.take(now, (ip) => sent.push(ip));
+    for (const [at, ip] of sent.entries()) many.answer(ip, at + 1, now + 1);
+    most = Math.max(most, sent.length);
+  }
+  expect(most).toBeLessThanOrEqual(11);
 });

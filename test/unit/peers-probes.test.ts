@@ -6,6 +6,7 @@ import type { PulseState } from '../../src/peers/liveness/pulse.ts';
 import { digestOf } from '../../src/peers/record.ts';
 import { MemoryStore } from './support/peer-store.ts';
 import { alive, entry, give, LINE1, record, tell } from './support/peers.ts';
+import { TUNNEL_PROBE, tunnelMac } from '../../src/model/tunnel.ts';
 
 const IP = '198.51.100.2';
 
@@ -15,7 +16,7 @@ const listing = (over: Partial<Alive> = {}): Alive =>
 
 function probing(): {
   directory: PeerDirectory;
-  say: (state: PulseState) => void;
+  say: (state: PulseState, tunnel?: PulseState) => void;
   events: string[];
   hurried: string[];
   at: { now: number; broker: boolean };
@@ -35,8 +36,9 @@ function probing(): {
   give(directory, record());
   tell(directory, listing());
   events.length = 0;
-  const say = (state: PulseState): void => {
-    probed.set(IP, { state, rtt: state === 'unprobed' ? undefined : 1.234, answered: 7000, pathMtu: 1400 });
+  const say = (state: PulseState, tunnel?: PulseState): void => {
+    const found = { state, rtt: state === 'unprobed' ? undefined : 1.234, answered: at.now, pathMtu: 1400 };
+    probed.set(IP, { ...found, ...(tunnel && { tunnel: { state: tunnel, rtt: 2.345 } }) });
     directory.probed(IP);
   };
   return { directory, say, events, hurried, at };
@@ -105,4 +107,68 @@ test('the status has what the probes found', () => {
   const { directory, say } = probing();
   say('up');
   expect(directory.peers()).toMatchObject([{ vtep: IP, rtt_ms: 1.23, path_mtu: 1400, last_seen_s: 0 }]);
+});
+
+/** Looks every five seconds, as the service does. */
+function look({ directory, at }: ReturnType<typeof probing>, seconds: number): void {
+  for (let passed = 0; passed <= seconds; passed += 5, at.now += 5000) directory.lookAtTunnels();
+}
+
+describe('VXLAN that does not get to a peer that is there', () => {
+  const silent = 'peer_tunnel_silent';
+
+  test.each(['down', 'unprobed'] as const)(
+    '(%s) is told once it is sure, costs nothing, and is told when it does again',
+    (tunnel) => {
+      const all = probing();
+      const { directory, say, events } = all;
+      say('up', tunnel);
+      look(all, 5);
+      expect([events, directory.peers()[0]?.datapath]).toEqual([[], null]);
+      look(all, 30);
+      expect(events).toEqual([silent]);
+      expect([stateOf(directory), downOf(directory), directory.peers()[0]?.datapath]).toEqual([
+        'up',
+        undefined,
+        'silent',
+      ]);
+      say('up', 'up');
+      look(all, 0);
+      expect([events, directory.peers()[0]]).toMatchObject([
+        [silent, 'peer_tunnel_answers'],
+        { datapath: 'ok', datapath_rtt_ms: 2.35 },
+      ]);
+    },
+  );
+
+  test('is nothing to tell where its gateway or this one is off the broker, it is dead, or it answers no such probes', () => {
+    const all = probing();
+    const { directory, say, events, at } = all;
+    at.broker = false;
+    say('up', 'down');
+    look(all, 60);
+    at.broker = true;
+    say('up');
+    look(all, 60);
+    expect([events, directory.peers()[0]?.datapath]).toEqual([[], null]);
+    say('down', 'down');
+    look(all, 30);
+    expect(events).toEqual(['peer_down']);
+    say('up', 'down');
+    tell(directory, alive({ seq: 9, state: 'down' }));
+    look(all, 60);
+    expect(events).not.toContain(silent);
+  });
+});
+
+test('a peer that says so is asked by its own MAC, and nobody else’s record claims that one', () => {
+  const { directory } = probing();
+  const asked = tunnelMac('plant', LINE1, 'gw-b');
+  expect(directory.remotes(LINE1)[0]).not.toHaveProperty('probe');
+  give(directory, record({ seq: 9, caps: ['other', TUNNEL_PROBE] }));
+  give(directory, record({ gw: 'gw-c', macs: [entry(asked), entry('02:00:00:00:00:07')] }));
+  expect(directory.remotes(LINE1).map(({ probe, macs }) => [probe, macs.map(({ m }) => m)])).toEqual([
+    [asked, ['02:00:00:00:00:01']],
+    [undefined, ['02:00:00:00:00:07']],
+  ]);
 });

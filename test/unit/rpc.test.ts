@@ -21,6 +21,8 @@ const PEER: PeerStatus = {
   state: 'up',
   rtt_ms: null,
   path_mtu: null,
+  datapath: null,
+  datapath_rtt_ms: null,
   last_seen_s: 1,
 };
 

@@ -43,6 +43,16 @@ export class Pulse {
     return this.#state;
   }
 
+  /** Whether the last probe may still be answered. */
+  get isWaiting(): boolean {
+    return this.#waiting;
+  }
+
+  /** Probes in a row that brought nothing. */
+  get missed(): number {
+    return this.#missed;
+  }
+
   /** The mean round trip in milliseconds. */
   get rtt(): number | undefined {
     return this.#rtt;

@@ -9,9 +9,15 @@ export type PulseChange = { readonly ip: string; readonly from: PulseState; read
 /** The pulses of all VTEPs that are probed, spread over time. Pure. */
 export class Pulses {
   readonly #pulses = new Map<string, Pulse>();
+  readonly #pace: (ip: string) => number;
 
-  get interval(): number {
-    return Math.max(INTERVAL_MS, this.#pulses.size * SPACING_MS);
+  /** @param pace how often each that answers is to be asked at present, in milliseconds; absent: once a second */
+  constructor(pace: (ip: string) => number = () => INTERVAL_MS) {
+    this.#pace = pace;
+  }
+
+  intervalOf(ip: string): number {
+    return Math.max(this.#pace(ip), this.#pulses.size * SPACING_MS);
   }
 
   get ips(): readonly string[] {
@@ -42,17 +48,17 @@ export class Pulses {
 
   /** Whom to send a probe now. @param number gives each its sequence number */
   take(now: number, number: (ip: string) => number): readonly PulseChange[] {
-    const { interval } = this;
     const changes: PulseChange[] = [];
     for (const [ip, pulse] of this.#pulses) {
-      if (pulse.due <= now) changes.push(...this.#change(ip, pulse, () => pulse.probe(number(ip), now, interval)));
+      if (pulse.due <= now)
+        changes.push(...this.#change(ip, pulse, () => pulse.probe(number(ip), now, this.intervalOf(ip))));
     }
     return changes;
   }
 
   answer(ip: string, sequence: number, now: number): readonly PulseChange[] {
     const pulse = this.#pulses.get(ip);
-    return pulse === undefined ? [] : this.#change(ip, pulse, () => pulse.answer(sequence, now, this.interval));
+    return pulse === undefined ? [] : this.#change(ip, pulse, () => pulse.answer(sequence, now, this.intervalOf(ip)));
   }
 
   #change(ip: string, pulse: Pulse, act: () => unknown): readonly PulseChange[] {

@@ -6,7 +6,16 @@ export type Rule = { readonly match: string; readonly verdict: (way: GuardDirect
 /** Rules for frames of one direction; the chain `port` is where they come in. */
 export type Chain = { readonly name: 'port' | ChainName; readonly rules: readonly Rule[] };
 
-type ChainName = 'unicast' | 'services' | 'ports' | 'groups' | 'neighbours' | 'probes' | 'prober' | 'limited';
+type ChainName =
+  | 'unicast'
+  | 'services'
+  | 'ports'
+  | 'groups'
+  | 'neighbours'
+  | 'probes'
+  | 'prober'
+  | 'limited'
+  | 'tunnel';
 
 const HOOKS: Readonly<Record<GuardDirection, string>> = { in: 'ingress', out: 'egress' };
 

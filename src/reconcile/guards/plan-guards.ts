@@ -54,8 +54,8 @@ export function planGuards(
   memory: FirewallMemory,
 ): GuardsPlan {
   const specs = [...intent.networks.values()].flatMap(({ guards }) => guards ?? []);
-  const { hooks, tables } = seen.guards;
-  const wanted = hooks === 'none' ? [] : [...specs.flatMap((spec) => tablesOf(spec, hooks)), ...sources(specs)];
+  const { hooks, tables, tunnel } = seen.guards;
+  const wanted = hooks === 'none' ? [] : [...specs.flatMap((spec) => tablesOf(spec, hooks, tunnel)), ...sources(specs)];
   const made = new Set(links.make.flatMap((step) => (step.kind === 'link.create' ? [step.link.name] : [])));
   const changed = wanted.filter(
     ({ key, body, devices }) =>
@@ -91,10 +91,10 @@ function ofStanding(seen: Observation, remove: readonly Step[]): readonly GuardK
   return links.some(({ kind }) => kind === 'vxlan') ? [...ports, SOURCES] : ports;
 }
 
-function tablesOf(spec: GuardSpec, hooks: GuardHooks): readonly Table[] {
+function tablesOf(spec: GuardSpec, hooks: GuardHooks, tunnel: boolean): readonly Table[] {
   const { device, loop } = spec;
   const object = guardsObject(spec.object);
-  const port = { key: portTable(device), object, body: portRules(spec, hooks === 'both'), devices: [device] };
+  const port = { key: portTable(device), object, body: portRules(spec, hooks === 'both', tunnel), devices: [device] };
   // What is cut one way only is not cut.
   if (loop === undefined || hooks !== 'both') return [port];
   return [port, { key: loopTable(loop), object, body: loopRules(loop), devices: [loop.plant, loop.overlay] }];

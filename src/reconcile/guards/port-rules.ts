@@ -8,6 +8,7 @@ import {
 } from '../../model/guards.ts';
 import { crossingOf, NEVER_FRAMES, NEVER_GROUPS } from './profiles.ts';
 import { PROBER, PROBES } from './loop-rules.ts';
+import { ASKERS, TUNNEL, tunnelChain } from './tunnel-rules.ts';
 import { accept, type Chain, drop, each, go, render, type Rule } from './chains.ts';
 
 /** The group bit of an address (IEEE 802.3 section 3.2.3). */
@@ -50,31 +51,38 @@ const NEIGHBOURS = ['ether type 0x0806', 'icmpv6 type { 135, 136 }'];
  * The body of the table that guards an overlay network's port, with a counter for each reason and direction. What comes
  * in is decided on here, whoever sent it; what would go out is spared the way.
  * @param outgoing whether the kernel has a hook there (Linux 5.16)
+ * @param tunnel whether it can answer tunnel probes
  */
-export function portRules(spec: GuardSpec, outgoing: boolean): string {
+export function portRules(spec: GuardSpec, outgoing: boolean, tunnel = false): string {
   const counters = GUARD_REASONS.flatMap((reason) => GUARD_DIRECTIONS.map((way) => `  counter ${reason}_${way} {}\n`));
-  const chains = [...services(spec), ...limits(spec.guards), groups(spec.guards.profiles), port(spec.guards.profiles)];
+  const macs = tunnel ? spec.tunnel : undefined;
+  const first = [...services(spec), ...limits(spec.guards), groups(spec.guards.profiles)];
+  const last = port(spec.guards.profiles, macs !== undefined);
   const ways = GUARD_DIRECTIONS.filter((way) => way === 'in' || outgoing);
   const sets = ways.map(
     (way) =>
       `  set ${probers(way)} { typeof ${PROBER}; flags dynamic,timeout; timeout ${PROBER_S}s; size ${PROBERS_MAX}; }\n`,
   );
-  return [...counters, ...sets, ...ways.flatMap((way) => chains.map((chain) => render(chain, way, spec.device)))].join(
-    '',
+  const chains = ways.flatMap((way) =>
+    [...first, ...(macs ? [tunnelChain(macs, way, spec.device)] : []), last].map((one) =>
+      render(one, way, spec.device),
+    ),
   );
+  return [...counters, ...sets, ...(outgoing ? [ASKERS] : []), ...chains].join('');
 }
 
 /**
  * Nearly all frames are unicast IP between stations, so these are told from the rest at once: each rule that a small
  * packet passes was measured at some 30 ns. Of two tags the inner one is left, and nothing behind it would be seen.
  */
-function port(profiles: readonly GuardProfile[]): Chain {
+function port(profiles: readonly GuardProfile[], tunnel: boolean): Chain {
   const { open, frames } = crossingOf(profiles);
   return {
     name: 'port',
     rules: [
       drop('@ll,48,48 0', 'group_source'),
       go(`${NO_GROUPS} ${IP}`, 'goto', 'unicast'),
+      ...(tunnel ? [go(TUNNEL, 'goto', 'tunnel')] : []),
       drop(`ether saddr ${GROUP}`, 'group_source'),
       drop('ether type { 8021q, 8021ad }', 'inner_vlan'),
       ...[...MISLABELLED, SNAP].map((match) => drop(match, 'protocol')),

@@ -5,11 +5,12 @@ import type { FirewallMemory, Step } from '../../../src/reconcile/plan.ts';
 /** The tables of the guards as the kernel would hold them. */
 export class GuardTables {
   hooks: GuardHooks = 'both';
+  tunnel = true;
   tables: ReadonlyMap<GuardKey, string> = new Map();
   cut: ReadonlySet<GuardKey> = new Set();
 
   observe(): ObservedGuards {
-    return { hooks: this.hooks, tables: this.tables, cut: this.cut };
+    return { hooks: this.hooks, tunnel: this.tunnel, tables: this.tables, cut: this.cut };
   }
 
   /** What is remembered of it; a table for a device that is not there is refused. */

@@ -34,6 +34,8 @@ export const PEER: PeerStatus = {
   state: 'up',
   rtt_ms: 1.25,
   path_mtu: 1500,
+  datapath: 'ok',
+  datapath_rtt_ms: 2.5,
   last_seen_s: 4,
 };
 

@@ -1,0 +1,37 @@
+import type { RemotesByVni } from '../model/peer.ts';
+import type { Vni } from '../model/vni.ts';
+import type { CycleView } from '../reconcile/cycle.ts';
+import { answersProbes } from './local-state.ts';
+import type { TunnelTarget } from './tunnel-echoes.ts';
+
+/**
+ * Where each of these VTEPs can be asked through VXLAN: in the lowest VNI in which its gateway and this one both answer,
+ * and whose port here carries frames.
+ */
+export function tunnelTargets(
+  view: CycleView,
+  remotes: RemotesByVni,
+  ips: ReadonlySet<string>,
+): ReadonlyMap<string, TunnelTarget> {
+  const targets = new Map<string, TunnelTarget>();
+  for (const { vni, port, from } of ports(view)) {
+    for (const { vtep, probe: to } of remotes.get(vni) ?? []) {
+      if (to !== undefined && ips.has(vtep.ip) && !targets.has(vtep.ip)) targets.set(vtep.ip, { port, from, to });
+    }
+  }
+  return targets;
+}
+
+type Port = Pick<TunnelTarget, 'port' | 'from'> & { readonly vni: Vni };
+
+function ports(view: CycleView): readonly Port[] {
+  const found = view.desired.networks.flatMap((network): readonly Port[] => {
+    if (network.driver !== 'overlay' || !answersProbes(view, network.name)) return [];
+    const { device = '', tunnel } = view.intent.networks.get(network.name)?.guards ?? {};
+    const link = view.seen.links.find(({ name, up }) => name === device && up);
+    // What is not carried for a reason of this gateway's own says nothing of the way.
+    const isCarried = view.problems.get(`network/${network.name}`)?.code !== 'engine_unavailable';
+    return link && tunnel && isCarried ? [{ vni: network.vni, port: link.index, from: tunnel.own }] : [];
+  });
+  return found.toSorted((a, b) => a.vni - b.vni);
+}

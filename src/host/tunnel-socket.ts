@@ -1,0 +1,71 @@
+import { ETHERTYPE_TUNNEL, TUNNEL_LENGTH } from '../packet/tunnel-probe.ts';
+import { libc, LINUX, SystemCallError } from './libc.ts';
+import { linkAddress } from './packet-socket.ts';
+
+/** linux/if_packet.h */
+const SOL_PACKET = 263;
+const PACKET_QDISC_BYPASS = 20;
+/** Frames in one turn at most: the service has other work. */
+const TURN_MAX = 256;
+const LISTENER = 'lo';
+
+/** Sends tunnel probes out of overlay networks' ports, and receives those answers that their rules hand over. */
+export type TunnelSocket = {
+  /** Out of the interface with this index. Best effort, as everything on a wire. */
+  send(frame: Buffer, index: number): void;
+  /** What came in since the last call; never waits. */
+  receive(): readonly Buffer[];
+  close(): void;
+};
+
+/**
+ * Its frames go past the rules for frames that leave a port, which let nobody else's tunnel probes out.
+ * @throws SystemCallError where the service may not open it
+ */
+export function openTunnelSocket(): TunnelSocket {
+  const { AF_PACKET, SOCK_RAW, SOCK_CLOEXEC, SOCK_NONBLOCK } = LINUX;
+  const socket = libc().socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+  try {
+    libc().setsockopt(socket, SOL_PACKET, PACKET_QDISC_BYPASS, Buffer.from([1, 0, 0, 0]));
+    libc().bind(socket, addressOfAll(ETHERTYPE_TUNNEL, libc().ifNameToIndex(LISTENER)));
+  } catch (error) {
+    libc().closeLater(socket);
+    throw error;
+  }
+  const buffer = Buffer.alloc(TUNNEL_LENGTH + 1);
+  return {
+    send: (frame, index) => void attempt(() => libc().sendto(socket, frame, 0, linkAddress(index, frame))),
+    receive: () => receive(socket, buffer),
+    close: () => libc().closeLater(socket),
+  };
+}
+
+/** A longer one comes cut, and is still too long for an answer. */
+function receive(socket: number, buffer: Buffer): readonly Buffer[] {
+  const frames: Buffer[] = [];
+  while (frames.length < TURN_MAX) {
+    const length = attempt(() => libc().recv(socket, buffer, 0));
+    if (length === undefined) break;
+    frames.push(Buffer.from(buffer.subarray(0, length)));
+  }
+  return frames;
+}
+
+/** A port may be gone or down, and `lo` too: silence says the same. */
+function attempt<T>(call: () => T): T | undefined {
+  try {
+    return call();
+  } catch (error) {
+    if (error instanceof SystemCallError) return undefined;
+    throw error;
+  }
+}
+
+/** A sockaddr_ll (packet(7)): frames of one EtherType on one interface. */
+function addressOfAll(etherType: number, index: number): Buffer {
+  const address = Buffer.alloc(20);
+  address.writeUInt16LE(LINUX.AF_PACKET, 0);
+  address.writeUInt16BE(etherType, 2);
+  address.writeInt32LE(index, 4);
+  return address;
+}
