@@ -188,7 +188,7 @@ export class Gateway {
     return gatewayStatus({
       bootstrap,
       version: this.#version,
-      epoch: epoch.current,
+      epoch: epoch.current ?? null,
       uptimeMs: systemClock.monotonic() - this.#started,
       cycleAgeMs: this.#loop.age,
       broker: this.#presence.broker,

@@ -29,7 +29,9 @@ function show(status: GatewayStatus, output: Output): void {
   const colour = health.ok ? (health.ready ? 'green' : 'yellow') : 'red';
   output.painted(`${output.paint('bold', visible(status.gateway))}  ${output.paint(colour, word)}`);
   for (const reason of health.reasons) output.line(`  ${reason}`);
-  output.line(`fleet    ${status.fleet}, Linkspan ${status.version}, epoch ${status.epoch}, up ${status.uptime_s} s`);
+  output.line(
+    `fleet    ${status.fleet}, Linkspan ${status.version}, epoch ${status.epoch ?? 'not stored'}, up ${status.uptime_s} s`,
+  );
   showConfig(status, output);
   output.line('');
   networkTable(output, status.networks);

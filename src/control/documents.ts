@@ -323,13 +323,17 @@ export class Documents {
     if (trial === undefined) return;
     const { store, event, surroundings } = this.#options;
     const going = this.#reader.whyNot(trial.version) ?? resumed(trial, surroundings.now());
-    if ('version' in going) {
-      store.saveTrial(going);
-      this.#trial = this.#start(going);
+    try {
+      if ('version' in going) store.saveTrial(going);
+      else store.goBack(trial.version, going, trial.backTo);
+    } catch (error) {
+      event('config.unsaved', 'error', say.unsaved(trial.version, error));
+      // it goes on, and ends when the disk takes that
+      this.#trial = this.#start('version' in going ? going : trial);
       return;
     }
-    store.goBack(trial.version, going, trial.backTo);
-    event('config.rolled_back', 'error', going.map(({ message }) => message).join('; '));
+    if ('version' in going) this.#trial = this.#start(going);
+    else event('config.rolled_back', 'error', going.map(({ message }) => message).join('; '));
   }
 
   /** That the newest document was taken back is still so after a restart. */

@@ -102,11 +102,12 @@ export class Outbox {
     this.#patience = setTimeout(() => this.#giveUp(), wait).unref();
   }
 
+  /** What was said last goes unconfirmed; the newest state comes first, and then what waited behind it. */
   #giveUp(): void {
-    this.#unconfirmed += 1;
     const waiting = [...this.#state];
+    this.#unconfirmed += 1;
     this.close();
-    for (const [topic, payload] of waiting) if (payload) this.#say(topic, payload);
-    if (this.isIdle) this.#options.onIdle();
+    this.#options.onIdle();
+    for (const [topic, payload] of waiting) if (payload && !this.#state.has(topic)) this.#say(topic, payload);
   }
 }

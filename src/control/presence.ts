@@ -7,6 +7,8 @@ import { GatewaySession, type GatewaySessionOptions } from './gateway-session.ts
 import type { BrokerAccess } from './session.ts';
 
 const YIELD_MS = 30_000;
+/** Between two tries to count a start on a disk that takes nothing. */
+const UNCOUNTED_MS = 5000;
 
 export type PresenceOptions = Omit<GatewaySessionOptions, 'publisher' | 'onEpochBehind'> & {
   readonly epoch: Epoch;
@@ -23,6 +25,7 @@ export class Presence {
   #session: GatewaySession | undefined;
   #raised = false;
   #stopped = false;
+  #uncounted: NodeJS.Timeout | undefined;
 
   constructor(options: PresenceOptions) {
     this.#options = options;
@@ -45,6 +48,7 @@ export class Presence {
 
   async stop(): Promise<void> {
     this.#stopped = true;
+    clearTimeout(this.#uncounted);
     await this.#session?.stop();
   }
 
@@ -72,12 +76,17 @@ export class Presence {
   }
 
   #connect(): void {
-    const { fleet, gateway, epoch, clock, mqtt } = this.#options;
+    const { fleet, gateway, clock, mqtt } = this.#options;
+    const epoch = this.#options.epoch.take();
+    if (epoch === undefined) {
+      this.#uncounted = setTimeout(() => this.#connect(), UNCOUNTED_MS);
+      return;
+    }
     const onTruncated = this.#truncated.bind(this);
     this.#session = new GatewaySession({
       ...this.#options,
       mqtt: { ...mqtt, ...this.#access },
-      publisher: new Publisher({ fleet, gateway, epoch: epoch.current, clock, onTruncated }),
+      publisher: new Publisher({ fleet, gateway, epoch, clock, onTruncated }),
       onEpochBehind: (known) => void this.#reconnect(known),
     });
     this.localChanged();

@@ -1,7 +1,7 @@
 import type { CandidateStatus, ConfigStatus, NetworkStatus } from '../model/status.ts';
 
 /** The payload of the `reported` topic: how far the document is, and each network as it runs, without what counts on. */
-export function encodeReported(config: ConfigStatus, epoch: number, networks: readonly NetworkStatus[]): Buffer {
+export function encodeReported(config: ConfigStatus, epoch: number | null, networks: readonly NetworkStatus[]): Buffer {
   const { applied_version, applied_hash, state, errors, lkg_version } = config;
   const candidate = config.candidate && withoutCountdown(config.candidate);
   const byName = Object.fromEntries(networks.map(({ name, ...rest }) => [name, withoutCounts(rest)]));

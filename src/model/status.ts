@@ -214,7 +214,8 @@ export type GatewayStatus = {
   readonly gateway: string;
   readonly fleet: string;
   readonly version: string;
-  readonly epoch: number;
+  /** counts this gateway's starts; null: this one could not be stored yet */
+  readonly epoch: number | null;
   readonly uptime_s: number;
   readonly health: Health;
   readonly broker: { readonly connected: boolean; readonly url: string };

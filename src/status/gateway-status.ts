@@ -15,7 +15,8 @@ const CYCLE_AGE_MAX_MS = 150_000;
 export type StatusParts = {
   readonly bootstrap: Bootstrap;
   readonly version: string;
-  readonly epoch: number;
+  /** null: this start could not be stored yet */
+  readonly epoch: number | null;
   readonly uptimeMs: number;
   /** since the last cycle that could read the kernel; undefined before the first */
   readonly cycleAgeMs: number | undefined;
@@ -60,16 +61,20 @@ export function gatewayStatus(parts: StatusParts): GatewayStatus {
 }
 
 /** `ok`: the loop turns and nothing fails; `ready`: it has turned once. A broker that is away is no illness. */
-function health({ cycleAgeMs, view }: StatusParts): Health {
+function health({ bootstrap, epoch, cycleAgeMs, view }: StatusParts): Health {
   const reasons: string[] = [];
   if (cycleAgeMs === undefined) reasons.push('the first look at the host is not done yet');
   else if (cycleAgeMs > CYCLE_AGE_MAX_MS) {
     reasons.push(`the host was last looked at ${Math.round(cycleAgeMs / 1000)} s ago; see the log`);
   }
-  const failing = [...(view?.problems.values() ?? [])].filter((problem) => problem.code !== 'waiting');
   const turning = reasons.length === 0;
+  if (epoch === null) {
+    const loss = 'nothing is said to the broker until it is; free some space on its disk';
+    reasons.push(`this start is not stored in ${bootstrap.state.path}: ${loss}`);
+  }
+  const failing = [...(view?.problems.values() ?? [])].filter((problem) => problem.code !== 'waiting');
   return {
-    ok: turning && failing.length === 0,
+    ok: reasons.length === 0 && failing.length === 0,
     ready: turning,
     reasons: [...reasons, ...failing.map((problem) => problem.message)],
   };

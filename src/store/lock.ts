@@ -18,6 +18,8 @@ export const BUSY_TIMEOUT_MS = 250;
 export function takeLock(statePath: string): () => void {
   const connection = new Database(`${statePath}.lock`, { timeout: BUSY_TIMEOUT_MS });
   try {
+    // SQLite begins a journal with it, for which a full disk has no room
+    connection.pragma('journal_mode = MEMORY');
     connection.exec('BEGIN EXCLUSIVE');
   } catch (error) {
     connection.close();

@@ -37,7 +37,18 @@ function connect(path: string): Database.Database {
 
 /** Undefined where the file is damaged. Any other failure (I/O, permission) is thrown: the file may be perfectly good. */
 function openSound(path: string): Database.Database | undefined {
-  const database = connect(path);
+  try {
+    return checked(connect(path));
+  } catch (error) {
+    if (!isFull(error)) throw error;
+    // Alone on it, SQLite keeps the log's index in memory, which it cannot write beside the file on a full disk.
+    const database = connect(path);
+    database.pragma('locking_mode = EXCLUSIVE');
+    return checked(database);
+  }
+}
+
+function checked(database: Database.Database): Database.Database | undefined {
   try {
     if (database.pragma('quick_check(1)', { simple: true }) === 'ok') return database;
   } catch (error) {
@@ -49,6 +60,10 @@ function openSound(path: string): Database.Database | undefined {
 
 function isDamage(error: unknown): boolean {
   return /^SQLITE_(CORRUPT|NOTADB)/.test(sqliteCode(error));
+}
+
+function isFull(error: unknown): boolean {
+  return /^SQLITE_(FULL|IOERR_SHM|CANTOPEN)/.test(sqliteCode(error));
 }
 
 function closeAfter(database: Database.Database, error: unknown): unknown {

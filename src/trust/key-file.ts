@@ -1,6 +1,7 @@
 import {
   closeSync,
   constants,
+  existsSync,
   fsyncSync,
   linkSync,
   mkdirSync,
@@ -25,7 +26,8 @@ export function readKeyFile(path: string): SigningKey {
 /** The same, after making the file with a new key where there is none. */
 export function readOrMakeKeyFile(path: string): SigningKey {
   try {
-    makeKeyFile(path);
+    // a disk that is full has the key that is on it
+    if (!existsSync(path)) makeKeyFile(path);
   } catch (error) {
     if (!isThere(error)) return broken(path, messageOf(error), error);
   }

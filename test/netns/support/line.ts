@@ -6,7 +6,7 @@ import { Wan } from '../../lab/wan.ts';
 import { apply, workload } from './documents.ts';
 import { gatewayName } from './names.ts';
 
-const LINE = { driver: 'overlay', vni: 10_110, subnet: '10.110.0.0/24' };
+const VNI = 10_110;
 const PATIENCE_MS = 30_000;
 
 const macOf = (address: string): string =>
@@ -18,18 +18,26 @@ export class LineGateway {
   readonly at: Namespace;
   readonly #lab: Lab;
   readonly #key: string;
+  readonly #vni: number;
   readonly #workloads = new Map<string, { readonly at: Namespace; readonly address: string }>();
   #version = 0;
 
-  private constructor(lab: Lab, key: string, at: Namespace, gateway: Gateway) {
-    [this.#lab, this.#key, this.at, this.gateway] = [lab, key, at, gateway];
+  private constructor(lab: Lab, key: string, at: Namespace, gateway: Gateway, vni: number) {
+    [this.#lab, this.#key, this.at, this.gateway, this.#vni] = [lab, key, at, gateway, vni];
   }
 
   /** @param host last byte of the address of `at` on the WAN; @param url its broker's */
-  static async start(lab: Lab, at: Namespace, key: string, host: number, url: string): Promise<LineGateway> {
+  static async start(
+    lab: Lab,
+    at: Namespace,
+    key: string,
+    host: number,
+    url: string,
+    { fleet = 'default', vni = VNI }: { readonly fleet?: string; readonly vni?: number } = {},
+  ): Promise<LineGateway> {
     const underlay = { address: Wan.address(host) };
-    const config = { gateway: gatewayName(key), underlay, mqtt: { url }, status: { listen: '127.0.0.1:0' } };
-    return new LineGateway(lab, key, at, await startGateway(lab, { namespace: at, config }));
+    const config = { gateway: gatewayName(key), fleet, underlay, mqtt: { url }, status: { listen: '127.0.0.1:0' } };
+    return new LineGateway(lab, key, at, await startGateway(lab, { namespace: at, config }), vni);
   }
 
   /** Adds a workload `KEY-NAME` with that address; returns where it runs. */
@@ -38,6 +46,13 @@ export class LineGateway {
     this.#workloads.set(name, { at, address });
     await this.#apply();
     return at;
+  }
+
+  /** Gives a workload another address, and MAC. */
+  async move(name: string, address: string): Promise<void> {
+    const { at } = this.#workloads.get(name) ?? {};
+    if (at) this.#workloads.set(name, { at, address });
+    await this.#apply();
   }
 
   async remove(name: string): Promise<void> {
@@ -61,7 +76,8 @@ export class LineGateway {
       `${this.#key}-${name}`,
       workload(at, { line: { address, mac: macOf(address) } }),
     ]);
-    return apply(this.gateway, this.#version, { networks: { line: LINE }, workloads: Object.fromEntries(workloads) });
+    const line = { driver: 'overlay', vni: this.#vni, subnet: '10.110.0.0/24' };
+    return apply(this.gateway, this.#version, { networks: { line }, workloads: Object.fromEntries(workloads) });
   }
 }
 
