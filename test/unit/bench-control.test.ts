@@ -1,8 +1,10 @@
 import { expect, test } from '@jest/globals';
+import { controlChart } from '../bench/control/chart.ts';
 import { controlFloors } from '../bench/control/floors.ts';
-import { type ControlRound, summarise } from '../bench/control/report.ts';
+import { type ControlReport, type ControlRound, summarise } from '../bench/control/report.ts';
 import { GATEWAYS_A_VNI, localOf, MACS, Shape, VNIS_EACH } from '../bench/control/shape.ts';
 import { controlTable } from '../bench/control/table.ts';
+import { VARIANTS } from '../bench/control/variant.ts';
 
 const round = (over: Partial<ControlRound> = {}): ControlRound => ({
   coldStart: Array.from({ length: 1000 }, (_, n) => n + 1),
@@ -13,6 +15,17 @@ const round = (over: Partial<ControlRound> = {}): ControlRound => ({
   clients: { cpu_s: 3, rss_mb: 400 },
   ...over,
 });
+
+const machine = { cores: 2, cpu: 'AMD EPYC', kernel: '6.18.44', node: 'v24' };
+
+function reportOf(
+  fleets: ControlReport['fleets'],
+  failures: readonly string[],
+  floors: ControlReport['floors'],
+): ControlReport {
+  const idle = { quiet: 0, simulated: 0.125 };
+  return { benchmark: 'control', taken: '', machine, mosquitto: '2.0.21', fleets, failures, idle, floors };
+}
 
 test.each([40, 50, 200, 1000, 2000])('of %s gateways each is in 4 VNIs, and each VNI has 40 of them', (gateways) => {
   const shape = new Shape(gateways);
@@ -45,12 +58,46 @@ test('a floor counts where the fleet has its size, and the table is at most 80 c
     summarise(gateways, { tls: true, signed: true }, [round({ coldStart: [3500] })]),
   );
   const idle = { quiet: 0, simulated: 0.125 };
-  const floors = controlFloors(fleets, idle);
+  const attempts = fleets.map((report) => ({ gateways: report.gateways, variant: report.variant, report }));
+  const floors = controlFloors(attempts, idle);
   expect(floors.filter(({ what }) => what.startsWith('cold')).map(({ lab, met }) => [lab, met])).toEqual([
     ['1000', false],
   ]);
-  const machine = { cores: 2, cpu: 'AMD EPYC', kernel: '6.18.44', node: 'v24' };
-  const report = { benchmark: 'control', taken: '', machine, mosquitto: '2.0.21', fleets, idle, floors } as const;
+  const report = {
+    benchmark: 'control',
+    taken: '',
+    machine,
+    mosquitto: '2.0.21',
+    fleets,
+    failures: [],
+    idle,
+    floors,
+  } as const;
   const lines = controlTable(report).split('\n');
   expect(lines.filter((line) => line.length > 80)).toEqual([]);
+});
+
+test('a fleet that did not run to its end meets no floor, and the last line says how many are met', () => {
+  const variant = { tls: false, signed: true };
+  const idle = { quiet: 0, simulated: 0.1 };
+  const floors = controlFloors([{ gateways: 1000, variant, report: undefined }], idle);
+  expect(floors.map(({ what, met }) => [what, met])).toEqual([
+    ['cold start, signed', null],
+    ['move, signed', null],
+    ['crash, signed', null],
+    ['messages at rest, an hour', true],
+  ]);
+  const failures = ['1000 gateways, signed, round 1 of 1: no answer'];
+  const lines = controlTable(reportOf([], failures, floors)).split('\n');
+  expect(lines).toContain(failures[0]);
+  expect(lines.at(-1)).toBe('1 of 4 floors met');
+});
+
+test('the chart has a bar in each panel for each fleet, and a line where there is a floor', () => {
+  const fleets = [200, 1000].flatMap((gateways) => VARIANTS.map((variant) => summarise(gateways, variant, [round()])));
+  const svg = controlChart(reportOf(fleets, [], []));
+  expect(svg.match(/<rect [^>]*class="(plain|signed|tls|both)"/g)).toHaveLength(VARIANTS.length + 4 * fleets.length);
+  // cold start of 1000, moves and crashes of both sizes, and the legend's
+  expect(svg.match(/class="floor"/g)).toHaveLength(1 + 2 + 2 + 1);
+  expect(svg).not.toMatch(/NaN|undefined|Infinity/);
 });

@@ -1,4 +1,6 @@
+import { writeFile } from 'node:fs/promises';
 import { parseArgs } from 'node:util';
+import { controlChart } from '../control/chart.ts';
 import { benchControl, type ControlPlan } from '../control/control.ts';
 import { controlTable } from '../control/table.ts';
 import { VARIANTS } from '../control/variant.ts';
@@ -8,13 +10,14 @@ import { positive, print, progress, UsageError } from './command.ts';
 
 const GATEWAYS = '50,200,1000,2000';
 
-const USAGE = `control [--gateways ${GATEWAYS}] [--tls] [--signed] [--rounds N] [--json]
-Measures the control plane: fleets of simulated gateways on a real mosquitto.
+const USAGE = `control [--gateways ${GATEWAYS}] [--tls] [--signed] [--rounds N] [--json] [--chart FILE]
+Measures the control plane: fleets of simulated gateways on a real mosquitto. Exits with 1 where a floor is not met.
   --gateways  sizes of the fleets, at least ${GATEWAYS_A_VNI}; default ${GATEWAYS}
   --tls       only with TLS and client certificates; --signed  only with signatures; default: without and with each
-  --rounds    default 3                           --json  the report with every round`;
+  --rounds    default 3                           --json  the report with every round
+  --chart     draws the figures into an SVG file`;
 
-type Options = { readonly plan: ControlPlan; readonly json: boolean };
+type Options = { readonly plan: ControlPlan; readonly json: boolean; readonly chart: string | undefined };
 
 function sizesOf(list: string): readonly number[] {
   const sizes = list.split(',').map((text) => positive('gateways', text));
@@ -32,6 +35,7 @@ function parse(options: readonly string[]): Options {
       signed: { type: 'boolean', default: false },
       rounds: { type: 'string', default: '3' },
       json: { type: 'boolean', default: false },
+      chart: { type: 'string' },
     },
   });
   const plan = {
@@ -39,12 +43,14 @@ function parse(options: readonly string[]): Options {
     variants: VARIANTS.filter(({ tls, signed }) => (tls || !values.tls) && (signed || !values.signed)),
     rounds: positive('rounds', values.rounds),
   };
-  return { plan, json: values.json };
+  return { plan, json: values.json, chart: values.chart };
 }
 
-async function run({ plan, json }: Options): Promise<number> {
-  print(await benchControl(plan, progress), json, controlTable);
-  return 0;
+async function run({ plan, json, chart }: Options): Promise<number> {
+  const report = await benchControl(plan, progress);
+  print(report, json, controlTable);
+  if (chart) await writeFile(chart, controlChart(report));
+  return report.floors.every(({ met }) => met) ? 0 : 1;
 }
 
 export const controlCommand: Command = {

@@ -1,10 +1,11 @@
+import { messageOf } from '../../../src/service/errors.ts';
 import { withLab } from '../../lab/lab.ts';
 import { thisMachine } from '../machine.ts';
 import { brokerVersion } from './broker.ts';
-import { controlFloors } from './floors.ts';
+import { type Attempt, controlFloors } from './floors.ts';
 import { measureIdle } from './idle.ts';
 import { takeRound } from './measure.ts';
-import { type ControlReport, type ControlRound, type FleetReport, summarise } from './report.ts';
+import { type ControlReport, type ControlRound, summarise } from './report.ts';
 import { type Variant, variantName } from './variant.ts';
 
 export type ControlPlan = {
@@ -13,11 +14,20 @@ export type ControlPlan = {
   readonly rounds: number;
 };
 
-/** Measures fleets of each size in each variant, one after the other: half a minute a round, a minute for 2000. */
+/**
+ * Measures fleets of each size in each variant, one after the other: half a minute a round, two for 2000. A round that
+ * does not run to its end is told and left out; the rest goes on.
+ */
 export async function benchControl(plan: ControlPlan, progress: (line: string) => void): Promise<ControlReport> {
-  const fleets: FleetReport[] = [];
+  const attempts: Attempt[] = [];
+  const failures: string[] = [];
+  const fail = (what: string, error: unknown): void => {
+    failures.push(`${what}: ${messageOf(error)}`);
+    progress(`failed: ${messageOf(error)}`);
+  };
   for (const gateways of plan.gateways) {
-    for (const variant of plan.variants) fleets.push(await measureFleet(gateways, variant, plan.rounds, progress));
+    for (const variant of plan.variants)
+      attempts.push(await measureFleet(gateways, variant, plan.rounds, progress, fail));
   }
   progress('messages at rest');
   const idle = await measureIdle();
@@ -26,9 +36,10 @@ export async function benchControl(plan: ControlPlan, progress: (line: string) =
     taken: new Date().toISOString(),
     machine: thisMachine(),
     mosquitto: await withLab(brokerVersion),
-    fleets,
+    fleets: attempts.flatMap(({ report }) => report ?? []),
+    failures,
     idle,
-    floors: controlFloors(fleets, idle),
+    floors: controlFloors(attempts, idle),
   };
 }
 
@@ -37,11 +48,16 @@ async function measureFleet(
   variant: Variant,
   count: number,
   progress: (line: string) => void,
-): Promise<FleetReport> {
+  fail: (what: string, error: unknown) => void,
+): Promise<Attempt> {
   const rounds: ControlRound[] = [];
   for (let number = 1; number <= count; number += 1) {
-    progress(`${gateways} gateways, ${variantName(variant)}, round ${number} of ${count}`);
-    rounds.push(await takeRound(gateways, variant));
+    const what = `${gateways} gateways, ${variantName(variant)}, round ${number} of ${count}`;
+    progress(what);
+    await takeRound(gateways, variant).then(
+      (round) => void rounds.push(round),
+      (error: unknown) => fail(what, error),
+    );
   }
-  return summarise(gateways, variant, rounds);
+  return { gateways, variant, report: rounds.length > 0 ? summarise(gateways, variant, rounds) : undefined };
 }

@@ -4,7 +4,7 @@ import type { Lab } from '../../lab/lab.ts';
 import type { Answer, Name, Order, Reply } from './orders.ts';
 
 const PROGRAM = fileURLToPath(new URL('worker.ts', import.meta.url));
-const ANSWER_MS = 180_000;
+const ANSWER_MS = 600_000;
 
 /** A process that holds some of the fleet's gateways. */
 export class Worker {
@@ -29,7 +29,7 @@ export class Worker {
     return this.#child.pid ?? -1;
   }
 
-  /** Tells it something; rejects where it fails or does not answer within three minutes. */
+  /** Tells it something; rejects where it fails or does not answer within ten minutes. */
   ask<N extends Name>(name: N, order: Order<N>): Promise<Answer<N>> {
     const id = this.#next++;
     const answered = new Promise<unknown>((resolve, reject) => {

@@ -40,6 +40,8 @@ export type ControlReport = {
   readonly machine: Machine;
   readonly mosquitto: string;
   readonly fleets: readonly FleetReport[];
+  /** rounds that did not run to their end, and why; what is left of their fleet's is in `fleets` */
+  readonly failures: readonly string[];
   readonly idle: Idle;
   readonly floors: readonly Floored<string>[];
 };

@@ -47,12 +47,18 @@ const LEGEND = [
 const machineLine = ({ cores, cpu, kernel }: Machine, mosquitto: string): string =>
   `${cores} cores, ${cpu}, Linux ${kernel.split('-')[0]}, mosquitto ${mosquitto}`;
 
+/** How many floors are met, alone on the last line. */
+function verdict(floors: ControlReport['floors']): string {
+  const met = floors.filter((floor) => floor.met === true).length;
+  return `${met} of ${floors.length} floors met`;
+}
+
 /** The report for people, at most 80 columns wide. */
 export function controlTable(report: ControlReport): string {
-  const { fleets, idle, machine, mosquitto, floors } = report;
+  const { fleets, failures, idle, machine, mosquitto, floors } = report;
   const rounds = fleets[0]?.rounds.length ?? 0;
   return [
-    `Control plane: medians of ${rounds} rounds`,
+    `Control plane: medians of ${rounds} ${rounds === 1 ? 'round' : 'rounds'}`,
     machineLine(machine, mosquitto),
     ...tableOf(
       `${'gateways'.padEnd(FLEET)}${'cold start, ms'.padStart(3 * CELL)}${'move, ms'.padStart(3 * CELL)}`,
@@ -73,8 +79,10 @@ export function controlTable(report: ControlReport): string {
     `At rest, messages an hour: ${short(idle.quiet)}, and ${short(idle.simulated)} over two simulated days.`,
     '',
     ...LEGEND,
+    ...(failures.length > 0 ? ['', 'Not run to their end:', ...failures] : []),
     '',
     'What Linkspan is held to, and what this run found',
     ...floors.map((floor) => floorRow(floor)),
+    verdict(floors),
   ].join('\n');
 }
