@@ -22,6 +22,8 @@ export type Attempt = {
 
 type Value = (fleet: FleetReport) => number;
 
+const p99: Value = ({ coldStart }) => coldStart.p99.median;
+
 const atMost = ({ gateways, variant, report }: Attempt, what: string, limit: number, value: Value): Floored<string> =>
   held({
     lab: `${gateways}`,
@@ -39,7 +41,6 @@ export function controlFloors(fleets: readonly Attempt[], { quiet, simulated }: 
   const idle = held({ lab: `${GATEWAYS_A_VNI}`, what, bound: 'at most', limit: IDLE_AN_HOUR, unit: '', value });
   const timed = fleets.flatMap((fleet) => {
     const limit = COLD_START_MS.get(fleet.gateways);
-    const p99 = ({ coldStart }: FleetReport): number => coldStart.p99.median;
     const known = limit === undefined ? [] : [atMost(fleet, 'cold start', limit, p99)];
     return [
       ...known,
