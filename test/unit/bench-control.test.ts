@@ -1,6 +1,10 @@
+import { once } from 'node:events';
+import { type AddressInfo, connect, createServer } from 'node:net';
 import { expect, test } from '@jest/globals';
+import { Aedes } from 'aedes';
 import { controlChart } from '../bench/control/chart.ts';
 import { controlFloors } from '../bench/control/floors.ts';
+import { connectPacket, publishPacket, subscribePacket } from '../bench/control/packets.ts';
 import { type ControlReport, type ControlRound, summarise } from '../bench/control/report.ts';
 import { GATEWAYS_A_VNI, localOf, MACS, Shape, VNIS_EACH } from '../bench/control/shape.ts';
 import { controlTable } from '../bench/control/table.ts';
@@ -8,6 +12,7 @@ import { VARIANTS } from '../bench/control/variant.ts';
 
 const round = (over: Partial<ControlRound> = {}): ControlRound => ({
   coldStart: Array.from({ length: 1000 }, (_, n) => n + 1),
+  view: [700, 800, 900],
   moves: [10, 20, 30],
   crashes: [40],
   returns: [50],
@@ -100,4 +105,29 @@ test('the chart has a bar in each panel for each fleet, and a line where there i
   // cold start of 1000, moves and crashes of both sizes, and the legend's
   expect(svg.match(/class="floor"/g)).toHaveLength(1 + 2 + 2 + 1);
   expect(svg).not.toMatch(/NaN|undefined|Infinity/);
+});
+
+test('the packets of a light client are what a broker takes them for', async () => {
+  const broker = await Aedes.createBroker();
+  const server = createServer((socket) => void broker.handle(socket)).listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const socket = connect((server.address() as AddressInfo).port, '127.0.0.1');
+  try {
+    const payload = Buffer.alloc(300, '{');
+    socket.write(connectPacket('gw', { topic: 'will', payload }));
+    const [client] = (await once(broker, 'clientReady')) as [{ readonly id: string; readonly will: object }];
+    expect(client).toMatchObject({ id: 'gw', clean: true, will: { topic: 'will', payload, qos: 1, retain: true } });
+    socket.write(subscribePacket(7, ['a/#', 'b']));
+    expect((await once(broker, 'subscribe'))[0]).toMatchObject([
+      { topic: 'a/#', qos: 0 },
+      { topic: 'b', qos: 0 },
+    ]);
+    const published = new Promise((resolve) => void broker.on('publish', (packet, by) => by && resolve(packet)));
+    socket.write(publishPacket(8, { topic: 'c', payload }));
+    expect(await published).toMatchObject({ topic: 'c', payload, qos: 1, retain: true });
+  } finally {
+    socket.destroy();
+    server.close();
+    await new Promise<void>((resolve) => broker.close(resolve));
+  }
 });

@@ -14,7 +14,7 @@ const USAGE = `control [--gateways ${GATEWAYS}] [--tls] [--signed] [--rounds N] 
 Measures the control plane: fleets of simulated gateways on a real mosquitto. Exits with 1 where a floor is not met.
   --gateways  sizes of the fleets, at least ${GATEWAYS_A_VNI}; default ${GATEWAYS}
   --tls       only with TLS and client certificates; --signed  only with signatures; default: without and with each
-  --rounds    default 3                           --json  the report with every round
+  --rounds    default 1                           --json  the report with every round
   --chart     draws the figures into an SVG file`;
 
 type Options = { readonly plan: ControlPlan; readonly json: boolean; readonly chart: string | undefined };
@@ -33,7 +33,7 @@ function parse(options: readonly string[]): Options {
       gateways: { type: 'string', default: GATEWAYS },
       tls: { type: 'boolean', default: false },
       signed: { type: 'boolean', default: false },
-      rounds: { type: 'string', default: '3' },
+      rounds: { type: 'string', default: '1' },
       json: { type: 'boolean', default: false },
       chart: { type: 'string' },
     },

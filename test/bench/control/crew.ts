@@ -3,7 +3,8 @@ import { fileURLToPath } from 'node:url';
 import type { Lab } from '../../lab/lab.ts';
 import type { Answer, Name, Order, Reply } from './orders.ts';
 
-const PROGRAM = fileURLToPath(new URL('worker.ts', import.meta.url));
+/** Whole gateways, or such as only load the broker. */
+const PROGRAMS = { whole: 'worker.ts', light: 'light-worker.ts' } as const;
 const ANSWER_MS = 600_000;
 
 /** A process that holds some of the fleet's gateways. */
@@ -19,8 +20,9 @@ export class Worker {
   }
 
   /** Starts one; it is ended at the lab's close. */
-  static start(lab: Lab): Worker {
-    const worker = new Worker(fork(PROGRAM, { stdio: ['ignore', 'inherit', 'inherit', 'ipc'] }));
+  static start(lab: Lab, kind: keyof typeof PROGRAMS = 'whole'): Worker {
+    const program = fileURLToPath(new URL(PROGRAMS[kind], import.meta.url));
+    const worker = new Worker(fork(program, { stdio: ['ignore', 'inherit', 'inherit', 'ipc'] }));
     lab.defer(() => worker.kill());
     return worker;
   }

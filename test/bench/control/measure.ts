@@ -5,13 +5,17 @@ import { withLab } from '../../lab/lab.ts';
 import { type Broker, startBroker } from './broker.ts';
 import { costOf, costOfAll } from './cost.ts';
 import { Fleet } from './fleet.ts';
+import { now } from './instant.ts';
 import type { ControlRound } from './report.ts';
 import { Shape } from './shape.ts';
 import { makeSigning, type Signing } from './signing.ts';
 import type { Variant } from './variant.ts';
+import { takeView } from './view.ts';
 
-/** Everything is asked for once more 5 to 10 s after a connection; then a fleet is at rest. */
-const SETTLE_MS = 13_000;
+/** Everything is asked for once more 5 to 10 s after a connection; then a fleet comes to rest, a large one later. */
+const [SETTLE_MS, SETTLE_MAX_MS] = [13_000, 120_000];
+/** Of one processor: then nothing is going on but what each gateway does all the time. */
+const AT_REST = 0.1;
 const BETWEEN_MS = 300;
 export const MOVES = 20;
 
@@ -27,12 +31,13 @@ export async function takeRound(gateways: number, variant: Variant): Promise<Con
     const [brokerCost, clients] = [costOf(broker.pid), costOfAll(fleet.pids)];
     const lacking = await fleet.lacks();
     if (lacking > 0) throw new Error(`${lacking} MACs are missing though all gateways said that they have all`);
-    await sleep(SETTLE_MS);
+    await settle([broker.pid, ...fleet.pids]);
     const moves = await takeMoves(fleet);
     const { crashes, returns } = await takeCrashes(fleet);
     await fleet.stop();
     return {
       coldStart,
+      view: await viewOf(gateways, variant),
       moves,
       crashes,
       returns,
@@ -40,6 +45,27 @@ export async function takeRound(gateways: number, variant: Variant): Promise<Con
       clients: { cpu_s: clients.cpu_s - before.cpu_s, rss_mb: clients.rss_mb },
     };
   });
+}
+
+/** On a broker of its own. */
+async function viewOf(gateways: number, variant: Variant): Promise<readonly number[]> {
+  return withLab(async (lab) => {
+    const broker = await startBroker(lab, gateways, variant.tls);
+    const shape = new Shape(gateways);
+    return takeView(lab, broker, shape, variant.signed ? await enrol(broker, shape) : undefined);
+  });
+}
+
+/** Waits, two minutes at most, until what the start of a fleet has left to do is done. */
+async function settle(pids: readonly number[]): Promise<void> {
+  await sleep(SETTLE_MS);
+  const end = now() + SETTLE_MAX_MS;
+  for (;;) {
+    const [before, at] = [costOfAll(pids).cpu_s, now()];
+    await sleep(1000);
+    const busy = ((costOfAll(pids).cpu_s - before) * 1000) / (now() - at);
+    if (busy < AT_REST || now() > end) return;
+  }
 }
 
 /** Has the broker retain the trust record of every gateway. */

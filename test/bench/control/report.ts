@@ -9,6 +9,8 @@ import type { Variant } from './variant.ts';
 /** What one broker and fleet gave; times in milliseconds, one for each gateway that came to know something. */
 export type ControlRound = {
   readonly coldStart: readonly number[];
+  /** the same of ten whole gateways among such as only load the broker */
+  readonly view: readonly number[];
   readonly moves: readonly number[];
   readonly crashes: readonly number[];
   /** one for each gateway that came back */
@@ -26,6 +28,7 @@ export type FleetReport = {
   readonly variant: Variant;
   readonly rounds: readonly ControlRound[];
   readonly coldStart: Times;
+  readonly view: Times;
   readonly moves: Times;
   readonly crashes: Times;
   readonly returns: Times;
@@ -63,6 +66,7 @@ export function summarise(gateways: number, variant: Variant, rounds: readonly C
     variant,
     rounds,
     coldStart: timesOf(rounds.map(({ coldStart }) => coldStart)),
+    view: timesOf(rounds.map(({ view }) => view)),
     moves: timesOf(rounds.map(({ moves }) => moves)),
     crashes: timesOf(rounds.map(({ crashes }) => crashes)),
     returns: timesOf(rounds.map(({ returns }) => returns)),

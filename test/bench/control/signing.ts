@@ -10,6 +10,7 @@ import {
 } from '../../../src/trust/key.ts';
 import { encodeTrustRecord } from '../../../src/trust/trust-record.ts';
 import { formatTopic } from '../../../src/control/topics.ts';
+import type { Statement } from './packets.ts';
 import { FLEET, nameOf, type Shape } from './shape.ts';
 
 /** What a fleet's gateways have of trust, by index, in the form that goes to another process. */
@@ -20,9 +21,6 @@ export type Signing = {
   /** the payloads of the trust records */
   readonly bodies: readonly string[];
 };
-
-/** A retained message. */
-export type Statement = { readonly topic: string; readonly payload: Buffer };
 
 /** A key for each gateway, and a record of it that the fleet's key has signed. */
 export function makeSigning(shape: Shape): { readonly signing: Signing; readonly statements: readonly Statement[] } {

@@ -17,6 +17,7 @@ const times = (of: (fleet: FleetReport) => Times): readonly Column[] => [
 
 const KNOWING = [...times(({ coldStart }) => coldStart), ...times(({ moves }) => moves)];
 const GOING = [...times(({ crashes }) => crashes), ...times(({ returns }) => returns)];
+const VIEW = times(({ view }) => view);
 const COST: readonly Column[] = [
   ['s', ({ broker }) => broker.cpu_s],
   ['MB', ({ broker }) => broker.rss_mb],
@@ -40,6 +41,8 @@ const LEGEND = [
   'move: a device comes to another gateway, until each member of the VNI has it',
   'there. crash: SIGKILL, until its peers know. return: the one that was killed',
   'starts with nothing kept, until it has every MAC of its peers.',
+  'cold start of ten: only ten are whole, each a process; the others say and ask',
+  'the same, and throw away what comes. No floor is judged by it.',
   'p50, p99, last: over the gateways that come to know, median of the rounds.',
   'processor and memory: from start until all know all, of all gateways together.',
 ];
@@ -75,6 +78,7 @@ export function controlTable(report: ControlReport): string {
       COST,
       fleets,
     ),
+    ...tableOf(`${'gateways'.padEnd(FLEET)}${'cold start of ten, ms'.padStart(3 * CELL)}`, VIEW, fleets),
     '',
     `At rest, messages an hour: ${short(idle.quiet)}, and ${short(idle.simulated)} over two simulated days.`,
     '',

@@ -1,5 +1,5 @@
 import { Member } from './member.ts';
-import type { Answer, Name, Order, Reply, Request } from './orders.ts';
+import { serve } from './serve.ts';
 import { Shape } from './shape.ts';
 
 /** A process of the bench with some of the fleet's gateways in it, told what to do by the bench. */
@@ -8,7 +8,7 @@ let watching: Promise<number>[] = [];
 
 const all = <T>(of: (member: Member) => T): T[] => [...members.values()].map(of);
 
-const handlers: { readonly [N in Name]: (order: Order<N>) => Answer<N> | Promise<Answer<N>> } = {
+serve({
   build: ({ gateways, members: indices, ...options }) => {
     const shape = new Shape(gateways);
     for (const index of indices) members.set(index, new Member(shape, index, options));
@@ -33,17 +33,4 @@ const handlers: { readonly [N in Name]: (order: Order<N>) => Answer<N> | Promise
     await Promise.all(all((member) => member.stop()));
     return null;
   },
-};
-
-async function answer({ id, name, order }: Request): Promise<Reply> {
-  try {
-    const handle = handlers[name] as (given: typeof order) => unknown;
-    return { id, answer: await handle(order) };
-  } catch (error) {
-    return { id, error: error instanceof Error ? (error.stack ?? error.message) : String(error) };
-  }
-}
-
-process.on('message', (request: Request) => void answer(request).then((reply) => process.send?.(reply)));
-// the bench is gone: nobody would ever end this
-process.on('disconnect', () => process.exit());
+});
