@@ -17,6 +17,7 @@ import { type Missing, Owner } from './owner.ts';
 import { type PageAddress, parsePage } from './page.ts';
 import { PeerEvents } from './peer-events.ts';
 import { peerStatus } from './peer-status.ts';
+import { stored } from './stored.ts';
 import { digestOfBytes, parseRecord, type RecordAddress } from './record.ts';
 
 /** What the directory keeps over a restart; a write that throws is the caller's to see. */
@@ -302,23 +303,19 @@ export class PeerDirectory {
   }
 
   #load(): void {
-    const { store, gateway } = this.#options;
-    // Under a former name of this gateway, what is its own again now may have been stored as a peer's.
-    const others = <T extends { readonly gw: string }>(items: readonly T[]): readonly T[] =>
-      items.filter(({ gw }) => gw !== gateway);
-    for (const alive of others(store.loadAlives())) {
-      if (!this.#admits(alive.gw, undefined, alive.signer)) continue;
+    const { alives, records, unbelieved } = stored(this.#options);
+    for (const alive of alives) {
       const owner = this.#owner(alive.gw, alive.signer);
       owner.manifest = alive;
       owner.sawAlive(alive);
     }
-    for (const record of others(store.loadRecords())) {
-      if (!this.#admits(record.gw, record.vni, record.signer)) continue;
+    for (const record of records) {
       const owner = this.#owner(record.gw, record.signer);
       owner.records.set(record.vni, record);
       owner.table(record.vni).restore(record);
       this.#floors.restore(floorKey(recordKey(record.vni, record.gw), record.signer), record);
     }
+    this.#events.unbelieved(unbelieved);
   }
 
   #isNews(owner: Owner, record: PeerRecord, floor: string, payload: Uint8Array): boolean {

@@ -2,6 +2,9 @@ import type { AliveState } from '../model/peer.ts';
 import type { EventSink } from '../model/status.ts';
 import { MAX_FLOORS } from './floors.ts';
 
+/** More are counted, not named. */
+const NAMED_MAX = 5;
+
 /** What the operator is told of the peers. */
 export class PeerEvents {
   readonly #event: EventSink;
@@ -33,6 +36,16 @@ export class PeerEvents {
     const remedy = `open VXLAN's UDP port in the firewalls between, both ways; if it is open, look whether ${gw}'s datapath runs`;
     const message = `gateway ${gw} is there, but VXLAN does not reach it at ${ip}: frames to it are lost on the way; ${remedy}`;
     this.#event('peer_tunnel_silent', 'warning', message);
+  }
+
+  /** Gateways whose stored records count no more, by the policy of this start. */
+  unbelieved(gateways: readonly string[]): void {
+    if (gateways.length === 0) return;
+    const named = gateways.slice(0, NAMED_MAX).join(', ') + (gateways.length > NAMED_MAX ? ', …' : '');
+    const what =
+      'what was stored of them no enrolled key has signed for their networks, and nothing is sent to them by it';
+    const remedy = 'enrol those that are yours, and have them sign (trust.fleetKey in their bootstrap files)';
+    this.#event('peers_unbelieved', 'warning', `gateways ${named} (${gateways.length}): ${what}; ${remedy}`);
   }
 
   erased(key: string): void {
