@@ -65,7 +65,10 @@ export class TunnelProbes {
     const asked = this.#now;
     this.#pulses.of(ip)?.ask(asked);
     this.#schedule();
-    return () => (this.of(ip)?.answered ?? Infinity) > asked || this.#now > asked + SILENCE_MS;
+    return () => {
+      const pulse = this.of(ip);
+      return pulse === undefined || (pulse.answered ?? -Infinity) > asked || this.#now > asked + SILENCE_MS;
+    };
   }
 
   stop(): void {

@@ -4,6 +4,9 @@ import type { CycleView } from '../reconcile/cycle.ts';
 import { answersProbes } from './local-state.ts';
 import type { TunnelTarget } from './tunnel-echoes.ts';
 
+/** By which the port's rules hand answers to the service. */
+const LISTENER = 'lo';
+
 /**
  * Where each of these VTEPs can be asked through VXLAN: in the lowest VNI in which its gateway and this one both answer,
  * and whose port here carries frames.
@@ -14,6 +17,7 @@ export function tunnelTargets(
   ips: ReadonlySet<string>,
 ): ReadonlyMap<string, TunnelTarget> {
   const targets = new Map<string, TunnelTarget>();
+  if (!view.seen.links.some(({ name, up }) => name === LISTENER && up)) return targets;
   for (const { vni, port, from } of ports(view)) {
     for (const { vtep, probe: to } of remotes.get(vni) ?? []) {
       if (to !== undefined && ips.has(vtep.ip) && !targets.has(vtep.ip)) targets.set(vtep.ip, { port, from, to });

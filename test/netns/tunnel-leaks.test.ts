@@ -21,6 +21,8 @@ import { vni } from '../unit/support/values.ts';
 
 const VNI = vni(10_110);
 const PORT = { kernel: 'lsx-line', user: 'lsu-line' } as const;
+/** What a profile lets cross is no matter. */
+const GUARDS = { kernel: { profile: 'default' }, user: { profile: 'strict' } } as const;
 const [PLC_A, WORK_A, WORK_B] = ['10.20.0.10', '10.20.0.31', '10.20.0.41'];
 const PROBES = ['ether', 'proto', '0x88b6'];
 /** The same inside VXLAN, as it leaves on the underlay. */
@@ -49,7 +51,14 @@ describe.each(['kernel', 'user'] as const)('a network stretched to two plants, e
   const documentOf = ({ workload: namespace, address }: StretchEnd): Spec => ({
     uplinks: { lan: { interface: 'lan0' } },
     networks: {
-      line: { driver: 'overlay', vni: VNI, subnet: '10.20.0.0/24', engine, stretch: { uplink: 'lan' } },
+      line: {
+        driver: 'overlay',
+        vni: VNI,
+        subnet: '10.20.0.0/24',
+        engine,
+        guards: GUARDS[engine],
+        stretch: { uplink: 'lan' },
+      },
     },
     workloads: { [`w${address.split('.')[3]}`]: workload(namespace, { line: { address } }) },
   });

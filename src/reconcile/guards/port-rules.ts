@@ -8,7 +8,7 @@ import {
 } from '../../model/guards.ts';
 import { crossingOf, NEVER_FRAMES, NEVER_GROUPS } from './profiles.ts';
 import { PROBER, PROBES } from './loop-rules.ts';
-import { ASKERS, TUNNEL, tunnelChain } from './tunnel-rules.ts';
+import { TUNNEL, TUNNEL_SETS, tunnelChain } from './tunnel-rules.ts';
 import { accept, type Chain, drop, each, go, render, type Rule } from './chains.ts';
 
 /** The group bit of an address (IEEE 802.3 section 3.2.3). */
@@ -68,7 +68,7 @@ export function portRules(spec: GuardSpec, outgoing: boolean, tunnel = false): s
       render(one, way, spec.device),
     ),
   );
-  return [...counters, ...sets, ...(outgoing ? [ASKERS] : []), ...chains].join('');
+  return [...counters, ...sets, ...(outgoing ? [TUNNEL_SETS] : []), ...chains].join('');
 }
 
 /**

@@ -12,9 +12,9 @@ import { accept, type Chain, drop, each, type Rule } from './chains.ts';
 
 /** Who is in doubt asks four times a second, and whoever is asked by hand once more. */
 const LIMIT = 'limit rate over 8/second burst 8 packets';
-const ASKED_S = 10;
+const KEPT_S = 10;
 /** More gateways than one network has; a set of another size would be another set. */
-const ASKERS_MAX = 8192;
+const KEPT_MAX = 8192;
 const KIND = `@ll,${TUNNEL_KIND_AT * 8},8`;
 /** Where the service listens for answers: nobody else does for this EtherType, so no other frame is the slower for it. */
 const LISTENER = 'lo';
@@ -22,8 +22,13 @@ const LISTENER = 'lo';
 /** Matches the tunnel probes of all gateways. */
 export const TUNNEL = `ether type 0x${ETHERTYPE_TUNNEL.toString(16)} @ll,${TUNNEL_MAGIC_AT * 8},32 0x${TUNNEL_MAGIC.toString(16)}`;
 
-/** The set of those who have asked of late. */
-export const ASKERS = `  set askers { type ether_addr; flags dynamic,timeout; timeout ${ASKED_S}s; size ${ASKERS_MAX}; }\n`;
+/** Those who have asked of late, and those who have answered. */
+const SETS = { request: 'askers', answer: 'answerers' } as const;
+
+/** Each with a set of its own rates. */
+export const TUNNEL_SETS = Object.values(SETS)
+  .map((name) => `  set ${name} { type ether_addr; flags dynamic,timeout; timeout ${KEPT_S}s; size ${KEPT_MAX}; }\n`)
+  .join('');
 
 /**
  * What becomes of tunnel probes at an overlay network's port; none of them passes to what hangs on it. The kernel itself sends a known peer's
@@ -35,18 +40,20 @@ export function tunnelChain(macs: TunnelMacs, way: GuardDirection, device: strin
 }
 
 function incoming({ own, peers }: TunnelMacs, device: string): readonly Rule[] {
-  const { request, answer } = TUNNEL_KIND;
-  const toOthers = `ether daddr != ${own}`;
-  const back = `ether daddr set ether saddr ether saddr set ${own} ${KIND} set ${answer} fwd to "${device}"`;
-  const known = `${KIND} ${request} ether saddr { ${peers.join(', ')} }`;
+  const back = `ether daddr set ether saddr ether saddr set ${own} ${KIND} set ${TUNNEL_KIND.answer} fwd to "${device}"`;
+  const known = peers.length === 0 ? [] : [...limited('answer', `fwd to "${LISTENER}"`), ...limited('request', back)];
   return [
-    each(() => `${toOthers} drop`),
-    each(() => `${KIND} ${answer} fwd to "${LISTENER}"`),
-    ...(peers.length === 0
-      ? []
-      : [each(() => `${known} update @askers { ether saddr ${LIMIT} } drop`), each(() => `${known} ${back}`)]),
-    each(() => 'drop'),
-  ];
+    `ether daddr != ${own} drop`,
+    ...(peers.length === 0 ? [] : [`ether saddr != { ${peers.join(', ')} } drop`]),
+    ...known,
+    'drop',
+  ].map((rule) => each(() => rule));
+}
+
+/** Each has a rate of its own: who forges one peer's probes costs no other's. */
+function limited(kind: keyof typeof TUNNEL_KIND, what: string): readonly string[] {
+  const one = `${KIND} ${TUNNEL_KIND[kind]}`;
+  return [`${one} update @${SETS[kind]} { ether saddr ${LIMIT} } drop`, `${one} ${what}`];
 }
 
 /** Whoever forges an answer has seen no request, so that nobody takes it for one. */
