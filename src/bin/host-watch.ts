@@ -1,14 +1,16 @@
 import type { DatapathStatus } from '../datapath/status.ts';
-import { BridgeWatch } from '../host/bridge-watch.ts';
+import { BridgeWatch, type Learned } from '../host/bridge-watch.ts';
 import { DatapathWatch } from '../host/datapath-watch.ts';
 import { GuardWatch } from '../host/guard-watch.ts';
 import { watchHost } from '../host/link-events.ts';
 import type { ObservedLink } from '../host/links.ts';
 import { suppressedRequests } from '../host/neighbour-tables.ts';
+import { parseMac } from '../model/mac.ts';
 import type { EventSink } from '../model/status.ts';
 import { systemClock } from '../service/clock.ts';
 import { GuardEpisodes } from '../status/guard-episodes.ts';
 import { type GuardDrop, guardDrops } from '../status/guards.ts';
+import { devicesOf } from '../status/snapshot.ts';
 import type { GatewayState } from './gateway-state.ts';
 
 /** Says when something on the host has changed: a link, an address, a route, a workload's namespace, the datapath; and what the guards drop. */
@@ -30,7 +32,7 @@ export class HostWatch {
       state.directory.lookAtTunnels();
     };
     this.#guards = new GuardWatch({ wanted, onLook });
-    this.#bridges = new BridgeWatch({ ports: () => this.#plantPorts(), onChange });
+    this.#bridges = new BridgeWatch({ ports: () => this.#plantPorts(), known: () => this.#devices(), onChange });
   }
 
   /** The datapath's latest answer, where there is one. */
@@ -67,6 +69,17 @@ export class HostWatch {
     const { view } = this.#state;
     const names = new Set([...(view?.intent.networks.values() ?? [])].map(({ stretch }) => stretch?.plant));
     return (view?.seen.links ?? []).filter(({ name }) => names.has(name));
+  }
+
+  /** The devices behind those ports, by the latest cycle; not those that it has left to a peer. */
+  #devices(): readonly Learned[] {
+    const { view, devices } = this.#state;
+    return (view?.desired.networks ?? []).flatMap((network) => {
+      const port = view?.intent.networks.get(network.name)?.stretch?.plant;
+      if (view === undefined || port === undefined || network.driver !== 'overlay') return [];
+      const macs = devicesOf(view, network.name).flatMap((mac) => parseMac(mac) ?? []);
+      return macs.filter((mac) => !devices.yields(network.vni, mac)).map((mac) => ({ mac, port }));
+    });
   }
 
   /** The names in /run/netns whose coming and going matters. */

@@ -1,4 +1,4 @@
-import { readEntries } from './bridge-fdb.ts';
+import { type BridgeEntry, readEntries } from './bridge-fdb.ts';
 import type { ObservedLink } from './links.ts';
 
 /** Also the least time between two publications of devices that come and go. */
@@ -8,17 +8,27 @@ const IDLE_MS = 5000;
 
 type Port = Pick<ObservedLink, 'index' | 'name'>;
 
+/** A device's MAC and the port that it is behind. */
+export type Learned = Pick<BridgeEntry, 'mac' | 'port'>;
+
 export type BridgeWatchOptions = {
   /** asked before each look: the ports whose learned MACs matter */
   readonly ports: () => readonly Port[];
+  /** asked at each look: what is known to be behind those ports */
+  readonly known: () => readonly Learned[];
   /** a device has come, or was forgotten */
   readonly onChange: () => void;
 };
 
-/** Looks once a second at what bridges have learned; the kernel's own messages would tell of each device's every move. */
+/**
+ * Looks once a second at what bridges have learned, and compares it with what is known: a device that was gone and is back
+ * between two looks is news where a cycle has missed it meanwhile. The kernel's own messages would tell of each device's
+ * every move.
+ */
 export class BridgeWatch {
   readonly #options: BridgeWatchOptions;
-  #latest = '';
+  /** the latest difference that was told: a cycle that can do nothing about it is not woken each second */
+  #told = '';
   #timer: NodeJS.Timeout | undefined;
 
   constructor(options: BridgeWatchOptions) {
@@ -40,13 +50,20 @@ export class BridgeWatch {
     const tables = await readEntries(ports).catch(() => undefined);
     if (this.#timer === undefined) return;
     this.#timer = setTimeout(() => void this.#look(), ports.length > 0 ? POLL_MS : IDLE_MS).unref();
-    const learned = [...(tables?.values() ?? [])].flat().filter(({ origin }) => origin === 'learned');
-    const text = learned
-      .map(({ mac, port }) => `${port} ${mac}`)
-      .toSorted()
-      .join('\n');
-    if (tables === undefined || text === this.#latest) return;
-    this.#latest = text;
-    this.#options.onChange();
+    if (tables === undefined || ports.length === 0) return;
+    const learned = [...tables.values()].flat().filter(({ origin }) => origin === 'learned');
+    this.#compare(textOf(learned), textOf(this.#options.known()));
   }
+
+  #compare(learned: string, known: string): void {
+    const difference = learned === known ? '' : `${learned}\n\n${known}`;
+    if (difference === this.#told) return;
+    this.#told = difference;
+    if (difference !== '') this.#options.onChange();
+  }
+}
+
+function textOf(learned: readonly Learned[]): string {
+  const rows = learned.map(({ mac, port }) => `${port} ${mac}`);
+  return rows.toSorted().join('\n');
 }

@@ -30,6 +30,8 @@ export class DeviceClaims {
   readonly #moves: Moves;
   #claims: ReadonlyMap<Vni, ReadonlyMap<Mac, MacEntry>> = new Map();
   #unclaimed: Unclaimed[] = [];
+  /** MACs of ours that a peer has by a better claim, with that claim's sequence number: the bridge is told to let go of them */
+  #yielded: ReadonlyMap<string, number> = new Map();
 
   constructor(clock: Clock) {
     this.#pace = new Pace(clock);
@@ -43,6 +45,11 @@ export class DeviceClaims {
   /** Those that are here and not published. */
   get unclaimed(): readonly Unclaimed[] {
     return this.#unclaimed;
+  }
+
+  /** Whether the latest cycle left this MAC to a peer: if it is heard here now, it has not gone. */
+  yields(vni: Vni, mac: Mac): boolean {
+    return this.#yielded.has(moveKey(vni, mac));
   }
 
   entries(vni: Vni): readonly MacEntry[] {
@@ -60,7 +67,9 @@ export class DeviceClaims {
     this.#moves.prune();
     const displaced = sightings.flatMap((sighting) => this.#displaced(sighting));
     this.#unclaimed = [];
-    this.#claims = new Map(sightings.map((sighting) => [sighting.vni, this.#claim(sighting)]));
+    const yielded = new Map(sightings.flatMap((sighting) => this.#taken(sighting)));
+    this.#claims = new Map(sightings.map((sighting) => [sighting.vni, this.#claim(sighting, yielded)]));
+    this.#yielded = yielded;
     this.#unclaimed.push(...displaced);
   }
 
@@ -78,14 +87,25 @@ export class DeviceClaims {
     return taken.map(({ m: mac }) => ({ vni, mac, why: 'workload' }));
   }
 
-  #claim({ vni, seen, remote }: Sighting): ReadonlyMap<Mac, MacEntry> {
+  /** What is here and published, and a peer's by now; not those that were before this cycle already, and are here again. */
+  #taken({ vni, seen, remote }: Sighting): readonly (readonly [string, number])[] {
+    const [here, known] = [new Set(seen), this.#claims.get(vni)];
+    return remote.flatMap(({ m, q, s }) => {
+      const key = moveKey(vni, m);
+      return s === 0 && here.has(m) && known?.has(m) && this.#yielded.get(key) !== q ? [[key, q] as const] : [];
+    });
+  }
+
+  #claim({ vni, seen, remote }: Sighting, yielded: ReadonlyMap<string, number>): ReadonlyMap<Mac, MacEntry> {
     const before = this.#claims.get(vni);
     const elsewhere = new Map(remote.map((entry) => [entry.m, entry]));
     const claims = new Map<Mac, MacEntry>();
     // Those that are published already come first: who is full takes no further ones.
     const isNew = (mac: Mac): number => (before?.has(mac) ? 0 : 1);
     for (const mac of seen.toSorted((a, b) => isNew(a) - isNew(b) || (a < b ? -1 : 1))) {
-      const entry = before?.get(mac) ?? this.#arrived(vni, mac, elsewhere.get(mac), claims.size);
+      const isBack = this.yields(vni, mac) && elsewhere.has(mac) && !yielded.has(moveKey(vni, mac));
+      const known = isBack ? undefined : before?.get(mac);
+      const entry = known ?? this.#arrived(vni, mac, elsewhere.get(mac), claims.size);
       if (typeof entry === 'object') claims.set(mac, entry);
       else this.#unclaimed.push({ vni, mac, why: entry });
     }
@@ -93,7 +113,7 @@ export class DeviceClaims {
   }
 
   /**
-   * One that a peer has published has moved here: it takes the next sequence number (RFC 7432 section 15). Of a peer that
+   * One that a peer has published has moved here, or had not gone: it takes the next sequence number (RFC 7432 section 15). Of a peer that
    * has taken the highest the claim is as good as ours, since a record with a higher one would be refused by all.
    */
   #arrived(vni: Vni, m: Mac, elsewhere: MacEntry | undefined, count: number): MacEntry | Unclaimed['why'] {

@@ -1,8 +1,10 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { type Gateway, startGateway } from '../lab/gateway.ts';
 import { Lab } from '../lab/lab.ts';
 import type { Namespace } from '../lab/namespace.ts';
+import { PingStream } from '../lab/ping.ts';
 import { type Sites, twoSites } from '../lab/sites.ts';
 import { until } from '../lab/wait.ts';
 import { builtService } from './support/built.ts';
@@ -104,6 +106,37 @@ test('a workload elsewhere that takes a known device’s MAC is told of, until i
   await until('no problem', async () => (await problem()) === null);
   expect(await inside.reaches(PLC, 3)).toBe(true);
 });
+
+test('a device that a peer claims and that had not gone is this gateway’s again within seconds', async () => {
+  await next(stretched());
+  const plc = await macOf(sites.a.plc, 'eth0');
+  const published = (): number | undefined => {
+    const { macs = [] } = (fleet.operator.topic(`vni/10110/gw/${gatewayName('a')}`) ?? {}) as {
+      macs?: { m: string; q: number }[];
+    };
+    return macs.find(({ m }) => m === plc)?.q;
+  };
+  const record = { vni: 10_110, gw: 'taker', mtu: 1450, bum: 'replicate', vtep: [{ ip: '198.51.100.9', port: 4789 }] };
+  const take = (seq: number, q: number): Promise<void> =>
+    fleet.operator.forge('vni/10110/gw/taker', { ...record, seq, macs: [{ m: plc, ip: [], q, s: 0 }] });
+  await until('the PLC', () => inside.reaches(PLC));
+  await until('it to be published', () => published() !== undefined);
+  // one that is silent until the cycle that has withdrawn it, and the one which that wakes, are over
+  for (const q of [5, 10, 15]) {
+    await take(q, q);
+    await until('it to be left to the peer', () => published() === undefined);
+    await sleep(300);
+    await sites.a.plc.reaches(HERE);
+    await until('it to be claimed anew', () => published() === q + 1, 10_000);
+  }
+  // one that never stops is not seen to go
+  const stream = await PingStream.start(lab, sites.a.plc, HERE);
+  await take(20, 20);
+  await until('it to be claimed anew', () => published() === 21, 10_000);
+  await stream.stop();
+  await until('no problem', async () => (await problem()) === null);
+  await fleet.operator.forge('vni/10110/gw/taker', { ...record, seq: 21, macs: [] });
+}, 120_000);
 
 async function settings(): Promise<unknown> {
   const [bridge] = await host().ipJson<Link[]>('-d', 'link', 'show', 'dev', BRIDGE);

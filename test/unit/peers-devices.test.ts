@@ -47,6 +47,19 @@ describe('the devices that a gateway tells its peers', () => {
     // The peer's newer word is not answered with a higher one: the bridge is told first that the device has gone.
     devices.update([{ vni: VNI, seen: [ROBOT], remote: [entry(ROBOT, 6)] }]);
     expect(devices.entries(VNI)).toEqual([entry(ROBOT, 5)]);
+    expect(devices.yields(VNI, ROBOT)).toBe(true);
+  });
+
+  test('one that a peer takes, and that is here still after the bridge was told, takes the next number', () => {
+    const { devices } = claims();
+    devices.update([{ vni: VNI, seen: [PLC, ROBOT], remote: [] }]);
+    for (const q of [3, 7]) {
+      devices.update([{ vni: VNI, seen: [PLC, ROBOT], remote: [entry(ROBOT, q)] }]);
+      expect(devices.entries(VNI)).not.toContainEqual(entry(ROBOT, q + 1));
+      devices.update([{ vni: VNI, seen: [PLC, ROBOT], remote: [entry(ROBOT, q)] }]);
+      expect(devices.entries(VNI)).toEqual([entry(PLC, 0), entry(ROBOT, q + 1)]);
+      expect(devices.yields(VNI, ROBOT)).toBe(false);
+    }
   });
 
   test('a MAC that is a workload’s elsewhere is not claimed', () => {
