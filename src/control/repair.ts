@@ -29,6 +29,8 @@ const AGAIN: Backoff = { backoffMs: [2000, 60_000] };
 export class Repair {
   readonly #options: RepairOptions;
   #attempt = 0;
+  /** what has been asked for and has not come */
+  #asked: ReadonlySet<string> = new Set();
 
   constructor(options: RepairOptions) {
     this.#options = options;
@@ -46,9 +48,18 @@ export class Repair {
     });
   }
 
-  /** Asks for what is missing, in a second or in the first lull after it: most of it is on its way. */
+  /**
+   * Asks for what is missing, in a second or in the first lull after it: most of it is on its way. What one owner lists
+   * and never comes holds up no other's: whatever is missing anew has all asked for now.
+   */
   check(): void {
-    this.#options.lull.setUnlessRunning('repair', FIRST_MS, () => this.#pass());
+    this.#options.lull.setUnlessRunning('check', FIRST_MS, () => {
+      const topics = this.#missing();
+      this.#asked = new Set(topics.filter((topic) => this.#asked.has(topic)));
+      const isNew = topics.length > this.#asked.size;
+      if (isNew) this.#attempt = 0;
+      if (isNew || !this.#options.timers.isRunning('repair')) this.#pass(topics);
+    });
   }
 
   /** Asks for these topics or filters now. */
@@ -56,9 +67,14 @@ export class Repair {
     this.#inTurn(topics);
   }
 
-  #pass(): void {
-    const { timers, missing, topicOf } = this.#options;
-    const topics = missing().map(topicOf);
+  #missing(): readonly string[] {
+    const { missing, topicOf } = this.#options;
+    return missing().map(topicOf);
+  }
+
+  #pass(topics: readonly string[]): void {
+    const { timers } = this.#options;
+    this.#asked = new Set(topics);
     if (topics.length === 0) {
       this.#attempt = 0;
       return;
@@ -66,7 +82,7 @@ export class Repair {
     const asked = this.#inTurn(topics);
     const wait = asked + waitBefore(this.#attempt, AGAIN);
     this.#attempt += 1;
-    timers.set('repair', wait, () => this.#pass());
+    timers.set('repair', wait, () => this.#pass(this.#missing()));
   }
 
   /** Asks for the topics, so many at a time; returns when the last are asked for, in milliseconds from now. */

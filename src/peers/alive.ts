@@ -14,14 +14,16 @@ export function parseAlive(payload: Uint8Array, gw: string, json?: object): Pars
 
 function readAlive(fields: Fields, gw: string): Alive {
   if (fields['v'] !== 1) refuse('v', '1');
+  const state = readState(fields['state']);
   return {
     v: 1,
     gw: asNameOf('gw', fields['gw'], gw),
     epoch: asNumber('epoch', fields['epoch'], 0, EPOCH_MAX),
     seq: asNumber('seq', fields['seq'], 0, Number.MAX_SAFE_INTEGER),
-    state: readState(fields['state']),
+    state,
     vteps: asVteps(fields['vteps'] ?? [], 0),
-    vnis: readVnis(fields['vnis'] ?? {}),
+    // one that is up and lists nothing withdraws all: that must have been meant
+    vnis: readVnis(state === 'up' ? fields['vnis'] : (fields['vnis'] ?? {})),
     ...(fields['exp'] !== undefined && { exp: asNumber('exp', fields['exp'], 0, Number.MAX_SAFE_INTEGER) }),
   };
 }

@@ -97,6 +97,13 @@ describe('record', () => {
 });
 
 describe('alive', () => {
+  test('one that leaves or is down need not say that it lists nothing', () => {
+    for (const state of ['leaving', 'down']) {
+      const payload = bytes({ v: 1, gw: 'gw-b', epoch: 1, seq: 2, state });
+      expect(parseAlive(payload, 'gw-b')).toMatchObject({ ok: true, value: { vnis: {} } });
+    }
+  });
+
   const alive = { v: 1, gw: 'gw-b', epoch: 1, seq: 2, state: 'up', vteps: [], vnis: { 7: [2, '0123456789abcdef'] } };
   test('comes back as it was', () => expect(parseAlive(bytes(alive), 'gw-b')).toEqual({ ok: true, value: alive }));
   test.each([
@@ -105,6 +112,8 @@ describe('alive', () => {
     { vnis: { 0: [1, '0123456789abcdef'] } },
     { vnis: { 7: [1] } },
     { vnis: { __proto__x: [1, 'x'] } },
+    // it would withdraw all
+    { vnis: undefined },
   ])('%j is refused', (over) => expect(parseAlive(bytes({ ...alive, ...over }), 'gw-b').ok).toBe(false));
 });
 
