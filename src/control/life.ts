@@ -1,6 +1,9 @@
 import type { Socket } from 'node:net';
 import type { MqttClient } from 'mqtt';
 
+/** Without a byte for so many times the keepalive the broker is gone. */
+const SILENT = 1.25;
+
 /** Bytes that have come over the connection; undefined for one within this process. */
 export function bytesRead(client: MqttClient): number | undefined {
   return (client.stream as Partial<Socket>).bytesRead;
@@ -12,14 +15,13 @@ export function bytesRead(client: MqttClient): number | undefined {
  */
 export function countBytesAsLife(client: MqttClient): void {
   const overdue = client.onKeepaliveTimeout.bind(client);
-  let heard: number | undefined;
-  client.on('packetsend', ({ cmd }) => {
-    if (cmd === 'pingreq') heard = bytesRead(client);
-  });
+  let heard = performance.now();
+  client.stream.on('data', () => (heard = performance.now()));
+  // called every half keepalive, until an answer comes
   client.onKeepaliveTimeout = () => {
-    if ((bytesRead(client) ?? 0) <= (heard ?? 0)) return overdue();
+    const silence = performance.now() - heard;
+    if (silence > SILENT * 1000 * client.keepalive) overdue();
     // the broker has to hear of us, too
-    client.sendPing();
-    client.reschedulePing(true);
+    else client.sendPing();
   };
 }
