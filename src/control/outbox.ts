@@ -19,6 +19,8 @@ export type OutboxOptions = {
 
 /** Events and answers under way at once; a fleet's operator is not served better by more of them over a slow link. */
 const PASSING_MAX = 64;
+/** After that long nobody waits for its confirmation: an overrun broker drops those. */
+const PASSED_MS = 60_000;
 /**
  * A broker that is overrun drops its confirmations, and over a slow link they wait behind all that it has to say: so the
  * newest state goes out without one, after a wait that doubles.
@@ -33,7 +35,8 @@ export class Outbox {
   readonly #options: OutboxOptions;
   /** by retained topic under way, what goes out after it */
   readonly #state = new Map<string, Buffer | undefined>();
-  #passing = 0;
+  /** what is not retained and under way, with when it was sent, monotonic milliseconds */
+  readonly #passing = new Set<{ readonly at: number }>();
   #patience: NodeJS.Timeout | undefined;
   /** how often it has run out since the broker confirmed anything */
   #unconfirmed = 0;
@@ -70,9 +73,12 @@ export class Outbox {
   }
 
   #pass(message: Message): void {
-    if (this.#passing >= PASSING_MAX) return;
-    this.#passing += 1;
-    this.#options.send(message, () => void (this.#passing -= 1));
+    const at = performance.now();
+    for (const one of this.#passing) if (at - one.at > PASSED_MS) this.#passing.delete(one);
+    if (this.#passing.size >= PASSING_MAX) return;
+    const sent = { at };
+    this.#passing.add(sent);
+    this.#options.send(message, () => void this.#passing.delete(sent));
   }
 
   #say(topic: string, payload: Buffer): void {

@@ -71,6 +71,10 @@ test('of what is not retained so much is on its way, and more is left out', () =
   confirm('event');
   outbox.put({ topic: 'event', payload: Buffer.from('later'), retain: false });
   expect(sent.at(-1)).toBe('event later');
+  outbox.put({ topic: 'event', payload: Buffer.from('too many'), retain: false });
+  jest.advanceTimersByTime(61_000);
+  outbox.put({ topic: 'event', payload: Buffer.from('a minute later'), retain: false });
+  expect(sent.slice(-2)).toEqual(['event later', 'event a minute later']);
 });
 
 test('the last word goes out at once, and nothing after it', () => {
