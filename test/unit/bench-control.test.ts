@@ -4,6 +4,7 @@ import { expect, test } from '@jest/globals';
 import { Aedes } from 'aedes';
 import { controlChart } from '../bench/control/chart.ts';
 import { controlFloors } from '../bench/control/floors.ts';
+import { controlMarkdown } from '../bench/control/markdown.ts';
 import { connectPacket, publishPacket, subscribePacket } from '../bench/control/packets.ts';
 import { type ControlReport, type ControlRound, summarise } from '../bench/control/report.ts';
 import { GATEWAYS_A_VNI, localOf, MACS, Shape, VNIS_EACH } from '../bench/control/shape.ts';
@@ -105,6 +106,13 @@ test('the chart has a bar in each panel for each fleet, and a line where there i
   // cold start of 1000, moves and crashes of both sizes, and the legend's
   expect(svg.match(/class="floor"/g)).toHaveLength(1 + 2 + 2 + 1);
   expect(svg).not.toMatch(/NaN|undefined|Infinity/);
+});
+
+test('the figures for the documentation are one line for each fleet', () => {
+  const fleets = [summarise(1000, { tls: true, signed: true }, [round()])];
+  const [head = '', , line = ''] = controlMarkdown(reportOf(fleets, [], [])).split('\n');
+  expect(line).toContain('| 1000 TLS+signed | 0.5, 1.0 s | 0.8, 0.9 s | 20, 30, 30 ms | 40, 40 ms |');
+  expect(line.split('|')).toHaveLength(head.split('|').length);
 });
 
 test('the packets of a light client are what a broker takes them for', async () => {

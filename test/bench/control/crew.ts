@@ -5,6 +5,8 @@ import type { Answer, Name, Order, Reply } from './orders.ts';
 
 /** Whole gateways, or such as only load the broker. */
 const PROGRAMS = { whole: 'worker.ts', light: 'light-worker.ts' } as const;
+/** A thousand gateways in one process come near V8's own limit of 4 GB. */
+const HEAP = ['--max-old-space-size=8192'];
 const ANSWER_MS = 600_000;
 
 /** A process that holds some of the fleet's gateways. */
@@ -22,7 +24,7 @@ export class Worker {
   /** Starts one; it is ended at the lab's close. */
   static start(lab: Lab, kind: keyof typeof PROGRAMS = 'whole'): Worker {
     const program = fileURLToPath(new URL(PROGRAMS[kind], import.meta.url));
-    const worker = new Worker(fork(program, { stdio: ['ignore', 'inherit', 'inherit', 'ipc'] }));
+    const worker = new Worker(fork(program, { execArgv: HEAP, stdio: ['ignore', 'inherit', 'inherit', 'ipc'] }));
     lab.defer(() => worker.kill());
     return worker;
   }
