@@ -2,9 +2,6 @@ import { ETHERTYPE_TUNNEL, TUNNEL_LENGTH } from '../packet/tunnel-probe.ts';
 import { libc, LINUX, SystemCallError } from './libc.ts';
 import { linkAddress } from './packet-socket.ts';
 
-/** linux/if_packet.h */
-const SOL_PACKET = 263;
-const PACKET_QDISC_BYPASS = 20;
 /** Frames in one turn at most: the service has other work. */
 const TURN_MAX = 256;
 const LISTENER = 'lo';
@@ -19,14 +16,13 @@ export type TunnelSocket = {
 };
 
 /**
- * Its frames go past the rules for frames that leave a port, which let nobody else's tunnel probes out.
+ * The rules of a port let tunnel probes out that come from sockets of the host's own namespace, as this one does.
  * @throws SystemCallError where the service may not open it
  */
 export function openTunnelSocket(): TunnelSocket {
   const { AF_PACKET, SOCK_RAW, SOCK_CLOEXEC, SOCK_NONBLOCK } = LINUX;
   const socket = libc().socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
   try {
-    libc().setsockopt(socket, SOL_PACKET, PACKET_QDISC_BYPASS, Buffer.from([1, 0, 0, 0]));
     libc().bind(socket, addressOfAll(ETHERTYPE_TUNNEL, libc().ifNameToIndex(LISTENER)));
   } catch (error) {
     libc().closeLater(socket);

@@ -184,6 +184,7 @@ describe('the rules of a port', () => {
     ]);
     expect(chain(rules, 'tunnel_out')).toEqual([
       `@ll,144,8 2 ether saddr ${OWN} accept`,
+      'meta skuid != 4294967295 accept',
       'counter name protocol_out drop',
     ]);
     for (const way of ['in', 'out']) {

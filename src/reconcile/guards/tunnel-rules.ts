@@ -31,9 +31,9 @@ export const TUNNEL_SETS = Object.values(SETS)
   .join('');
 
 /**
- * What becomes of tunnel probes at an overlay network's port; none of them passes to what hangs on it. The kernel itself sends a known peer's
- * request back, over the very way that frames take, so that it is answered while the service is away; and it hands answers to
- * the service. Only answers go out here: the service's own requests take a way past these rules, which nobody's else do.
+ * What becomes of tunnel probes at an overlay network's port; none of them passes to what hangs on it. The kernel itself
+ * sends a known peer's request back, over the very way that frames take, so that it is answered while the service is
+ * away; and it hands answers to the service. What goes out is answers, and the service's requests.
  */
 export function tunnelChain(macs: TunnelMacs, way: GuardDirection, device: string): Chain {
   return { name: 'tunnel', rules: way === 'in' ? incoming(macs, device) : outgoing(macs) };
@@ -56,7 +56,11 @@ function limited(kind: keyof typeof TUNNEL_KIND, what: string): readonly string[
   return [`${one} update @${SETS[kind]} { ether saddr ${LIMIT} } drop`, `${one} ${what}`];
 }
 
+/** A socket's owner is known in its own namespace only (nft_meta): what comes from workloads and the plant has none here. */
+const FROM_HERE = 'meta skuid != 4294967295';
+
 /** Whoever forges an answer has seen no request, so that nobody takes it for one. */
 function outgoing({ own }: { readonly own: Mac }): readonly Rule[] {
-  return [accept(`${KIND} ${TUNNEL_KIND.answer} ether saddr ${own}`), drop('', 'protocol')];
+  const answers = `${KIND} ${TUNNEL_KIND.answer} ether saddr ${own}`;
+  return [accept(answers), accept(FROM_HERE), drop('', 'protocol')];
 }
