@@ -16,7 +16,8 @@ export default {
     project('unit', ['<rootDir>/test/unit/**/*.test.ts', '<rootDir>/test/architecture.test.ts']),
     project('fuzz', ['<rootDir>/test/fuzz/**/*.fuzz.test.ts']),
     project('docker', ['<rootDir>/test/docker/**/*.test.ts']),
-    project('netns', ['<rootDir>/test/netns/**/*.test.ts']),
+    project('netns', ['<rootDir>/test/netns/*.test.ts']),
+    project('netns-alone', ['<rootDir>/test/netns/alone/*.test.ts']),
     {
       ...project('vm', ['<rootDir>/test/vm/**/*.test.ts']),
       globalSetup: '<rootDir>/test/lab/vm/setup.ts',

@@ -1,6 +1,5 @@
-import { readFile, writeFile } from 'node:fs/promises';
+import { writeFile } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import type { Gateway } from '../lab/gateway.ts';
 import { startGateway } from '../lab/gateway.ts';
@@ -22,7 +21,6 @@ const GW_B = gatewayName('b');
 const KILLS = 50;
 const LINE = { driver: 'overlay', vni: 10_110, subnet: '10.110.0.0/24' };
 const CELL = { driver: 'bridge', subnet: '172.30.0.0/24' };
-const FLAGS = fileURLToPath(new URL('../../systemd/node-flags', import.meta.url));
 
 const lab = new Lab();
 let sites: Sites;
@@ -317,25 +315,6 @@ describe('one gateway', () => {
     await fleet.broker.restart();
     await until('the gateway to be back on the broker', async () => (await a.status()).broker.connected, 40_000);
   });
-
-  test('the idle service is small and quiet', async () => {
-    await stopped();
-    const flags = (await readFile(FLAGS, 'utf8')).trim().split(/\s+/);
-    const argv = [process.execPath, ...flags, builtService(), '--config', `${a.dir}/linkspand.json`];
-    const service = await lab.process(sites.a.gateway, argv);
-    await until('the service to answer', async () => (await a.get('/healthz')).code === 200, 20_000);
-    await sleep(20_000);
-    const start = await cpuSeconds(service.pid);
-    await sleep(20_000);
-    const share = ((await cpuSeconds(service.pid)) - start) / 20;
-    const status = await readFile(`/proc/${service.pid}/status`, 'utf8');
-    const rssMb = Number(/VmRSS:\s+(\d+) kB/.exec(status)?.[1]) / 1024;
-    process.stdout.write(`idle: ${rssMb.toFixed(1)} MB resident, ${(share * 100).toFixed(2)} % CPU\n`);
-    if (share > 0.005) process.stdout.write(service.log().slice(-4000));
-    expect(rssMb).toBeLessThanOrEqual(100);
-    expect(share).toBeLessThanOrEqual(0.005);
-    await service.stop();
-  }, 90_000);
 });
 
 /** Services of gw-a that were launched beside the handle `a`. */
@@ -359,11 +338,4 @@ async function ends(
   await writeFile(file, JSON.stringify(configuration));
   const service = await lab.process(sites.a.gateway, [process.execPath, builtService(), '--config', file, ...flags]);
   return [await service.exited, service.log()];
-}
-
-/** User and system time of a process and its ended children, in seconds. */
-async function cpuSeconds(pid: number): Promise<number> {
-  const stat = await readFile(`/proc/${pid}/stat`, 'utf8');
-  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
-  return fields.slice(11, 15).reduce((sum, ticks) => sum + Number(ticks), 0) / 100;
 }

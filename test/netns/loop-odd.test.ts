@@ -39,6 +39,12 @@ async function copies(lab: Lab, from: Namespace, to: Namespace, count: number): 
   return (await capture.stop()).match(/who-has/g)?.length ?? 0;
 }
 
+/** By a broadcast, which is flooded only to a peer that is known to answer. */
+async function asks(from: Namespace, address: string): Promise<boolean> {
+  await from.ip('neigh', 'flush', 'all');
+  return from.reaches(address);
+}
+
 /** A gateway at each site that stretches `networks`: by uplink, the VNI. */
 async function startAll(
   lab: Lab,
@@ -235,6 +241,8 @@ describe('three gateways on one VLAN, a fourth at another site', () => {
   const ports = (): Promise<string> => states(carriers.map(({ gateway }) => [gateway, 'lsx-on-lan0/lan0'] as const));
 
   async function carries(): Promise<void> {
+    await until('the way there', () => asks(near, '10.20.0.20'));
+    await until('the way back', () => asks(far, '10.20.0.10'));
     expect(await copies(lab, near, far, 20)).toBe(20);
     expect(await copies(lab, far, near, 20)).toBe(20);
     await near.ip('neigh', 'flush', 'all');

@@ -135,8 +135,8 @@ export function discoveries(to: string): Readonly<Record<string, Buffer>> {
   };
 }
 
-/** What crosses whatever the profile: unicast IP. */
-export const plain = (to: string): Buffer => udp(to, '10.110.0.11', 7);
+/** What crosses whatever the profile: unicast IP; with another port it is another flow. */
+export const plain = (to: string, port = 7): Buffer => udp(to, '10.110.0.11', port);
 
 type Outer = { readonly source: string; readonly vni: number; readonly inner: Buffer };
 

@@ -3,12 +3,12 @@ import { join } from 'node:path';
 import { json } from 'node:stream/consumers';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import { type Gateway, startGateway } from '../lab/gateway.ts';
-import { Lab } from '../lab/lab.ts';
-import type { Namespace } from '../lab/namespace.ts';
-import { until } from '../lab/wait.ts';
-import { apply } from './support/documents.ts';
-import { serve } from './support/services.ts';
+import { type Gateway, startGateway } from '../../lab/gateway.ts';
+import { Lab } from '../../lab/lab.ts';
+import type { Namespace } from '../../lab/namespace.ts';
+import { until } from '../../lab/wait.ts';
+import { apply } from '../support/documents.ts';
+import { serve } from '../support/services.ts';
 
 /** How long after it has come a container leaves: at each of these points of a look, which lasts about as long. */
 const TIMES = 25;
