@@ -328,8 +328,8 @@ export class Documents {
       else store.goBack(trial.version, going, trial.backTo);
     } catch (error) {
       event('config.unsaved', 'error', say.unsaved(trial.version, error));
-      // it goes on, and ends when the disk takes that
-      this.#trial = this.#start('version' in going ? going : trial);
+      // it goes on; one that is over has its time anew, and ends when the disk takes that
+      this.#trial = this.#start('version' in going ? going : { ...trial, started: surroundings.now() });
       return;
     }
     if ('version' in going) this.#trial = this.#start(going);

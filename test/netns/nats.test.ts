@@ -55,6 +55,7 @@ test('a node of the cluster is killed: frames go on, its gateway goes to another
   process.stdout.write(
     `nats: node killed; a change known to its gateway after ${arrived} ms, connected ${since()} ms\n`,
   );
-  expect((await a.gateway.status()).broker.url).toBe(nodes[1]?.url);
+  // which one it is follows from which of them took part in the election
+  expect(nodes.slice(1).map(({ url }) => url)).toContain((await a.gateway.status()).broker.url);
   for (const stream of streams) expect(await stream.stop()).toMatchObject({ lost: 0 });
 });

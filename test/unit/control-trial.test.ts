@@ -242,6 +242,31 @@ describe('a document that could cut the gateway off', () => {
     jest.useRealTimers();
   });
 
+  test.each(['saveTrial', 'goBack'] as const)('goes on where the disk is full at a start (%s)', async (write) => {
+    jest.useFakeTimers();
+    let isFull = true;
+    answers = false;
+    submit(of(2, WIRE));
+    documents.stop();
+    if (write === 'goBack') now = { boot: 'y', ms: 100 };
+    const disk = new Proxy(store, {
+      get: (target, name: keyof DocumentRepository) => (name === write && isFull ? full : target[name]),
+    });
+    ({ documents, told } = documentsOn(disk, around()));
+    expect(told).toEqual([expect.stringMatching(/^config.unsaved error: .*full/)]);
+    expect(documents.status).toMatchObject({ state: 'applying', applied_version: 1, candidate: { version: 2 } });
+    expect(documents.desired.networks).toHaveLength(1);
+    isFull = false;
+    for (let n = 0; n < 62; n += 1) {
+      now.ms += 1000;
+      documents.settled([]);
+      await jest.advanceTimersByTimeAsync(1000);
+    }
+    expect(documents.status).toMatchObject({ state: 'rolled_back', applied_version: 1, candidate: null });
+    documents.stop();
+    jest.useRealTimers();
+  });
+
   test('that ends the service twice before a cycle is taken back at the third start', () => {
     documents.submit(of(2, WIRE), 'mqtt');
     restart();
