@@ -104,7 +104,7 @@ describe.each([
   test('both ends say that VXLAN gets there, with its round trip; the table of MACs has none of the probes’', async () => {
     for (const [gateway, other] of [[a, B] as const, [b, A] as const]) {
       await elapsed(gateway, other, { datapath: 'ok', state: 'up' });
-      expect((await peerOf(gateway, other)).datapath_rtt_ms).toBeLessThan(100);
+      expect((await peerOf(gateway, other)).datapath_rtt_ms).toBeLessThan(1000);
     }
     const { code, stdout } = await a.cli('peer', 'probe', B);
     expect([code, stdout]).toEqual([0, expect.stringMatching(/ms +\d+\.\d ms +1500/)]);
