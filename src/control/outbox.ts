@@ -29,12 +29,15 @@ const UNCONFIRMED: Backoff = { backoffMs: [5000, 60_000], random: () => 1 };
 
 /**
  * What this gateway says over one connection. Of each retained topic one message is under way at most, and behind it the
- * newest waits: over a slow link the latest state wins, and memory stays that of one state, however often it changes.
+ * newest waits: over a slow link the latest state wins, and memory stays that of one state, however often it changes. What
+ * waits goes out in the order in which it was said last: a manifest lists records that were said before it.
  */
 export class Outbox {
   readonly #options: OutboxOptions;
-  /** by retained topic under way, what goes out after it */
-  readonly #state = new Map<string, Buffer | undefined>();
+  /** retained topics, the one that was sent first is the first */
+  readonly #underWay = new Set<string>();
+  /** by retained topic, what goes out after that; what was said last is the last */
+  readonly #waiting = new Map<string, Buffer>();
   /** what is not retained and under way, with when it was sent, monotonic milliseconds */
   readonly #passing = new Set<{ readonly at: number }>();
   #patience: NodeJS.Timeout | undefined;
@@ -48,15 +51,18 @@ export class Outbox {
   }
 
   get isIdle(): boolean {
-    return this.#state.size === 0;
+    return this.#underWay.size === 0;
   }
 
-  /** Of a retained topic: now, or in place of what waits. Of others: now, or not at all while too many are under way. */
+  /** Of a retained topic: now, or behind all that waits, in place of its own. Of others: now, or not at all while too many are under way. */
   put(message: Message): void {
     const { topic, payload, retain } = message;
     if (!retain) this.#pass(message);
-    else if (this.#state.has(topic)) this.#state.set(topic, payload);
-    else this.#say(topic, payload);
+    else if (!this.#underWay.has(topic) && !this.#waiting.has(topic)) this.#say(topic, payload);
+    else {
+      this.#waiting.delete(topic);
+      this.#waiting.set(topic, payload);
+    }
   }
 
   /** The last word on a topic: at once, in place of all that waits. */
@@ -69,7 +75,8 @@ export class Outbox {
   close(): void {
     clearTimeout(this.#patience);
     this.#round += 1;
-    this.#state.clear();
+    this.#underWay.clear();
+    this.#waiting.clear();
   }
 
   #pass(message: Message): void {
@@ -84,24 +91,33 @@ export class Outbox {
   #say(topic: string, payload: Buffer): void {
     const round = this.#round;
     if (this.isIdle) this.#wait();
-    this.#state.set(topic, undefined);
+    this.#underWay.add(topic);
     this.#options.send({ topic, payload, retain: true }, () => {
       if (round === this.#round) this.#confirmed(topic);
     });
   }
 
   #confirmed(topic: string): void {
-    const next = this.#state.get(topic);
-    this.#state.delete(topic);
+    // confirmations come in order: one that others overtake will not come, however many do
+    const [oldest] = this.#underWay;
+    this.#underWay.delete(topic);
     this.#unconfirmed = 0;
-    this.#wait();
-    if (next) this.#say(topic, next);
+    if (topic === oldest) this.#wait();
+    this.#goOn();
     if (!this.isIdle) return;
     clearTimeout(this.#patience);
     this.#options.onIdle();
   }
 
-  /** For the next confirmation, from now on. */
+  #goOn(): void {
+    for (const [topic, payload] of this.#waiting) {
+      if (this.#underWay.has(topic)) return;
+      this.#waiting.delete(topic);
+      this.#say(topic, payload);
+    }
+  }
+
+  /** For the oldest one's confirmation, from now on. */
   #wait(): void {
     clearTimeout(this.#patience);
     const wait = waitBefore(this.#unconfirmed - 1, UNCONFIRMED);
@@ -110,10 +126,10 @@ export class Outbox {
 
   /** What was said last goes unconfirmed; the newest state comes first, and then what waited behind it. */
   #giveUp(): void {
-    const waiting = [...this.#state];
+    const waiting = [...this.#waiting];
     this.#unconfirmed += 1;
     this.close();
     this.#options.onIdle();
-    for (const [topic, payload] of waiting) if (payload && !this.#state.has(topic)) this.#say(topic, payload);
+    for (const [topic, payload] of waiting) if (!this.#underWay.has(topic)) this.#say(topic, payload);
   }
 }

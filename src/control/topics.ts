@@ -18,6 +18,8 @@ export type OwnedTopic =
 const NAME = /^[a-z0-9-]{1,63}$/;
 const RPC_ID = /^[A-Za-z0-9_-]{1,64}$/;
 const DECIMAL = /^[1-9]\d{0,7}$/;
+/** Brokers take no more in a topic (EMQX 128, mosquitto 200), and end the connection that publishes there. */
+const LEVELS_MAX = 128;
 
 const prefixOf = (fleet: string): string => `linkspan/v1/${fleet}/`;
 
@@ -54,6 +56,7 @@ export function tableFilter(fleet: string, vni: Vni, gw: string): string {
 export function answerTopic(fleet: string, gw: string, id: string, wanted: string | undefined): string {
   const fallback = formatTopic(fleet, { kind: 'rpc_res', gw, id });
   if (wanted === undefined || /[#+\0]/.test(wanted) || wanted.startsWith('$')) return fallback;
+  if (wanted.split('/').length > LEVELS_MAX) return fallback;
   return wanted.startsWith('linkspan/') && !wanted.startsWith(fallback.slice(0, -id.length)) ? fallback : wanted;
 }
 

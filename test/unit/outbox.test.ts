@@ -86,3 +86,32 @@ test('the last word goes out at once, and nothing after it', () => {
   jest.advanceTimersByTime(100_000);
   expect(sent).toEqual(['a 1', 'a bye']);
 });
+
+test('what is never confirmed is given up though other topics are confirmed all the time', () => {
+  const { outbox, sent, confirm } = setup();
+  outbox.put(retained('state', '1'));
+  outbox.put(retained('state', '2'));
+  for (let n = 0; n < 4; n += 1) {
+    outbox.put(retained('report', `${n}`));
+    jest.advanceTimersByTime(2000);
+    confirm('report');
+  }
+  expect(sent).toContain('state 2');
+});
+
+test('what waits goes out in the order in which it was said last: no manifest before a record that it lists', () => {
+  const { outbox, sent, confirm } = setup();
+  outbox.put(retained('manifest', '1'));
+  for (const n of [1, 2]) {
+    outbox.put(retained('record', `${n}`));
+    outbox.put(retained('manifest', `${n + 1}`));
+  }
+  outbox.put(retained('page', '3'));
+  outbox.put(retained('record', '3'));
+  outbox.put(retained('manifest', '4'));
+  confirm('manifest');
+  confirm('record');
+  confirm('page');
+  expect(sent.slice(-3)).toEqual(['page 3', 'record 3', 'manifest 4']);
+  expect(sent.filter((one) => one.startsWith('manifest'))).toEqual(['manifest 1', 'manifest 4']);
+});

@@ -49,12 +49,16 @@ test('over MQTT 5: where the request says so the answer comes on another topic, 
   await request('2');
   // nobody has the gateway write where it should not
   await request('3', 'linkspan/v1/plant/gw/gw-b/desired');
-  await until('the others', () => seen.some((one) => one.includes('c-3')));
+  // nor where the broker ends the connection for it
+  await request('4', `${'a/'.repeat(300)}b`);
+  await until('the others', () => seen.some((one) => one.includes('c-4')));
+  expect(a.session.connected).toBe(true);
   expect(new Set(seen)).toEqual(
     new Set([
       'operator/answers 1 hello c-1',
       'linkspan/v1/plant/gw/gw-a/rpc/res/2 2 hello c-2',
       'linkspan/v1/plant/gw/gw-a/rpc/res/3 3 hello c-3',
+      'linkspan/v1/plant/gw/gw-a/rpc/res/4 4 hello c-4',
     ]),
   );
 });
