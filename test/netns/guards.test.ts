@@ -101,7 +101,13 @@ describe.each(['kernel', 'user'])('engine %s, towards a VTEP that guards nothing
     ],
   ])('profile %j lets cross: %j', async (profile, crossing) => {
     await lab.apply([lab.a], { profile });
-    expect(await from(discoveries(MAC.a))).toEqual(crossing);
+    // A frame may be lost once to rules that are just being made; what may not cross never does.
+    const crossed = new Set<string>();
+    await until('them', async () => {
+      for (const name of await from(discoveries(MAC.a))) crossed.add(name);
+      return crossing.every((name) => crossed.has(name));
+    });
+    expect([...crossed].toSorted()).toEqual(crossing.toSorted());
     expect(await from(framesOf('a'))).toEqual([]);
     // ARP and neighbour discovery both ways, whatever the profile.
     for (const at of [lab.a.workload, foreign]) await at.ip('neigh', 'flush', 'all');
