@@ -170,12 +170,13 @@ export class Gateway {
       this.#events.add(type, level, message);
     }
     this.#state.view = view;
-    if (view.complete) forgetGone(view, this.#state.store.endpoints);
-    // A cycle that a newer document interrupted says nothing about that document.
-    if (view.complete && view.document === documents.desired) documents.settled([...view.problems.values()]);
+    // the peers first: what follows writes to a disk that may be full
     this.#presence.hostHas(hostAddresses(view));
     this.#presence.localChanged();
+    // A cycle that a newer document interrupted says nothing about that document.
+    if (view.complete && view.document === documents.desired) documents.settled([...view.problems.values()]);
     this.#presence.reportedChanged();
+    if (view.complete) forgetGone(view, this.#state.store.endpoints);
   }
 
   #reported(): Buffer {

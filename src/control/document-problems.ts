@@ -52,7 +52,7 @@ export function waitsForWord({ version, confirmS }: Trial): string {
 }
 
 export function unsaved(version: number, error: unknown): string {
-  const remedy = 'tried again each second; make room on the disk';
+  const remedy = 'tried again until there is room on the disk; make some';
   return `what becomes of document version ${version} cannot be written: ${messageOf(error)}; ${remedy}`;
 }
 

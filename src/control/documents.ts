@@ -43,6 +43,7 @@ export class Documents {
   #lost = false;
   /** went back from a document with which the broker was perhaps not reached */
   #wayLost = false;
+  #unsaved = false;
   #reported = '';
 
   constructor(options: DocumentsOptions) {
@@ -170,8 +171,7 @@ export class Documents {
     const failing = problems.filter(({ code, message }) => code === 'failed' && !excused.includes(message));
     const wayLost = this.#wayLost;
     this.#problems = problems;
-    if (this.#trial) this.#trial.settled(failing);
-    else if (failing.length === 0) this.#commit(this.#running.version);
+    this.#judge(this.#running.version, failing);
     this.#report();
     if (!wayLost) return;
     this.#wayLost = false;
@@ -180,6 +180,18 @@ export class Documents {
 
   stop(): void {
     this.#trial?.stop();
+  }
+
+  /** What a full disk keeps from being written is told once; the peers, who are told after this, wait for no disk. */
+  #judge(version: number, failing: readonly Problem[]): void {
+    try {
+      if (this.#trial) this.#trial.settled(failing);
+      else if (failing.length === 0) this.#commit(version);
+      this.#unsaved = false;
+    } catch (error) {
+      if (!this.#unsaved) this.#options.event('config.unsaved', 'error', say.unsaved(version, error));
+      this.#unsaved = true;
+    }
   }
 
   #accept(document: ParsedDocument, source: DocumentSource): void {

@@ -19,6 +19,26 @@ beforeEach(() => {
   ({ documents, told } = documentsOn(store));
 });
 
+test('a full disk ends no cycle: what it keeps from being written is told once, and written at a later one', () => {
+  let isFull = true;
+  const markApplied = (version: number): void => {
+    if (isFull) throw new Error('database or disk is full');
+    store.markApplied(version);
+  };
+  ({ documents, told } = documentsOn({ ...store, markApplied }));
+  documents.submit(of(1), 'mqtt');
+  documents.settled([]);
+  documents.settled([]);
+  const unsaved = (): readonly string[] => told.filter((line) => line.startsWith('config.unsaved'));
+  expect([unsaved().length, documents.status.lkg_version]).toEqual([1, null]);
+  isFull = false;
+  documents.settled([]);
+  expect(documents.status).toMatchObject({ state: 'applied', lkg_version: 1 });
+  isFull = true;
+  documents.settled([]);
+  expect(unsaved()).toHaveLength(2);
+});
+
 describe('a document that is sent', () => {
   test('is on the disk before anybody hears of it', () => {
     const stored: number[] = [];
