@@ -1,7 +1,9 @@
+import type { EventSink } from '../model/status.ts';
+import { MAX_PAYLOAD } from '../peers/parse.ts';
+import { messageOf } from '../service/errors.ts';
 import type { PublicKey } from './key.ts';
 import { isEnvelope, isSignedBy, parseEnvelope } from './envelope.ts';
 import { parseTrustRecord, type TrustRecord } from './trust-record.ts';
-import { MAX_PAYLOAD } from '../peers/parse.ts';
 
 /** What survives a restart: the newest trust record of each gateway, by the fleet's key that signed it. */
 export interface TrustStore {
@@ -10,7 +12,12 @@ export interface TrustStore {
   save(fleetKey: string, gw: string, body: string): void;
 }
 
-export type RosterOptions = { readonly fleet: string; readonly fleetKey: PublicKey; readonly store: TrustStore };
+export type RosterOptions = {
+  readonly fleet: string;
+  readonly fleetKey: PublicKey;
+  readonly store: TrustStore;
+  readonly onEvent: EventSink;
+};
 
 /** What became of a trust record: taken, the one that is here already, or why it is refused. */
 export type TrustOutcome = 'accepted' | 'known' | 'unsigned' | 'malformed' | 'foreign' | 'forged' | 'stale' | 'full';
@@ -26,6 +33,8 @@ export class Roster {
   readonly #options: RosterOptions;
   readonly #records = new Map<string, TrustRecord>();
   readonly #bodies = new Map<string, Buffer>();
+  /** gateways whose newest record is not stored */
+  readonly #unsaved = new Set<string>();
 
   constructor(options: RosterOptions) {
     this.#options = options;
@@ -47,13 +56,16 @@ export class Roster {
 
   /** Takes what the broker shows on a gateway's trust topic. */
   receive(gw: string, topic: string, bytes: Uint8Array): TrustOutcome {
-    const { fleet, fleetKey, store } = this.#options;
+    const { fleet, fleetKey } = this.#options;
     const envelope = parseEnvelope(bytes, MAX_PAYLOAD);
     if (envelope === 'malformed') return 'malformed';
     if (!isEnvelope(envelope)) return 'unsigned';
     if (envelope.keyId !== fleetKey.id) return 'foreign';
     // what is here already was checked when it came: a fleet's start shows each gateway hundreds of them
-    if (this.#bodies.get(gw)?.equals(envelope.payload)) return 'known';
+    if (this.#bodies.get(gw)?.equals(envelope.payload)) {
+      if (this.#unsaved.has(gw)) this.#save(gw, envelope.payload);
+      return 'known';
+    }
     if (!isSignedBy(fleetKey, topic, envelope)) return 'forged';
     const parsed = parseTrustRecord(envelope.payload, { fleet, gw });
     if (!parsed.ok) return 'malformed';
@@ -61,9 +73,23 @@ export class Roster {
     if (before && parsed.value.serial <= before.serial)
       return parsed.value.serial === before.serial ? 'known' : 'stale';
     if (!before && this.#records.size >= MAX_GATEWAYS) return 'full';
-    store.save(fleetKey.text, gw, envelope.payload.toString());
     this.#hold(gw, parsed.value, envelope.payload);
+    this.#save(gw, envelope.payload);
     return 'accepted';
+  }
+
+  /** A revocation holds with a full disk, too; it is stored when the broker shows it again. */
+  #save(gw: string, payload: Buffer): void {
+    const { fleetKey, store, onEvent } = this.#options;
+    try {
+      store.save(fleetKey.text, gw, payload.toString());
+      this.#unsaved.delete(gw);
+    } catch (error) {
+      const what = `what the fleet's key says of gateway ${gw} holds until this service ends, and is not stored`;
+      const remedy = 'free some space: it is when the broker gives it again';
+      if (this.#unsaved.size === 0) onEvent('state.unwritable', 'error', `${what} (${messageOf(error)}); ${remedy}`);
+      this.#unsaved.add(gw);
+    }
   }
 
   #hold(gw: string, record: TrustRecord, payload: Buffer): void {

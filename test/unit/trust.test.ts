@@ -176,6 +176,30 @@ describe('the gate', () => {
     expect(gate.status.refused_total).toEqual({ unknown: 1, unsigned: 1, vni: 1, revoked: 1 });
   });
 
+  test('a revocation holds on a full disk too, and is stored when the broker shows it again with room for it', () => {
+    const [owner, key, told] = [new FleetOwner(), makeSigningKey(), [] as string[]];
+    const [disk, room] = [new MemoryTrust(), { isThere: true }];
+    const save: MemoryTrust['save'] = (...row) => {
+      if (!room.isThere) throw new Error('database or disk is full');
+      disk.save(...row);
+    };
+    const store = { load: disk.load, save };
+    const gate = gateOf(owner, { store, onEvent: (type) => void told.push(type) });
+    trusts(gate, owner.enrol('gw-b', key));
+    const revoked = owner.revoke('gw-b');
+    room.isThere = false;
+    expect(trusts(gate, revoked)).toBe(true);
+    expect(gate.admits('gw-b', undefined, key.public.id)).toBe(false);
+    expect(trusts(gate, revoked)).toBe(false);
+    expect(told.filter((type) => type === 'state.unwritable')).toHaveLength(1);
+    room.isThere = true;
+    trusts(gate, revoked);
+    trusts(gate, revoked);
+    const shown = owner.enrol('gw-c', key);
+    expect(trusts(gateOf(owner, { store: disk }), revoked)).toBe(false);
+    expect(trusts(gateOf(owner, { store: disk }), shown)).toBe(true);
+  });
+
   test('a revocation outlives a restart and an old record shown again; another fleet key knows neither', () => {
     const [owner, store] = [new FleetOwner(), new MemoryTrust()];
     const enrolled = owner.enrol('gw-b', keyB);

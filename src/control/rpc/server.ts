@@ -136,7 +136,7 @@ function read(payload: Uint8Array): RpcRequest | RpcAnswer {
 
 /** Changes are remembered for longer: nobody makes a thousand of them in this time. */
 const DEADLINE_S = 600;
-const MEND = 'free some space on the disk of its state, and ask again';
+const MEND = 'free some space on the disk of its state, and ask again under another id';
 const INTERRUPTED =
   'the service ended while it carried this out; see by its reported state what came of it, and ask again under another id';
 const EXPIRED = 'the request came after its deadline and was not carried out; ask again';
