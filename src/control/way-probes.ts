@@ -25,6 +25,8 @@ export class WayProbes implements Probes {
   readonly #tunnel: TunnelProbes;
   /** what was told of each last */
   readonly #told = new Map<string, PulseState>();
+  /** when VXLAN reached each last, also before it could not be asked for a while */
+  readonly #reached = new Map<string, number>();
 
   constructor({ clock, openEcho, openTunnel, onEvent, onChange }: WayProbesOptions) {
     this.#onChange = onChange;
@@ -39,7 +41,7 @@ export class WayProbes implements Probes {
 
   /** Whom to probe from now on, all of the own VTEP's address family. @param targets those that answer through VXLAN */
   follow(from: ProbeFrom | undefined, ips: ReadonlySet<string>, targets: ReadonlyMap<string, TunnelTarget>): void {
-    for (const ip of this.#told.keys()) if (!ips.has(ip)) this.#told.delete(ip);
+    for (const known of [this.#told, this.#reached]) for (const ip of known.keys()) if (!ips.has(ip)) known.delete(ip);
     this.#echo.follow(from, ips);
     this.#tunnel.follow(targets);
   }
@@ -47,11 +49,13 @@ export class WayProbes implements Probes {
   of(ip: string): Probed | undefined {
     const echo = this.#echo.of(ip);
     const tunnel = this.#tunnel.of(ip);
-    if (echo === undefined || tunnel === undefined) return echo;
+    if (echo === undefined) return echo;
+    const state = together(echo, tunnel, { state: this.#told.get(ip), answered: this.#reached.get(ip) });
+    if (tunnel === undefined) return { ...echo, state };
     const answered = Math.max(echo.answered ?? -Infinity, tunnel.answered ?? -Infinity);
     return {
       ...echo,
-      state: together(echo, tunnel),
+      state,
       answered: answered === -Infinity ? undefined : answered,
       tunnel: { state: tunnel.state, rtt: tunnel.rtt },
     };
@@ -81,6 +85,8 @@ export class WayProbes implements Probes {
   }
 
   #beat(ip: string): void {
+    const { answered } = this.#tunnel.of(ip) ?? {};
+    if (answered !== undefined) this.#reached.set(ip, answered);
     if (this.#note(ip)) this.#onChange(ip);
   }
 

@@ -115,9 +115,14 @@ async function guardHooks(): Promise<GuardHooks> {
 
 let reflects: boolean | undefined;
 
-/** A frame's addresses written anew, and the frame sent out by an interface (Linux 4.18 or so; nft_fwd_netdev). */
+/**
+ * A frame written anew, and sent out by an interface (Linux 4.18 or so; nft_fwd_netdev); and who sent it. All that no other
+ * rule of a port has: where one of them is refused, the whole table is.
+ */
 async function canReflect(): Promise<boolean> {
-  reflects ??= await takes('ingress', 'ether daddr set ether saddr fwd to "lo"');
+  reflects ??=
+    (await takes('ingress', 'ether daddr set ether saddr @ll,144,8 set 2 fwd to "lo"')) &&
+    (await takes('egress', 'meta skuid != 4294967295 accept'));
   return reflects;
 }
 

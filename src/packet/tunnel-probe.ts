@@ -15,6 +15,8 @@ export const TUNNEL_LENGTH = 60;
 /** Where magic number and kind stand, in bytes. */
 export const TUNNEL_MAGIC_AT = MAGIC_AT;
 export const TUNNEL_KIND_AT = KIND_AT;
+/** Where the token stands, in bytes, and how many it has. */
+export const TUNNEL_TOKEN = { at: TOKEN_AT, length: TOKEN } as const;
 
 export type TunnelRequest = {
   /** the asking gateway's, and the asked one's */

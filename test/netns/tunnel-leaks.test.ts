@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { within } from '../../src/host/namespace.ts';
 import { openTunnelSocket } from '../../src/host/tunnel-socket.ts';
 import { sendFrames } from '../../src/host/packet-socket.ts';
-import { type Mac, parseMac } from '../../src/model/mac.ts';
+import type { Mac } from '../../src/model/mac.ts';
 import { tunnelMac } from '../../src/model/tunnel.ts';
 import { type TunnelRequest, tunnelAnswer, tunnelRequest } from '../../src/packet/tunnel-probe.ts';
 import { Lab } from '../lab/lab.ts';
@@ -24,6 +24,8 @@ const PORT = { kernel: 'lsx-line', user: 'lsu-line' } as const;
 /** What a profile lets cross is no matter. */
 const GUARDS = { kernel: { profile: 'strict' }, user: { profile: 'default' } } as const;
 const [PLC_A, WORK_A, WORK_B] = ['10.20.0.10', '10.20.0.31', '10.20.0.41'];
+const BROADCAST = 'ff:ff:ff:ff:ff:ff' as Mac;
+const STRANGER = '02:00:00:00:00:77' as Mac;
 const PROBES = ['ether', 'proto', '0x88b6'];
 /** The same inside VXLAN, as it leaves on the underlay. */
 const INNER = ['udp', 'port', '4789', 'and', 'udp[28:2]', '=', '0x88b6'];
@@ -129,6 +131,11 @@ describe.each(['kernel', 'user'] as const)('a network stretched to two plants, e
         tunnelRequest(request({ from: asked('b'), to: asked('a') })),
         tunnelRequest(request({ from: own, to: asked('a') })),
         tunnelAnswer(request({ from: asked('b'), to: own })),
+        // as its own gateway's: to a peer, to whom nobody knows, and to all, foreign VTEPs among them
+        tunnelAnswer(request({ from: asked('b'), to: asked('a') })),
+        tunnelAnswer(request({ from: STRANGER, to: asked('a') })),
+        tunnelAnswer(request({ from: BROADCAST, to: asked('a') })),
+        tunnelRequest(request({ to: BROADCAST })),
       ];
       const isForged = [...INNER, 'and', 'udp[36:2]', '=', '0xbeef'];
       const before = await dropped();
@@ -165,11 +172,10 @@ describe.each(['kernel', 'user'] as const)('a network stretched to two plants, e
     const socket = within(sites.a.gateway.path, () => openTunnelSocket());
     const send = (...frames: readonly Buffer[]): void =>
       frames.forEach((frame) => socket.send(frame, link?.ifindex ?? 0));
-    const stranger = parseMac('02:00:00:00:00:77') as Mac;
     const answers = [...INNER, 'and', 'udp[34:1]', '=', '2', 'and', 'udp[36:2]', '=', '0xbeef'];
     const answered = (...frames: readonly Buffer[]): Promise<readonly string[]> =>
       seen([[sites.a.gateway, 'wan0', answers]], async () => send(...frames));
-    const none = await answered(tunnelRequest(request({ from: stranger })), tunnelRequest(request({ to: stranger })));
+    const none = await answered(tunnelRequest(request({ from: STRANGER })), tunnelRequest(request({ to: STRANGER })));
     const some = await answered(...Array<Buffer>(40).fill(tunnelRequest(request())));
     socket.close();
     expect(none).toEqual(['']);

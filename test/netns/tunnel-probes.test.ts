@@ -163,6 +163,31 @@ describe.each([
     expect(await elapsed(a, B, { state: 'up' })).toBeLessThan(3000);
   });
 
+  test('where VXLAN alone answers, a fault of this gateway’s own port makes nobody dead', async () => {
+    await elapsed(a, B, { state: 'up', datapath: 'ok' });
+    await drop(ICMP);
+    const bDir = b.dir;
+    await b.kill9();
+    await elapsed(a, B, { state: 'suspect' });
+    // pings are silent for long
+    await sleep(6000);
+    const states = new Set<string>();
+    for (let round = 0; round < 3; round += 1) {
+      await underlay.gateways[0].exec('ip', 'link', 'set', engineA === 'kernel' ? 'lsx-line' : 'lsu-line', 'down');
+      for (const began = performance.now(); performance.now() - began < 2000; await sleep(20)) {
+        states.add((await peerOf(a, B)).state);
+      }
+    }
+    expect([...states]).toEqual(['suspect']);
+    b = await start(2, B, bDir);
+    await elapsed(a, B, { state: 'up', datapath: 'ok' });
+    // one that dies for good is found all the same
+    await underlay.silence(2, true);
+    await elapsed(a, B, { state: 'down' });
+    await underlay.silence(2, false);
+    await elapsed(a, B, { state: 'up', datapath: 'ok' });
+  }, 60_000);
+
   test('one that has never answered pings is judged by VXLAN too: up, though its service is away, and down when it is gone', async () => {
     const { dir } = a;
     await a.stop();

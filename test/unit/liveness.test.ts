@@ -172,6 +172,17 @@ describe('pings and probes through VXLAN together', () => {
   ] as const)('%s', (_where, echo, tunnel, state) => {
     expect(together(echo, tunnel)).toBe(state);
   });
+
+  test.each([
+    ['cannot be asked at present', undefined, { state: 'up', answered: 9000 }, 'suspect'],
+    ['is asked anew', beat('unprobed', undefined, 4), { state: 'suspect', answered: 9000 }, 'suspect'],
+    ['is asked anew, in vain', beat('unprobed', undefined, 5), { state: 'suspect', answered: 9000 }, 'down'],
+    ['had ceased too', undefined, { state: 'down', answered: 9000 }, 'down'],
+    ['was not the last to answer', undefined, { state: 'up', answered: 5900 }, 'down'],
+    ['has never answered', undefined, { state: 'suspect' }, 'down'],
+  ] as const)('where pings have ceased, and VXLAN %s', (_where, tunnel, before, state) => {
+    expect(together(down, tunnel, before)).toBe(state);
+  });
 });
 
 test('who is asked rarely while all is well is asked at once when in doubt, and each second while nothing else answers', () => {

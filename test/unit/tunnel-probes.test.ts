@@ -176,15 +176,18 @@ describe('the rules of a port', () => {
     expect(chain(rules, 'tunnel_in')).toEqual([
       `ether daddr != ${OWN} drop`,
       `ether saddr != { ${PEER} } drop`,
+      '@ll,144,8 2 @ll,176,64 != @asked drop',
       '@ll,144,8 2 update @answerers { ether saddr limit rate over 8/second burst 8 packets } drop',
       '@ll,144,8 2 fwd to "lo"',
       '@ll,144,8 1 update @askers { ether saddr limit rate over 8/second burst 8 packets } drop',
-      `@ll,144,8 1 ether daddr set ether saddr ether saddr set ${OWN} @ll,144,8 set 2 fwd to "lsx-line"`,
+      `@ll,144,8 1 update @owed { @ll,176,64 } ether daddr set ether saddr ether saddr set ${OWN} @ll,144,8 set 2 fwd to "lsx-line"`,
       'drop',
     ]);
     expect(chain(rules, 'tunnel_out')).toEqual([
-      `@ll,144,8 2 ether saddr ${OWN} accept`,
-      'meta skuid != 4294967295 accept',
+      `ether saddr != ${OWN} counter name protocol_out drop`,
+      `ether daddr != { ${PEER} } counter name protocol_out drop`,
+      '@ll,144,8 2 @ll,176,64 @owed accept',
+      '@ll,144,8 1 meta skuid != 4294967295 update @asked { @ll,176,64 } accept',
       'counter name protocol_out drop',
     ]);
     for (const way of ['in', 'out']) {
@@ -197,6 +200,9 @@ describe('the rules of a port', () => {
     expect(chain(portRules({ ...spec, tunnel: { own: OWN, peers: [] } }, true, true), 'tunnel_in')).toEqual([
       `ether daddr != ${OWN} drop`,
       'drop',
+    ]);
+    expect(chain(portRules({ ...spec, tunnel: { own: OWN, peers: [] } }, true, true), 'tunnel_out')).toEqual([
+      'counter name protocol_out drop',
     ]);
     expect(portRules(spec, true, false)).not.toContain('tunnel');
   });

@@ -1,5 +1,4 @@
 import type { GuardDirection } from '../../model/guards.ts';
-import type { Mac } from '../../model/mac.ts';
 import type { TunnelMacs } from '../../model/tunnel.ts';
 import {
   ETHERTYPE_TUNNEL,
@@ -7,6 +6,7 @@ import {
   TUNNEL_KIND_AT,
   TUNNEL_MAGIC,
   TUNNEL_MAGIC_AT,
+  TUNNEL_TOKEN,
 } from '../../packet/tunnel-probe.ts';
 import { accept, type Chain, drop, each, type Rule } from './chains.ts';
 
@@ -15,7 +15,10 @@ const LIMIT = 'limit rate over 8/second burst 8 packets';
 const KEPT_S = 10;
 /** More gateways than one network has; a set of another size would be another set. */
 const KEPT_MAX = 8192;
+/** What all gateways of a large fleet ask in that time, all of them in doubt. */
+const TOKENS_MAX = 65_535;
 const KIND = `@ll,${TUNNEL_KIND_AT * 8},8`;
+const TOKEN = `@ll,${TUNNEL_TOKEN.at * 8},${TUNNEL_TOKEN.length * 8}`;
 /** Where the service listens for answers: nobody else does for this EtherType, so no other frame is the slower for it. */
 const LISTENER = 'lo';
 
@@ -25,10 +28,18 @@ export const TUNNEL = `ether type 0x${ETHERTYPE_TUNNEL.toString(16)} @ll,${TUNNE
 /** Those who have asked of late, and those who have answered. */
 const SETS = { request: 'askers', answer: 'answerers' } as const;
 
-/** Each with a set of its own rates. */
-export const TUNNEL_SETS = Object.values(SETS)
-  .map((name) => `  set ${name} { type ether_addr; flags dynamic,timeout; timeout ${KEPT_S}s; size ${KEPT_MAX}; }\n`)
-  .join('');
+/** The tokens of requests that this gateway has sent, and of those that it is sending back. */
+const TOKENS = { asked: KEPT_S, owed: 1 } as const;
+
+/** Of peers, each with a rate of its own; and of tokens, with the seconds that they count. */
+export const TUNNEL_SETS = [
+  ...Object.values(SETS).map((name) => set(name, 'type ether_addr', KEPT_S, KEPT_MAX)),
+  ...Object.entries(TOKENS).map(([name, seconds]) => set(name, `typeof ${TOKEN}`, seconds, TOKENS_MAX)),
+].join('');
+
+function set(name: string, key: string, seconds: number, size: number): string {
+  return `  set ${name} { ${key}; flags dynamic,timeout; timeout ${seconds}s; size ${size}; }\n`;
+}
 
 /**
  * What becomes of tunnel probes at an overlay network's port; none of them passes to what hangs on it. The kernel itself
@@ -41,7 +52,11 @@ export function tunnelChain(macs: TunnelMacs, way: GuardDirection, device: strin
 
 function incoming({ own, peers }: TunnelMacs, device: string): readonly Rule[] {
   const back = `ether daddr set ether saddr ether saddr set ${own} ${KIND} set ${TUNNEL_KIND.answer} fwd to "${device}"`;
-  const known = peers.length === 0 ? [] : [...limited('answer', `fwd to "${LISTENER}"`), ...limited('request', back)];
+  const unasked = `${KIND} ${TUNNEL_KIND.answer} ${TOKEN} != @asked drop`;
+  const known =
+    peers.length === 0
+      ? []
+      : [unasked, ...limited('answer', `fwd to "${LISTENER}"`), ...limited('request', `${note('owed')} ${back}`)];
   return [
     `ether daddr != ${own} drop`,
     ...(peers.length === 0 ? [] : [`ether saddr != { ${peers.join(', ')} } drop`]),
@@ -59,8 +74,23 @@ function limited(kind: keyof typeof TUNNEL_KIND, what: string): readonly string[
 /** A socket's owner is known in its own namespace only (nft_meta): what comes from workloads and the plant has none here. */
 const FROM_HERE = 'meta skuid != 4294967295';
 
-/** Whoever forges an answer has seen no request, so that nobody takes it for one. */
-function outgoing({ own }: { readonly own: Mac }): readonly Rule[] {
-  const answers = `${KIND} ${TUNNEL_KIND.answer} ether saddr ${own}`;
-  return [accept(answers), accept(FROM_HERE), drop('', 'protocol')];
+/**
+ * Only to peers, so that none is ever flooded, and answers only to what came in: who forges one has seen no request. It would
+ * get nowhere, but it would use up the rate of this gateway's own.
+ */
+function outgoing({ own, peers }: TunnelMacs): readonly Rule[] {
+  const refused = drop('', 'protocol');
+  if (peers.length === 0) return [refused];
+  const [request, answer] = [TUNNEL_KIND.request, TUNNEL_KIND.answer].map((kind) => `${KIND} ${kind}`);
+  return [
+    drop(`ether saddr != ${own}`, 'protocol'),
+    drop(`ether daddr != { ${peers.join(', ')} }`, 'protocol'),
+    accept(`${answer} ${TOKEN} @owed`),
+    accept(`${request} ${FROM_HERE} ${note('asked')}`),
+    refused,
+  ];
+}
+
+function note(tokens: keyof typeof TOKENS): string {
+  return `update @${tokens} { ${TOKEN} }`;
 }
