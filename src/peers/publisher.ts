@@ -35,6 +35,8 @@ export class Publisher {
   /** pages that this run has given up: their erasure may have been lost while the broker was away */
   #left: readonly Place[] = [];
   readonly #ownAlives = new Set<string>();
+  /** wills of connections that did not come about as far as is known here: the broker may know better */
+  readonly #tried = new Set<string>();
   /** the newest will, and whether its connection came about */
   #will: { readonly digest: string; registered: boolean } | undefined;
   #local: LocalState | undefined;
@@ -65,7 +67,12 @@ export class Publisher {
     const block = Math.floor(this.#seq / SESSION_BLOCK) + 1;
     this.#seq = block * SESSION_BLOCK;
     // a broker that is away for hours must not push what it still retains out of our memory
-    if (this.#will?.registered === false) this.#ownAlives.delete(this.#will.digest);
+    if (this.#will?.registered === false) {
+      this.#ownAlives.delete(this.#will.digest);
+      keep(this.#tried, this.#will.digest);
+    }
+    // what the broker shows next, however much was said since: taken for another's, it would cost an epoch
+    if (this.#will?.registered) keep(this.#ownAlives, this.#will.digest);
     const payload = this.#alive('down', this.#seq + SESSION_BLOCK - 1);
     this.#will = { digest: digestOfBytes(payload), registered: false };
     return payload;
@@ -128,7 +135,8 @@ export class Publisher {
 
   /** Whether this run published these alive bytes: anything else on our alive topic is another run's, or forged. */
   isOwnAlive(payload: Uint8Array): boolean {
-    return this.#ownAlives.has(digestOfBytes(payload));
+    const digest = digestOfBytes(payload);
+    return this.#ownAlives.has(digest) || this.#tried.has(digest);
   }
 
   #table(network: LocalNetwork, vteps: readonly Vtep[]): readonly Publication[] {
@@ -176,14 +184,8 @@ export class Publisher {
     const vteps = this.#local?.vteps ?? [];
     const lease = isUp && { exp: this.#now() + LEASE_S };
     const payload = encodeAlive({ v: 1, gw: gateway, epoch, seq, state, vteps, vnis, ...lease });
-    this.#remember(digestOfBytes(payload));
+    keep(this.#ownAlives, digestOfBytes(payload));
     return payload;
-  }
-
-  #remember(digest: string): void {
-    this.#ownAlives.add(digest);
-    const oldest = this.#ownAlives.size > OWN_REMEMBERED ? this.#ownAlives.values().next().value : undefined;
-    if (oldest !== undefined) this.#ownAlives.delete(oldest);
   }
 
   #next(): number {
@@ -194,6 +196,14 @@ export class Publisher {
   #now(): number {
     return Math.floor(this.#options.clock.now() / 1000);
   }
+}
+
+/** As the newest of so many. */
+function keep(digests: Set<string>, digest: string): void {
+  digests.delete(digest);
+  digests.add(digest);
+  const oldest = digests.size > OWN_REMEMBERED ? digests.values().next().value : undefined;
+  if (oldest !== undefined) digests.delete(oldest);
 }
 
 /** The pages that are not as before, the base record, which lists them, last. */

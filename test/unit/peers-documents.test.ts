@@ -216,6 +216,25 @@ describe('publisher', () => {
     expect(told).toEqual([[7, 13_000, 13_200]]);
   });
 
+  test('the will of a connection that said much is still its own when the next one shows it', () => {
+    const publisher = born();
+    publisher.update(local());
+    const will = publisher.startSession();
+    publisher.sessionOpened();
+    for (let n = 0; n < 1000; n += 1) publisher.rebirth();
+    publisher.startSession();
+    publisher.sessionOpened();
+    expect(publisher.isOwnAlive(will)).toBe(true);
+  });
+
+  test('a will is its own though its connection was cut before it was known to stand', () => {
+    const publisher = born();
+    publisher.update(local());
+    const will = publisher.startSession();
+    for (let attempt = 0; attempt < 100; attempt += 1) publisher.startSession();
+    expect(publisher.isOwnAlive(will)).toBe(true);
+  });
+
   test('knows its own alives after a thousand attempts to connect', () => {
     const publisher = born();
     const will = publisher.startSession();
