@@ -1,5 +1,5 @@
 import type { Alive, PeerRecord } from '../model/peer.ts';
-import type { PeerStore } from './directory.ts';
+import type { PeerStore } from './peer-store.ts';
 
 export type BurstStoreOptions = {
   readonly store: PeerStore;

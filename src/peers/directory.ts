@@ -1,36 +1,24 @@
-import type { Alive, PeerRecord, Remote, Vtep } from '../model/peer.ts';
+import type { Alive, PeerRecord, Remote } from '../model/peer.ts';
 import type { EventSink, PeerStatus } from '../model/status.ts';
-import { askedBy } from '../model/tunnel.ts';
 import type { Vni } from '../model/vni.ts';
 import type { Clock } from '../service/clock.ts';
 import { parseAlive } from './alive.ts';
 import { ChangeSignal } from './change-signal.ts';
 import { type Duplicate, DuplicateWatch, type OwnMacs } from './duplicates.ts';
-import { Floors, type FloorStore, MAX_FLOORS } from './floors.ts';
+import { Floors, MAX_FLOORS } from './floors.ts';
 import { LEASE_S } from './lease.ts';
-import { type Claim, winners } from './mobility.ts';
+import type { Claim } from './mobility.ts';
 import { compareStamps } from './order.ts';
 import type { Probes } from './liveness/probed.ts';
-import { isDead } from './liveness/verdict.ts';
 import { LoosePages } from './loose-pages.ts';
 import { type Missing, Owner } from './owner.ts';
 import { type PageAddress, parsePage } from './page.ts';
 import { PeerEvents } from './peer-events.ts';
-import { peerStatus } from './peer-status.ts';
+import type { PeerStore } from './peer-store.ts';
+import { type Member, remotesOf } from './remotes.ts';
 import { stored } from './stored.ts';
+import { Ways } from './ways.ts';
 import { digestOfBytes, parseRecord, type RecordAddress } from './record.ts';
-
-/** What the directory keeps over a restart; a write that throws is the caller's to see. */
-export interface PeerStore extends FloorStore {
-  loadRecords(): readonly PeerRecord[];
-  /** keeps the record in place of any other of the same VNI and gateway */
-  saveRecord(record: PeerRecord): void;
-  removeRecord(vni: number, gw: string): void;
-  loadAlives(): readonly Alive[];
-  /** keeps the newest manifest in place of the gateway's older one */
-  saveAlive(alive: Alive): void;
-  removeAlive(gw: string): void;
-}
 
 export type DirectoryOptions = {
   readonly fleet: string;
@@ -73,6 +61,7 @@ export class PeerDirectory {
   readonly #loose = new LoosePages();
   readonly #started: number;
   readonly #events: PeerEvents;
+  readonly #ways: Ways;
   readonly #duplicates = new DuplicateWatch();
   readonly #signal = new ChangeSignal();
   #own: OwnMacs = new Map();
@@ -83,6 +72,7 @@ export class PeerDirectory {
     this.#floors = new Floors(options.store);
     this.#started = options.clock.monotonic();
     this.#events = new PeerEvents(options.onEvent);
+    this.#ways = new Ways(options, this.#events);
     this.#load();
   }
 
@@ -147,61 +137,26 @@ export class PeerDirectory {
 
   /** The other gateways in a VNI with the MACs that are theirs; a MAC claimed twice is with the better claim only. */
   remotes(vni: Vni): readonly Remote[] {
-    const members = [...this.#owners.values()].flatMap((owner) => {
+    const members = [...this.#owners.values()].flatMap((owner): readonly Member[] => {
       const record = owner.records.get(vni);
-      return record === undefined ? [] : [{ owner, record }];
+      return record === undefined ? [] : [{ owner, record, way: this.#ways.to(owner, record.vtep[0]) }];
     });
-    const claims = members.flatMap(({ owner, record }) => {
-      const { gw: gateway } = owner;
-      const alive = owner.isAlive && !this.#isDead(owner, record.vtep[0]);
-      const macs = record.macs.filter(({ m }) => !this.#duplicates.isOwn(vni, m));
-      return macs.map((entry): Claim => ({ gateway, alive, entry }));
-    });
-    const won = winners([...this.#ownClaims(vni), ...claims]);
-    // Nobody's record may claim the MAC by which another one is asked.
-    const probes = new Set(members.flatMap(({ record }) => askedBy(record) ?? []));
-    return members.flatMap(({ owner, record }): Remote[] => {
-      const { gw: gateway, routes } = record;
-      const [vtep] = record.vtep;
-      if (vtep === undefined) return [];
-      const macs = record.macs.filter((entry) => won.get(entry.m)?.entry === entry && !probes.has(entry.m));
-      const probe = askedBy(record);
-      const said = { ...(routes && { routes }), ...(probe && { probe }), ...(owner.isAway && { away: true as const }) };
-      return [{ gateway, vtep, macs, ...said, ...this.#way(owner, vtep) }];
-    });
+    return remotesOf(members, this.#ownClaims(vni), (mac) => this.#duplicates.isOwn(vni, mac));
   }
 
   /** Every gateway that holds a record. */
   peers(): readonly PeerStatus[] {
-    const { clock, probes } = this.#options;
-    const now = clock.monotonic();
-    const known = [...this.#owners.values()].filter((owner) => owner.isKnown);
-    return known.map((owner) =>
-      peerStatus(owner, owner.vtep && probes?.of(owner.vtep.ip), this.#isDead(owner, owner.vtep), now),
-    );
+    return this.#known().map((owner) => this.#ways.statusOf(owner));
   }
 
   /** To be called when what the probes say of an address has changed. */
   probed(ip: string): void {
-    const state = this.#options.probes?.of(ip)?.state;
-    const owners = [...this.#owners.values()].filter((owner) => owner.isKnown && owner.vtep?.ip === ip);
-    if (state === undefined || owners.length === 0) return;
-    for (const owner of owners) {
-      if (state === 'down' && !owner.isDown) this.#events.down(owner.gw, ip);
-      if (state === 'up' && owner.isDown) this.#events.answers(owner.gw, ip);
-      owner.isDown = state === 'down' || (state === 'suspect' && owner.isDown);
-    }
-    this.#signal.changed();
+    if (this.#ways.probed(ip, this.#known())) this.#signal.changed();
   }
 
   /** To be called every few seconds: tells whom VXLAN does not reach any more though they are there, and whom again. */
   lookAtTunnels(): void {
-    const { clock, probes, isOnBroker } = this.#options;
-    for (const owner of this.#owners.values()) {
-      const tunnel = owner.isKnown && owner.vtep ? probes?.of(owner.vtep.ip)?.tunnel : undefined;
-      const isThere = owner.isAlive && isOnBroker?.() === true && !this.#isDead(owner, owner.vtep);
-      this.#events.tunnel(owner.gw, owner.vtep?.ip, owner.lookAtTunnel(tunnel?.state, isThere, clock.monotonic()));
-    }
+    for (const owner of this.#owners.values()) this.#ways.lookAtTunnel(owner);
   }
 
   /** Records that a manifest lists, and pages that a record lists, and are not here: to be asked for again. */
@@ -228,12 +183,11 @@ export class PeerDirectory {
    * by a clock that does not jump. To be called only while the wall clock is synchronised.
    */
   expire(): void {
-    const { clock, probes } = this.#options;
+    const { clock } = this.#options;
     const silentSince = clock.monotonic() - LEASE_S * 1000;
     for (const owner of this.#owners.values()) {
       const isSilent = (owner.lastSeen ?? this.#started) <= silentSince;
-      const answers = owner.vtep !== undefined && probes?.of(owner.vtep.ip)?.state === 'up';
-      if (owner.isAlive || !isSilent || answers) continue;
+      if (owner.isAlive || !isSilent || this.#ways.answers(owner)) continue;
       const expired = [...owner.records.values()].filter((record) => owner.isExpired(record, clock.now() / 1000));
       for (const { vni } of expired) {
         this.#withdraw(owner, vni);
@@ -284,15 +238,8 @@ export class PeerDirectory {
     return this.#signal.listen(listener);
   }
 
-  #isDead({ isAlive }: Owner, vtep: Vtep | undefined): boolean {
-    const { probes, isOnBroker, clock } = this.#options;
-    return isDead(vtep && probes?.of(vtep.ip), isAlive && isOnBroker?.() === true, clock.monotonic());
-  }
-
-  /** What the probes say of the way there. */
-  #way(owner: Owner, vtep: Vtep): Partial<Remote> {
-    const { pathMtu } = this.#options.probes?.of(vtep.ip) ?? {};
-    return { ...(this.#isDead(owner, vtep) && { away: true, down: true }), ...(pathMtu !== undefined && { pathMtu }) };
+  #known(): readonly Owner[] {
+    return [...this.#owners.values()].filter((owner) => owner.isKnown);
   }
 
   /** To what may move. */

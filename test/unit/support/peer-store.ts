@@ -1,5 +1,5 @@
 import type { Alive, PeerRecord } from '../../../src/model/peer.ts';
-import type { PeerStore } from '../../../src/peers/directory.ts';
+import type { PeerStore } from '../../../src/peers/peer-store.ts';
 
 /** What a directory keeps, in memory: for another directory, as after a restart. */
 export class MemoryStore implements PeerStore {

@@ -1,6 +1,7 @@
 import type { Alive, MacEntry, PeerRecord } from '../../../src/model/peer.ts';
 import { encodeAlive } from '../../../src/peers/alive.ts';
-import { PeerDirectory, type PeerStore } from '../../../src/peers/directory.ts';
+import { PeerDirectory } from '../../../src/peers/directory.ts';
+import type { PeerStore } from '../../../src/peers/peer-store.ts';
 import { Publisher, type LocalState, type Publication } from '../../../src/peers/publisher.ts';
 import { encodeRecord } from '../../../src/peers/record.ts';
 import { MemoryStore } from './peer-store.ts';
