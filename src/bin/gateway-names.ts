@@ -1,4 +1,4 @@
-import { nameProblems, sandboxNames } from '../control/name-views.ts';
+import { nameProblems, sandboxNames } from '../control/views/name-views.ts';
 import type { RemotesByVni } from '../model/peer.ts';
 import type { Problem } from '../model/problem.ts';
 import type { CycleView } from '../reconcile/cycle.ts';

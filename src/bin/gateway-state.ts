@@ -1,9 +1,9 @@
-import { Documents, type DocumentsOptions } from '../control/documents.ts';
-import { Epoch } from '../control/epoch.ts';
-import { remotesByVni } from '../control/local-state.ts';
-import type { ProbeSource } from '../control/probe-peers.ts';
-import { RenewedKeys } from '../control/probe-keys.ts';
-import { WayProbes } from '../control/way-probes.ts';
+import { Documents, type DocumentsOptions } from '../control/documents/documents.ts';
+import { Epoch } from '../control/session/epoch.ts';
+import { remotesByVni } from '../control/views/local-state.ts';
+import type { ProbeSource } from '../control/probes/probe-peers.ts';
+import { RenewedKeys } from '../control/probes/probe-keys.ts';
+import { WayProbes } from '../control/probes/way-probes.ts';
 import { wishesOf } from '../docker/records.ts';
 import { openEchoSocket } from '../host/echo-socket.ts';
 import { openTunnelSocket } from '../host/tunnel-socket.ts';

@@ -1,12 +1,12 @@
-import { clearDuplicate } from '../control/clear-duplicate.ts';
-import { localState } from '../control/local-state.ts';
-import { Presence } from '../control/presence.ts';
+import { clearDuplicate } from '../control/socket/clear-duplicate.ts';
+import { localState } from '../control/views/local-state.ts';
+import { Presence } from '../control/session/presence.ts';
 import { encodeReported } from '../control/reported.ts';
-import { hostAddresses } from '../control/probe-targets.ts';
-import { probePeers } from '../control/probe-peers.ts';
+import { hostAddresses } from '../control/probes/probe-targets.ts';
+import { probePeers } from '../control/probes/probe-peers.ts';
 import { rpcMethods } from '../control/rpc/methods.ts';
 import { RpcServer } from '../control/rpc/server.ts';
-import type { BrokerAccess } from '../control/session.ts';
+import type { BrokerAccess } from '../control/session/session.ts';
 import { clockIsSynchronised } from '../host/clock-sync.ts';
 import type { EventSink, GatewayStatus } from '../model/status.ts';
 import type { CycleView } from '../reconcile/cycle.ts';

@@ -1,8 +1,8 @@
-import { captureRoute } from '../control/capture.ts';
-import { createCommands } from '../control/commands.ts';
-import { documentRoutes } from '../control/document-routes.ts';
-import { probeRoute } from '../control/probe-peers.ts';
-import { writeRoutes } from '../control/writes.ts';
+import { captureRoute } from '../control/socket/capture.ts';
+import { createCommands } from '../control/socket/commands.ts';
+import { documentRoutes } from '../control/socket/document-routes.ts';
+import { probeRoute } from '../control/probes/probe-peers.ts';
+import { writeRoutes } from '../control/socket/writes.ts';
 import { desiredSchema } from '../document/index.ts';
 import { readRoutes, type StatusSource } from '../status/read-routes.ts';
 import type { Route } from '../status/router.ts';

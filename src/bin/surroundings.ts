@@ -1,4 +1,4 @@
-import type { Surroundings } from '../control/trial-run.ts';
+import type { Surroundings } from '../control/documents/trial-run.ts';
 import { bootTime } from '../host/boot-time.ts';
 import { isOwnAddress, reach } from '../host/tcp-reach.ts';
 import type { GatewayStatus, PeerStatus, WifiStatus } from '../model/status.ts';

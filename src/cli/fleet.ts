@@ -1,4 +1,4 @@
-import { formatTopic } from '../control/topics.ts';
+import { formatTopic } from '../control/session/topics.ts';
 import { LinkspanError, messageOf } from '../service/errors.ts';
 import { FleetDirectory, type FleetDirectoryOptions } from '../trust/fleet-directory.ts';
 import { type PublicKey, parsePublicKey } from '../trust/key.ts';

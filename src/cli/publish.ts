@@ -1,6 +1,6 @@
 import type { IClientOptions } from 'mqtt';
-import { explain } from '../control/broker-error.ts';
-import { readCredentials } from '../control/credentials.ts';
+import { explain } from '../control/session/broker-error.ts';
+import { readCredentials } from '../control/session/credentials.ts';
 import { messageOf } from '../service/errors.ts';
 import type { Statement } from '../trust/fleet-directory.ts';
 import { CliError, EXIT } from './exit.ts';

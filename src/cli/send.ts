@@ -1,5 +1,5 @@
 import { connectAsync, type IClientOptions } from 'mqtt';
-import { isVersionRefusal } from '../control/broker-error.ts';
+import { isVersionRefusal } from '../control/session/broker-error.ts';
 import type { Statement } from '../trust/fleet-directory.ts';
 
 /** MQTT 5 says when the broker's rules refuse; a broker that does not speak it takes 3.1.1 and says nothing. */

@@ -1,6 +1,6 @@
 import { expect, test } from '@jest/globals';
 import * as fc from 'fast-check';
-import { TunnelEchoes } from '../../src/control/tunnel-echoes.ts';
+import { TunnelEchoes } from '../../src/control/probes/tunnel-echoes.ts';
 import type { Mac } from '../../src/model/mac.ts';
 import { answeredSequence } from '../../src/packet/tunnel-probe.ts';
 

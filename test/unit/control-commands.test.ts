@@ -1,7 +1,7 @@
 import { beforeEach, describe, expect, test } from '@jest/globals';
-import { createCommands } from '../../src/control/commands.ts';
-import type { AttachRequest } from '../../src/control/attach-request.ts';
-import type { Commands } from '../../src/control/writes.ts';
+import { createCommands } from '../../src/control/socket/commands.ts';
+import type { AttachRequest } from '../../src/control/request/attach-request.ts';
+import type { Commands } from '../../src/control/socket/writes.ts';
 import { formatIpPrefix } from '../../src/model/ip.ts';
 import { deriveMac } from '../../src/model/mac.ts';
 import { type Endpoint, sandboxPath } from '../../src/model/network.ts';

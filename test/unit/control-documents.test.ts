@@ -1,6 +1,6 @@
 import { beforeEach, describe, expect, test } from '@jest/globals';
 import * as fc from 'fast-check';
-import type { Documents } from '../../src/control/documents.ts';
+import type { Documents } from '../../src/control/documents/documents.ts';
 import type { Problem } from '../../src/model/problem.ts';
 import type { DocumentRepository } from '../../src/store/documents.ts';
 import { document, type Json, overlay } from './support/documents.ts';

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, expect, jest, test } from '@jest/globals';
-import { OwnTopics } from '../../src/control/own-topics.ts';
-import { Timers } from '../../src/control/timers.ts';
+import { OwnTopics } from '../../src/control/session/own-topics.ts';
+import { Timers } from '../../src/control/session/timers.ts';
 
 const TOPIC = 'linkspan/v1/plant/gw/gw-a/alive';
 const PAYLOAD = Buffer.from('{}');

@@ -1,7 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { connect as mqttConnect } from 'mqtt';
-import { formatTopic } from '../../src/control/topics.ts';
+import { formatTopic } from '../../src/control/session/topics.ts';
 import type { Vni } from '../../src/model/vni.ts';
 import { type LocalState, Publisher } from '../../src/peers/publisher.ts';
 import { systemClock } from '../../src/service/clock.ts';

@@ -6,10 +6,10 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { connect as mqttConnect } from 'mqtt';
 import { startBroker } from '../../src/control/broker.ts';
-import { EventLimit } from '../../src/control/event-limit.ts';
+import { EventLimit } from '../../src/control/session/event-limit.ts';
 import { encodeReported } from '../../src/control/reported.ts';
-import { MqttSession } from '../../src/control/session.ts';
-import { formatTopic, parseTopic, type Topic } from '../../src/control/topics.ts';
+import { MqttSession } from '../../src/control/session/session.ts';
+import { formatTopic, parseTopic, type Topic } from '../../src/control/session/topics.ts';
 import {
   children,
   cleanups,
@@ -34,7 +34,7 @@ const stateOf = ({ directory }: Gateway): string | undefined => directory.peers(
 // a gateway in a process of its own, so that it can die
 function childGateway(name: string, port: number, epoch: number): ChildProcess {
   const script = `
-    import { GatewaySession } from '${SRC}/control/gateway-session.ts';
+    import { GatewaySession } from '${SRC}/control/session/gateway-session.ts';
     import { PeerDirectory } from '${SRC}/peers/directory.ts';
     import { Publisher } from '${SRC}/peers/publisher.ts';
     import { systemClock as clock } from '${SRC}/service/clock.ts';

@@ -1,7 +1,7 @@
 import { expect, test } from '@jest/globals';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { connectAsync } from 'mqtt';
-import { MqttSession } from '../../src/control/session.ts';
+import { MqttSession } from '../../src/control/session/session.ts';
 import { parseMac } from '../../src/model/mac.ts';
 import type { LocalState } from '../../src/peers/publisher.ts';
 import { SlowLink } from './support/slow-link.ts';

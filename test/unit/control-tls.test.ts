@@ -4,7 +4,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { startBroker } from '../../src/control/broker.ts';
-import { type BrokerAccess, MqttSession } from '../../src/control/session.ts';
+import { type BrokerAccess, MqttSession } from '../../src/control/session/session.ts';
 import { Authority, type Certified } from './support/certificates.ts';
 import { cleanups, DIR, freePort, gateway, LINE1, local, mosquitto, type Running, until } from './support/sessions.ts';
 

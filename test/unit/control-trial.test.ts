@@ -1,5 +1,5 @@
 import { beforeEach, describe, expect, jest, test } from '@jest/globals';
-import type { Documents } from '../../src/control/documents.ts';
+import type { Documents } from '../../src/control/documents/documents.ts';
 import type { Problem } from '../../src/model/problem.ts';
 import type { DocumentRepository } from '../../src/store/documents.ts';
 import { document, type Json, macvlan, overlay } from './support/documents.ts';

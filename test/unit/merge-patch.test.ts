@@ -1,5 +1,5 @@
 import { expect, test } from '@jest/globals';
-import { mergePatch } from '../../src/control/rpc/merge-patch.ts';
+import { mergePatch } from '../../src/control/documents/merge-patch.ts';
 
 test.each([
   // RFC 7396, appendix A

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, expect, jest, test } from '@jest/globals';
-import { type Message, Outbox } from '../../src/control/outbox.ts';
+import { type Message, Outbox } from '../../src/control/session/outbox.ts';
 
 beforeEach(() => void jest.useFakeTimers());
 afterEach(() => void jest.useRealTimers());

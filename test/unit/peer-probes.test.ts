@@ -1,6 +1,6 @@
 import { afterEach, expect, test } from '@jest/globals';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { PeerProbes } from '../../src/control/peer-probes.ts';
+import { PeerProbes } from '../../src/control/probes/peer-probes.ts';
 import type { EchoSocket } from '../../src/host/echo-socket.ts';
 import { LinkspanError } from '../../src/service/errors.ts';
 import { systemClock } from '../../src/service/clock.ts';

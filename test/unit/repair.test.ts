@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, expect, jest, test } from '@jest/globals';
-import { Lull } from '../../src/control/lull.ts';
-import { Repair } from '../../src/control/repair.ts';
-import { Timers } from '../../src/control/timers.ts';
+import { Lull } from '../../src/control/session/lull.ts';
+import { Repair } from '../../src/control/session/repair.ts';
+import { Timers } from '../../src/control/session/timers.ts';
 import type { Missing } from '../../src/peers/owner.ts';
 import { systemClock } from '../../src/service/clock.ts';
 import { vni } from './support/values.ts';

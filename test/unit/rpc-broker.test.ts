@@ -1,6 +1,6 @@
 import { expect, test } from '@jest/globals';
 import { connect as mqttConnect, connectAsync } from 'mqtt';
-import { answerTopic } from '../../src/control/topics.ts';
+import { answerTopic } from '../../src/control/session/topics.ts';
 import { cleanups, freePort, gateway, mosquitto, until } from './support/sessions.ts';
 
 test('over mosquitto: the answer comes on the topic beside the request, for this gateway only', async () => {

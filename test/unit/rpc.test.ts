@@ -1,5 +1,5 @@
 import { beforeEach, describe, expect, test } from '@jest/globals';
-import type { Documents } from '../../src/control/documents.ts';
+import type { Documents } from '../../src/control/documents/documents.ts';
 import type { ChangeMemory } from '../../src/control/rpc/answers.ts';
 import { rpcMethods, type RpcSource } from '../../src/control/rpc/methods.ts';
 import { RpcServer } from '../../src/control/rpc/server.ts';

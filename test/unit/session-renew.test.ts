@@ -1,6 +1,6 @@
 import { expect, test } from '@jest/globals';
 import { connectAsync } from 'mqtt';
-import { MqttSession } from '../../src/control/session.ts';
+import { MqttSession } from '../../src/control/session/session.ts';
 import { cleanups, embedded, freePort, until } from './support/sessions.ts';
 
 function sessionAt(port: number, connections: { count: number }): MqttSession {

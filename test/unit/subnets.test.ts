@@ -1,5 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
-import { subnetProblems } from '../../src/control/subnets.ts';
+import { subnetProblems } from '../../src/control/views/subnets.ts';
 import type { Remote } from '../../src/model/peer.ts';
 import { Publisher } from '../../src/peers/publisher.ts';
 import { parseRecord } from '../../src/peers/record.ts';

@@ -1,5 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
-import { type Evidence, judge, resumed, secondsLeft } from '../../src/control/trial.ts';
+import { type Evidence, judge, resumed, secondsLeft } from '../../src/control/documents/trial.ts';
 import { touchesTheWay } from '../../src/document/index.ts';
 import type { Problem } from '../../src/model/problem.ts';
 import type { Trial } from '../../src/model/trial.ts';

@@ -1,6 +1,6 @@
 import { expect, test } from '@jest/globals';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { formatTopic } from '../../src/control/topics.ts';
+import { formatTopic } from '../../src/control/session/topics.ts';
 import { encodeAlive } from '../../src/peers/alive.ts';
 import { encodeRecord } from '../../src/peers/record.ts';
 import { systemClock as clock } from '../../src/service/clock.ts';

@@ -1,8 +1,8 @@
 import { readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, describe, expect, test } from '@jest/globals';
-import { TunnelProbes } from '../../src/control/tunnel-probes.ts';
-import { WayProbes } from '../../src/control/way-probes.ts';
+import { TunnelProbes } from '../../src/control/probes/tunnel-probes.ts';
+import { WayProbes } from '../../src/control/probes/way-probes.ts';
 import { SystemCallError } from '../../src/host/libc.ts';
 import type { TunnelSocket } from '../../src/host/tunnel-socket.ts';
 import { DEFAULT_GUARDS } from '../../src/model/guards.ts';

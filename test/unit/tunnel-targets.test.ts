@@ -1,5 +1,5 @@
 import { expect, test } from '@jest/globals';
-import { tunnelTargets } from '../../src/control/tunnel-targets.ts';
+import { tunnelTargets } from '../../src/control/probes/tunnel-targets.ts';
 import { DEFAULT_GUARDS } from '../../src/model/guards.ts';
 import type { Remote } from '../../src/model/peer.ts';
 import type { CycleView } from '../../src/reconcile/cycle.ts';

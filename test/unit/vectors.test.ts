@@ -1,6 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 import { readFileSync } from 'node:fs';
-import { parseTopic } from '../../src/control/topics.ts';
+import { parseTopic } from '../../src/control/session/topics.ts';
 import { PeerDirectory } from '../../src/peers/directory.ts';
 import { digestOfBytes, encodeRecord, parseRecord } from '../../src/peers/record.ts';
 import { systemClock } from '../../src/service/clock.ts';

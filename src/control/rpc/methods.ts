@@ -1,9 +1,9 @@
+import type { Refusal } from '../request/refusal.ts';
 import type { FdbEntry, PeerStatus } from '../../model/status.ts';
-import { type ClearRequest, parseClear } from '../attach-request.ts';
-import type { Decision, Submission } from '../document-answers.ts';
-import { parseProbe, type probePeers } from '../probe-peers.ts';
-import type { Refusal } from '../writes.ts';
-import { BadRequest, type Fields, optional, shown } from '../request-body.ts';
+import { type ClearRequest, parseClear } from '../request/attach-request.ts';
+import type { Decision, Submission } from '../documents/answers.ts';
+import { parseProbe, type probePeers } from '../probes/probe-peers.ts';
+import { BadRequest, type Fields, optional, shown } from '../request/request-body.ts';
 import { refused, type RpcAnswer } from './request.ts';
 import type { RpcMethod, RpcMethods } from './server.ts';
 

@@ -1,5 +1,5 @@
 import type { Problem } from '../../model/problem.ts';
-import { asObject, BadRequest, type Fields, parseObject } from '../request-body.ts';
+import { asObject, BadRequest, type Fields, parseObject } from '../request/request-body.ts';
 
 /** What an operator asks over the broker: `{ "method", "params", "deadline" }`, the last two optional. */
 export type RpcRequest = {

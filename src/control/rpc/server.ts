@@ -3,7 +3,7 @@ import { digestOfBytes } from '../../peers/record.ts';
 import type { Clock } from '../../service/clock.ts';
 import { messageOf } from '../../service/errors.ts';
 import { TokenBucket } from '../../service/token-bucket.ts';
-import { BadRequest, type Fields, shown } from '../request-body.ts';
+import { BadRequest, type Fields, shown } from '../request/request-body.ts';
 import { Answers, type ChangeMemory } from './answers.ts';
 import { parseRequest, refused, REQUEST_MAX, type RpcAnswer, type RpcRequest } from './request.ts';
 

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { createServer, type AddressInfo } from 'node:net';
 import { join } from 'node:path';
-import type { Credentials } from '../../../src/control/credentials.ts';
+import type { Credentials } from '../../../src/control/session/credentials.ts';
 import type { Lab } from '../../lab/lab.ts';
 import { LabProcess } from '../../lab/process.ts';
 import { until } from '../../lab/wait.ts';

@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import type { Credentials } from '../../../src/control/credentials.ts';
+import type { Credentials } from '../../../src/control/session/credentials.ts';
 import type { Lab } from '../../lab/lab.ts';
 
 /** Lines of a listener's configuration, and the files that a gateway shows and trusts. */

@@ -1,4 +1,4 @@
-import type { BrokerAccess } from '../../../src/control/session.ts';
+import type { BrokerAccess } from '../../../src/control/session/session.ts';
 import { systemClock } from '../../../src/service/clock.ts';
 import { Member } from './member.ts';
 import { Shape } from './shape.ts';

@@ -1,9 +1,9 @@
 import { connect, type Socket } from 'node:net';
 import { connect as connectTls } from 'node:tls';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { readCredentials } from '../../../src/control/credentials.ts';
-import { formatTopic, recordsFilter } from '../../../src/control/topics.ts';
-import type { BrokerAccess } from '../../../src/control/session.ts';
+import { readCredentials } from '../../../src/control/session/credentials.ts';
+import { formatTopic, recordsFilter } from '../../../src/control/session/topics.ts';
+import type { BrokerAccess } from '../../../src/control/session/session.ts';
 import { Publisher } from '../../../src/peers/publisher.ts';
 import { systemClock } from '../../../src/service/clock.ts';
 import { now } from './instant.ts';

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { connectAsync } from 'mqtt';
-import { readCredentials } from '../../../src/control/credentials.ts';
+import { readCredentials } from '../../../src/control/session/credentials.ts';
 import { withLab } from '../../lab/lab.ts';
 import { type Broker, startBroker } from './broker.ts';
 import { costOf, costOfAll } from './cost.ts';

@@ -1,5 +1,5 @@
-import { GatewaySession } from '../../../src/control/gateway-session.ts';
-import type { BrokerAccess } from '../../../src/control/session.ts';
+import { GatewaySession } from '../../../src/control/session/gateway-session.ts';
+import type { BrokerAccess } from '../../../src/control/session/session.ts';
 import type { MacEntry, PeerRecord } from '../../../src/model/peer.ts';
 import type { Vni } from '../../../src/model/vni.ts';
 import { PeerDirectory } from '../../../src/peers/directory.ts';

@@ -1,4 +1,4 @@
-import type { Credentials } from '../../../src/control/credentials.ts';
+import type { Credentials } from '../../../src/control/session/credentials.ts';
 import type { MacEntry } from '../../../src/model/peer.ts';
 import type { Vni } from '../../../src/model/vni.ts';
 import type { Signing } from './signing.ts';

@@ -9,7 +9,7 @@ import {
   type SigningKey,
 } from '../../../src/trust/key.ts';
 import { encodeTrustRecord } from '../../../src/trust/trust-record.ts';
-import { formatTopic } from '../../../src/control/topics.ts';
+import { formatTopic } from '../../../src/control/session/topics.ts';
 import type { Statement } from './packets.ts';
 import { FLEET, nameOf, type Shape } from './shape.ts';
 

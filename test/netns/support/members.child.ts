@@ -1,6 +1,6 @@
 // Run by the broker tests in a namespace: the control planes of many gateways in one process, all begun at once. Says in
 // JSON, whenever that changes, how many of them hold everything that the others publish.
-import { GatewaySession } from '../../../src/control/gateway-session.ts';
+import { GatewaySession } from '../../../src/control/session/gateway-session.ts';
 import { parseMac } from '../../../src/model/mac.ts';
 import type { Vni } from '../../../src/model/vni.ts';
 import { openGate } from '../../unit/support/trust.ts';

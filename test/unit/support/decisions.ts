@@ -1,4 +1,4 @@
-import type { Decisions } from '../../../src/control/document-routes.ts';
+import type { Decisions } from '../../../src/control/socket/document-routes.ts';
 
 const NO_VERSION = { path: '', code: 'missing_version', message: 'document version 9 is not kept' } as const;
 /** What the service would say of its documents: 7 waits for a confirmation, 6 ran before. */

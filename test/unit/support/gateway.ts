@@ -1,8 +1,8 @@
 import Database from 'better-sqlite3';
-import type { AttachmentStore } from '../../../src/control/commands.ts';
-import type { DocumentStore } from '../../../src/control/document-store.ts';
-import { Documents } from '../../../src/control/documents.ts';
-import type { Surroundings } from '../../../src/control/trial-run.ts';
+import type { AttachmentStore } from '../../../src/control/socket/commands.ts';
+import type { DocumentStore } from '../../../src/control/documents/store.ts';
+import { Documents } from '../../../src/control/documents/documents.ts';
+import type { Surroundings } from '../../../src/control/documents/trial-run.ts';
 import { type Endpoint, endpointKey } from '../../../src/model/network.ts';
 import { type DocumentRepository, documentRepository } from '../../../src/store/documents.ts';
 import { MIGRATIONS } from '../../../src/store/migrations.ts';

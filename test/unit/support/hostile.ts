@@ -1,8 +1,8 @@
 import { afterEach } from '@jest/globals';
 import { Aedes, type AedesPublishPacket } from 'aedes';
 import { createServer, type AddressInfo } from 'node:net';
-import { GatewaySession } from '../../../src/control/gateway-session.ts';
-import { formatTopic } from '../../../src/control/topics.ts';
+import { GatewaySession } from '../../../src/control/session/gateway-session.ts';
+import { formatTopic } from '../../../src/control/session/topics.ts';
 import type { MacEntry } from '../../../src/model/peer.ts';
 import { PeerDirectory } from '../../../src/peers/directory.ts';
 import { type LocalState, Publisher } from '../../../src/peers/publisher.ts';

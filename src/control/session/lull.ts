@@ -1,0 +1,48 @@
+import type { Clock } from '../../service/clock.ts';
+import type { Timers } from './timers.ts';
+
+/** Without a message for that long, what the broker was giving out is out. */
+const QUIET_MS = 300;
+/** But in a fleet that never rests nothing waits for ever. */
+const PATIENCE_MS = 10_000;
+
+/**
+ * Puts off what would ask the broker for more while it is still giving out. When a whole fleet starts at once, most of
+ * what a gateway lacks is on its way, and to ask for it makes it come later.
+ */
+export class Lull {
+  readonly #timers: Timers;
+  readonly #clock: Clock;
+  #heard = Number.NEGATIVE_INFINITY;
+
+  constructor(timers: Timers, clock: Clock) {
+    [this.#timers, this.#clock] = [timers, clock];
+  }
+
+  /** A message has come that is news. */
+  heard(): void {
+    this.#heard = this.#clock.monotonic();
+  }
+
+  /** Whether nothing has come for a while. */
+  get isNow(): boolean {
+    return this.#clock.monotonic() - this.#heard >= QUIET_MS;
+  }
+
+  /** Calls `act` after that time, or in the first lull after it; a timer of the name that runs is replaced. */
+  set(name: string, ms: number, act: () => void): void {
+    this.#set(name, ms, act, this.#clock.monotonic() + ms + PATIENCE_MS);
+  }
+
+  /** The same, but one of the name that runs is kept. */
+  setUnlessRunning(name: string, ms: number, act: () => void): void {
+    if (!this.#timers.isRunning(name)) this.set(name, ms, act);
+  }
+
+  #set(name: string, ms: number, act: () => void, latest: number): void {
+    this.#timers.set(name, ms, () => {
+      if (this.isNow || this.#clock.monotonic() >= latest) act();
+      else this.#set(name, QUIET_MS, act, latest);
+    });
+  }
+}
