@@ -29,14 +29,17 @@ export class Lull {
     return this.#clock.monotonic() - this.#heard >= QUIET_MS;
   }
 
-  /** Calls `act` after that time, or in the first lull after it; a timer of the name that runs is replaced. */
-  set(name: string, ms: number, act: () => void): void {
-    this.#set(name, ms, act, this.#clock.monotonic() + ms + PATIENCE_MS);
+  /**
+   * Calls `act` after that time, or in the first lull after it; a timer of the name that runs is replaced.
+   * @param patience milliseconds for which a lull is waited for
+   */
+  set(name: string, ms: number, act: () => void, patience = PATIENCE_MS): void {
+    this.#set(name, ms, act, this.#clock.monotonic() + ms + patience);
   }
 
   /** The same, but one of the name that runs is kept. */
-  setUnlessRunning(name: string, ms: number, act: () => void): void {
-    if (!this.#timers.isRunning(name)) this.set(name, ms, act);
+  setUnlessRunning(name: string, ms: number, act: () => void, patience = PATIENCE_MS): void {
+    if (!this.#timers.isRunning(name)) this.set(name, ms, act, patience);
   }
 
   #set(name: string, ms: number, act: () => void, latest: number): void {

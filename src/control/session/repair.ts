@@ -17,6 +17,8 @@ export type RepairOptions = {
 };
 
 const AUDIT_MS = [5000, 10_000] as const;
+/** Where a thousand start at once, on few processors, the broker gives out for half a minute; asked for all, for longer. */
+const AUDIT_PATIENCE_MS = 40_000;
 /** Brokers hold a client's messages in a queue and drop what does not fit: mosquitto's default is 1000. */
 const [ASK_AT_ONCE, ASK_EVERY_MS] = [200, 500] as const;
 const FIRST_MS = 1000;
@@ -40,12 +42,13 @@ export class Repair {
   audit(): void {
     const { lull, everything, onAudit } = this.#options;
     const [min, max] = AUDIT_MS;
-    lull.setUnlessRunning('audit', min + Math.random() * (max - min), () => {
+    const all = (): void => {
       onAudit();
       this.#inTurn(everything());
       this.#attempt = 0;
       this.check();
-    });
+    };
+    lull.setUnlessRunning('audit', min + Math.random() * (max - min), all, AUDIT_PATIENCE_MS);
   }
 
   /**
