@@ -1,12 +1,12 @@
 import { LinkspanError } from '../service/errors.ts';
 import type { CapturedFrame } from '../packet/pcapng.ts';
+import { timeOf } from './frame-time.ts';
 import { libc, LINUX, SystemCallError } from './libc.ts';
 
 const ETH_P_ALL = 0x0003;
 const SOL_SOCKET = 1;
 const SO_RCVBUFFORCE = 33;
 const RECEIVE_BUFFER = 16 << 20;
-const SIOCGSTAMPNS = 0x8907;
 const PACKET_OUTGOING = 4;
 const FRAME_MAX = 65_536 + 64;
 /** A capture is looked at by a person: a fiftieth of a second late is at once. */
@@ -69,11 +69,4 @@ function receive(socket: number, buffer: Buffer, address: Buffer): { readonly le
     if (error instanceof SystemCallError) return undefined;
     throw error;
   }
-}
-
-/** When the last frame passed, by the kernel. */
-function timeOf(socket: number): bigint {
-  const time = Buffer.alloc(16);
-  libc().ioctl(socket, SIOCGSTAMPNS, time);
-  return time.readBigInt64LE(0) * 1_000_000_000n + time.readBigInt64LE(8);
 }

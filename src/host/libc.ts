@@ -89,6 +89,8 @@ export type Libc = {
   /** Device control whose argument is a number. */
   ioctlValue(descriptor: number, request: number, value: number): void;
   setsockopt(descriptor: number, level: number, option: number, value: Uint8Array): void;
+  /** Reads a clock into a struct timespec. */
+  clockGettime(clock: number, time: Uint8Array): void;
   /** Returns an option that is a number. */
   getsockopt(descriptor: number, level: number, option: number): number;
   /** Returns a file descriptor that counts what is written to it. */
@@ -145,14 +147,7 @@ function load(): Libc {
   const closeAsync = library.func(closePrototype);
   const ioctl = call('ioctl', 'int ioctl(int fd, unsigned long request, _Inout_ void *argument)');
   const ioctlValue = call('ioctl', 'int ioctl(int fd, unsigned long request, unsigned long value)');
-  const setsockopt = call(
-    'setsockopt',
-    'int setsockopt(int fd, int level, int option, const void *value, uint32_t size)',
-  );
-  const getsockopt = call(
-    'getsockopt',
-    'int getsockopt(int fd, int level, int option, _Out_ int *value, _Inout_ uint32_t *size)',
-  );
+  const clockGettime = call('clock_gettime', 'int clock_gettime(int clock, _Out_ void *time)');
   const eventfd = call('eventfd', 'int eventfd(unsigned int initial, int flags)');
   const write = call('write', 'intptr_t write(int fd, const void *data, size_t length)');
   const ifNameToIndex = call('if_nametoindex', 'unsigned int if_nametoindex(const char *name)');
@@ -180,16 +175,28 @@ function load(): Libc {
     closeLater: (descriptor) => void closeAsync.async(descriptor, () => {}),
     ioctl: (descriptor, request, argument) => void ioctl(descriptor, request, argument),
     ioctlValue: (descriptor, request, value) => void ioctlValue(descriptor, request, value),
-    setsockopt: (descriptor, level, name, value) => void setsockopt(descriptor, level, name, value, value.byteLength),
-    getsockopt: (descriptor, level, name) => {
-      const value = [0];
-      getsockopt(descriptor, level, name, value, [4]);
-      return value[0] ?? 0;
-    },
+    ...socketOptions(call),
+    clockGettime: (clock, time) => void clockGettime(clock, time),
     eventfd: (initial, flags) => eventfd(initial, flags),
     write: (descriptor, data) => write(descriptor, data, data.byteLength),
     addressOf: (view) => koffi.address(view),
     ifNameToIndex: (name) => ifNameToIndex(name),
+  };
+}
+
+function socketOptions(call: (name: string, prototype: string) => Native): Pick<Libc, 'setsockopt' | 'getsockopt'> {
+  const set = call('setsockopt', 'int setsockopt(int fd, int level, int option, const void *value, uint32_t size)');
+  const get = call(
+    'getsockopt',
+    'int getsockopt(int fd, int level, int option, _Out_ int *value, _Inout_ uint32_t *size)',
+  );
+  return {
+    setsockopt: (descriptor, level, name, value) => void set(descriptor, level, name, value, value.byteLength),
+    getsockopt: (descriptor, level, name) => {
+      const value = [0];
+      get(descriptor, level, name, value, [4]);
+      return value[0] ?? 0;
+    },
   };
 }
 

@@ -1,4 +1,5 @@
 import { ETHERTYPE_TUNNEL, TUNNEL_LENGTH } from '../packet/tunnel-probe.ts';
+import { ageOf, timeOf } from './frame-time.ts';
 import { libc, LINUX, SystemCallError } from './libc.ts';
 import { linkAddress } from './packet-socket.ts';
 
@@ -6,12 +7,15 @@ import { linkAddress } from './packet-socket.ts';
 const TURN_MAX = 256;
 const LISTENER = 'lo';
 
+/** An answer, and how many milliseconds ago it came: nobody waits for it, it is looked for. */
+export type Arrived = { readonly frame: Buffer; readonly age: number };
+
 /** Sends tunnel probes out of overlay networks' ports, and receives those answers that their rules hand over. */
 export type TunnelSocket = {
   /** Out of the interface with this index. Best effort, as everything on a wire. */
   send(frame: Buffer, index: number): void;
   /** What came in since the last call; never waits. */
-  receive(): readonly Buffer[];
+  receive(): readonly Arrived[];
   close(): void;
 };
 
@@ -24,6 +28,8 @@ export function openTunnelSocket(): TunnelSocket {
   const socket = libc().socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
   try {
     libc().bind(socket, addressOfAll(ETHERTYPE_TUNNEL, libc().ifNameToIndex(LISTENER)));
+    // fails, as there was none yet, and has the kernel note when each comes from now on
+    attempt(() => timeOf(socket));
   } catch (error) {
     libc().closeLater(socket);
     throw error;
@@ -37,12 +43,12 @@ export function openTunnelSocket(): TunnelSocket {
 }
 
 /** A longer one comes cut, and is still too long for an answer. */
-function receive(socket: number, buffer: Buffer): readonly Buffer[] {
-  const frames: Buffer[] = [];
+function receive(socket: number, buffer: Buffer): readonly Arrived[] {
+  const frames: Arrived[] = [];
   while (frames.length < TURN_MAX) {
     const length = attempt(() => libc().recv(socket, buffer, 0));
     if (length === undefined) break;
-    frames.push(Buffer.from(buffer.subarray(0, length)));
+    frames.push({ frame: Buffer.from(buffer.subarray(0, length)), age: attempt(() => ageOf(socket)) ?? 0 });
   }
   return frames;
 }

@@ -15,7 +15,7 @@ test('whatever comes in is an answer only if it is the request, sent back, to th
     send: (frame) => {
       request = Buffer.from(frame);
     },
-    receive: () => came.splice(0),
+    receive: () => came.splice(0).map((frame) => ({ frame, age: 0 })),
     close: () => undefined,
   }));
   expect(echoes.ready()).toBe(true);

@@ -64,7 +64,7 @@ function socket(answer: (request: Buffer) => readonly Buffer[], sent: [Buffer, n
       sent.push([frame, index]);
       waiting.push(...answer(frame));
     },
-    receive: () => waiting.splice(0),
+    receive: () => waiting.splice(0).map((frame) => ({ frame, age: 0 })),
     close: () => undefined,
   });
 }
@@ -88,6 +88,24 @@ const spoilt = (at: number) => (request: Buffer) => {
 };
 
 describe('through VXLAN', () => {
+  test('the time that an answer lay there until it was looked for is none of its way', async () => {
+    let sentAt = Infinity;
+    const waiting: Buffer[] = [];
+    const open = (): TunnelSocket => ({
+      send: (frame) => {
+        sentAt = performance.now();
+        waiting.push(reflected(frame));
+      },
+      receive: () => waiting.splice(0).map((frame) => ({ frame, age: performance.now() - sentAt })),
+      close: () => undefined,
+    });
+    const probes = new TunnelProbes({ clock: systemClock, open, isCalm: () => true, onBeat: () => undefined });
+    ends.push(() => probes.stop());
+    probes.follow(TARGETS);
+    await sleep(200);
+    expect(probes.of(IP)?.rtt).toBeLessThan(0.9);
+  });
+
   test('who answers is up; it is asked out of the network’s port, and one that is let go is forgotten', async () => {
     const sent: [Buffer, number][] = [];
     const probes = probing((request) => [reflected(request)], sent);

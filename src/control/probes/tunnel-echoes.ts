@@ -52,14 +52,14 @@ export class TunnelEchoes {
     return this.#sequence;
   }
 
-  /** The answers that came since the last look, each once at most. */
-  receive(): readonly { readonly ip: string; readonly sequence: number }[] {
-    return (this.#socket?.receive() ?? []).flatMap((frame) => {
+  /** The answers that came since the last look, each once at most; `age`: how many milliseconds ago. */
+  receive(): readonly { readonly ip: string; readonly sequence: number; readonly age: number }[] {
+    return (this.#socket?.receive() ?? []).flatMap(({ frame, age }) => {
       const sequence = answeredSequence(frame);
       const pending = sequence === undefined ? undefined : this.#pending.get(sequence);
       if (sequence === undefined || !pending?.answer.equals(frame)) return [];
       this.#pending.delete(sequence);
-      return [{ ip: pending.ip, sequence }];
+      return [{ ip: pending.ip, sequence, age }];
     });
   }
 

@@ -130,8 +130,8 @@ export class TunnelProbes {
   }
 
   #receive(): void {
-    for (const { ip, sequence } of this.#echoes.receive()) {
-      this.#pulses.answer(ip, sequence, this.#now);
+    for (const { ip, sequence, age } of this.#echoes.receive()) {
+      this.#pulses.answer(ip, sequence, this.#now - age);
       this.#options.onBeat(ip);
     }
     this.#schedule();
