@@ -2,7 +2,7 @@ import { ETHERTYPE_ARP, ETHERTYPE_IPV6 } from '../packet/ethernet.ts';
 import { ETHERTYPE_LOCAL } from '../packet/loop-probe.ts';
 import { libc, LINUX, SystemCallError } from './libc.ts';
 import { within } from './namespace.ts';
-import { linkAddress } from './packet-socket.ts';
+import { linkAddress, listenAddress } from './packet-socket.ts';
 
 const SOL_SOCKET = 1;
 const SO_ATTACH_FILTER = 26;
@@ -70,7 +70,7 @@ export function listenPackets(namespace: string | undefined, index: number, kind
   const { protocol, filter } = WANTED[kind];
   try {
     if (filter !== undefined) attachFilter(socket, filter);
-    libc().bind(socket, bindAddress(index, protocol));
+    libc().bind(socket, listenAddress(index, protocol));
   } catch (error) {
     libc().closeLater(socket);
     throw error;
@@ -99,14 +99,6 @@ function receive(socket: number, buffer: Buffer): readonly Buffer[] {
     frames.push(Buffer.from(buffer.subarray(0, length)));
   }
   return frames;
-}
-
-function bindAddress(index: number, protocol: number): Buffer {
-  const address = Buffer.alloc(20);
-  address.writeUInt16LE(LINUX.AF_PACKET, 0);
-  address.writeUInt16BE(protocol, 2);
-  address.writeInt32LE(index, 4);
-  return address;
 }
 
 /** Copied by the kernel, so the program may go once this returns. */

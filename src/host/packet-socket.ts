@@ -33,3 +33,12 @@ export function linkAddress(index: number, frame: Buffer): Buffer {
   frame.copy(address, 12, 0, ETHERNET_ADDRESS_LENGTH);
   return address;
 }
+
+/** A sockaddr_ll to bind to: frames of one kind that come in by one interface. @param protocol EtherType, or ETH_P_ALL */
+export function listenAddress(index: number, protocol: number): Buffer {
+  const address = Buffer.alloc(20);
+  address.writeUInt16LE(LINUX.AF_PACKET, 0);
+  address.writeUInt16BE(protocol, 2);
+  address.writeInt32LE(index, 4);
+  return address;
+}

@@ -1,7 +1,7 @@
 import { ETHERTYPE_TUNNEL, TUNNEL_LENGTH } from '../packet/tunnel-probe.ts';
 import { ageOf, timeOf } from './frame-time.ts';
 import { libc, LINUX, SystemCallError } from './libc.ts';
-import { linkAddress } from './packet-socket.ts';
+import { linkAddress, listenAddress } from './packet-socket.ts';
 
 /** Frames in one turn at most: the service has other work. */
 const TURN_MAX = 256;
@@ -27,7 +27,7 @@ export function openTunnelSocket(): TunnelSocket {
   const { AF_PACKET, SOCK_RAW, SOCK_CLOEXEC, SOCK_NONBLOCK } = LINUX;
   const socket = libc().socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
   try {
-    libc().bind(socket, addressOfAll(ETHERTYPE_TUNNEL, libc().ifNameToIndex(LISTENER)));
+    libc().bind(socket, listenAddress(libc().ifNameToIndex(LISTENER), ETHERTYPE_TUNNEL));
     // fails, as there was none yet, and has the kernel note when each comes from now on
     attempt(() => timeOf(socket));
   } catch (error) {
@@ -61,13 +61,4 @@ function attempt<T>(call: () => T): T | undefined {
     if (error instanceof SystemCallError) return undefined;
     throw error;
   }
-}
-
-/** A sockaddr_ll (packet(7)): frames of one EtherType on one interface. */
-function addressOfAll(etherType: number, index: number): Buffer {
-  const address = Buffer.alloc(20);
-  address.writeUInt16LE(LINUX.AF_PACKET, 0);
-  address.writeUInt16BE(etherType, 2);
-  address.writeInt32LE(index, 4);
-  return address;
 }

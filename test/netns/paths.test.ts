@@ -12,6 +12,7 @@ import { Capture } from './support/capture.ts';
 import { documentText, type Spec, workload } from './support/documents.ts';
 import { type FleetBroker, startBroker } from './support/mqtt.ts';
 import { gatewayName } from './support/names.ts';
+import { peerOf } from './support/peer-of.ts';
 import { sendHashed } from './support/transfer.ts';
 import { routedUnderlay, type RoutedUnderlay } from './support/routed-underlay.ts';
 
@@ -24,12 +25,6 @@ const spec = (name: string, place: Namespace, ip: string, engine: string): Spec 
   networks: { line: { ...LINE, engine } },
   workloads: { [name]: workload(place, { line: { address: ip } }) },
 });
-
-async function peerOf(gateway: Gateway, name: string): Promise<PeerStatus> {
-  const peer = (await gateway.status()).peers.find((one) => one.gateway === name);
-  if (peer === undefined) throw new Error(`${name} is not known`);
-  return peer;
-}
 
 /** Milliseconds until the peer is in that state. */
 async function elapsed(

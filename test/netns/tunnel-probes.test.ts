@@ -10,6 +10,7 @@ import { builtService } from './support/built.ts';
 import { documentText, type Spec, workload } from './support/documents.ts';
 import { type FleetBroker, startBroker } from './support/mqtt.ts';
 import { gatewayName } from './support/names.ts';
+import { peerOf } from './support/peer-of.ts';
 import { routedUnderlay, type RoutedUnderlay } from './support/routed-underlay.ts';
 
 const [A, B] = [gatewayName('a'), gatewayName('b')];
@@ -22,12 +23,6 @@ const spec = (name: string, place: Namespace, ip: string, engine: string): Spec 
   networks: { line: { driver: 'overlay', vni: 10_110, subnet: '10.110.0.0/24', engine } },
   workloads: { [name]: workload(place, { line: { address: ip } }) },
 });
-
-async function peerOf(gateway: Gateway, name: string): Promise<PeerStatus> {
-  const peer = (await gateway.status()).peers.find((one) => one.gateway === name);
-  if (peer === undefined) throw new Error(`${name} is not known`);
-  return peer;
-}
 
 /** Milliseconds until the peer is as described. */
 async function elapsed(

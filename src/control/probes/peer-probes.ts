@@ -6,6 +6,7 @@ import type { EchoProbed, Probes } from '../../peers/liveness/probed.ts';
 import { type PulseChange, Pulses } from '../../peers/liveness/pulses.ts';
 import type { Clock } from '../../service/clock.ts';
 import { Echoes } from './echoes.ts';
+import { Turn } from './turn.ts';
 
 /** Probes that are due within it go together; and so often the searches for path MTUs go on. */
 const TURN_MS = 50;
@@ -36,14 +37,14 @@ export class PeerProbes implements Probes {
   readonly #echoes: Echoes;
   readonly #pulses = new Pulses();
   readonly #searches = new Map<string, PathSearch>();
+  readonly #turn: Turn;
   #from: ProbeFrom | undefined;
   #searchDue = -Infinity;
   #searching = false;
-  #timer: NodeJS.Timeout | undefined;
-  #turnAt = 0;
 
   constructor(options: PeerProbesOptions) {
     this.#options = options;
+    this.#turn = new Turn(options.clock, () => this.#ask());
     this.#echoes = new Echoes({
       ...options,
       onAnswer: (...answer) => this.#answered(...answer),
@@ -91,8 +92,7 @@ export class PeerProbes implements Probes {
   }
 
   stop(): void {
-    clearTimeout(this.#timer);
-    this.#timer = undefined;
+    this.#turn.stop();
     this.#echoes.close();
   }
 
@@ -103,22 +103,12 @@ export class PeerProbes implements Probes {
   #schedule(): void {
     const { due } = this.#pulses;
     if (due === undefined) return;
-    this.#wait(Math.max(TURN_MS, (this.#searching ? Math.min(due, this.#searchDue) : due) - this.#now));
+    this.#turn.within(Math.max(TURN_MS, (this.#searching ? Math.min(due, this.#searchDue) : due) - this.#now));
   }
 
-  /** A turn that is nearer stays: whoever calls often must not put it off for ever. */
-  #wait(ms: number): void {
-    const at = this.#now + ms;
-    if (this.#timer !== undefined && this.#turnAt <= at) return;
-    clearTimeout(this.#timer);
-    this.#turnAt = at;
-    this.#timer = setTimeout(() => this.#turn(), ms).unref();
-  }
-
-  #turn(): void {
-    this.#timer = undefined;
+  #ask(): void {
     // Unheard is not unanswered.
-    if (!this.#echoes.ready()) return this.#wait(REOPEN_MS);
+    if (!this.#echoes.ready()) return this.#turn.within(REOPEN_MS);
     const now = this.#now;
     this.#tell(this.#pulses.take(now, (ip) => this.#echoes.send(ip)));
     if (now >= this.#searchDue) this.#search(now);

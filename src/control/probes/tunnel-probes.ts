@@ -3,6 +3,7 @@ import type { Pulse } from '../../peers/liveness/pulse.ts';
 import { Pulses } from '../../peers/liveness/pulses.ts';
 import type { Clock } from '../../service/clock.ts';
 import { TunnelEchoes, type TunnelTarget } from './tunnel-echoes.ts';
+import { Turn } from './turn.ts';
 
 /** How often a VTEP is asked while pings say that it is there, and while nothing else does. */
 const [CALM_MS, ALONE_MS] = [10_000, 1000];
@@ -29,15 +30,15 @@ export class TunnelProbes {
   readonly #options: TunnelProbesOptions;
   readonly #echoes: TunnelEchoes;
   readonly #pulses: Pulses;
+  readonly #turn: Turn;
   #targets: ReadonlyMap<string, TunnelTarget> = new Map();
   #ready = false;
-  #turn: NodeJS.Timeout | undefined;
-  #turnAt = 0;
   #look: NodeJS.Timeout | undefined;
   #lookMs = LOOK_MS;
 
   constructor(options: TunnelProbesOptions) {
     this.#options = options;
+    this.#turn = new Turn(options.clock, () => this.#ask());
     this.#echoes = new TunnelEchoes(options.open);
     this.#pulses = new Pulses((ip) => (options.isCalm(ip) ? CALM_MS : ALONE_MS));
   }
@@ -72,9 +73,8 @@ export class TunnelProbes {
   }
 
   stop(): void {
-    clearTimeout(this.#turn);
+    this.#turn.stop();
     clearTimeout(this.#look);
-    this.#turn = undefined;
     this.#look = undefined;
     this.#ready = false;
     this.#echoes.close();
@@ -86,23 +86,13 @@ export class TunnelProbes {
 
   #schedule(): void {
     const { due } = this.#pulses;
-    if (due !== undefined) this.#wait(Math.max(TURN_MS, due - this.#now));
-  }
-
-  /** A turn that is nearer stays: whoever calls often must not put it off for ever. */
-  #wait(ms: number): void {
-    const at = this.#now + ms;
-    if (this.#turn !== undefined && this.#turnAt <= at) return;
-    clearTimeout(this.#turn);
-    this.#turnAt = at;
-    this.#turn = setTimeout(() => this.#ask(), ms).unref();
+    if (due !== undefined) this.#turn.within(Math.max(TURN_MS, due - this.#now));
   }
 
   #ask(): void {
-    this.#turn = undefined;
     this.#ready = this.#echoes.ready();
     // Unheard is not unanswered.
-    if (!this.#ready) return this.#wait(REOPEN_MS);
+    if (!this.#ready) return this.#turn.within(REOPEN_MS);
     // What is there already answers in time.
     this.#receive();
     const asked: string[] = [];
