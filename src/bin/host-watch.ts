@@ -32,7 +32,11 @@ export class HostWatch {
       state.directory.lookAtTunnels();
     };
     this.#guards = new GuardWatch({ wanted, onLook });
-    this.#bridges = new BridgeWatch({ ports: () => this.#plantPorts(), known: () => this.#devices(), onChange });
+    this.#bridges = new BridgeWatch({
+      ports: () => this.#plantPorts(),
+      known: () => ({ learned: this.#devices(), cycle: this.#state.view }),
+      onChange,
+    });
   }
 
   /** The datapath's latest answer, where there is one. */

@@ -14,8 +14,8 @@ export type Learned = Pick<BridgeEntry, 'mac' | 'port'>;
 export type BridgeWatchOptions = {
   /** asked before each look: the ports whose learned MACs matter */
   readonly ports: () => readonly Port[];
-  /** asked at each look: what is known to be behind those ports */
-  readonly known: () => readonly Learned[];
+  /** asked at each look: what is known to be behind those ports, by which cycle */
+  readonly known: () => { readonly learned: readonly Learned[]; readonly cycle: object | undefined };
   /** a device has come, or was forgotten */
   readonly onChange: () => void;
 };
@@ -27,8 +27,8 @@ export type BridgeWatchOptions = {
  */
 export class BridgeWatch {
   readonly #options: BridgeWatchOptions;
-  /** the latest difference that was told: a cycle that can do nothing about it is not woken each second */
-  #told = '';
+  /** by whose view a difference was told last: where no cycle comes of it, none is asked for each second */
+  #told: object | undefined;
   #timer: NodeJS.Timeout | undefined;
 
   constructor(options: BridgeWatchOptions) {
@@ -52,14 +52,10 @@ export class BridgeWatch {
     this.#timer = setTimeout(() => void this.#look(), ports.length > 0 ? POLL_MS : IDLE_MS).unref();
     if (tables === undefined || ports.length === 0) return;
     const learned = [...tables.values()].flat().filter(({ origin }) => origin === 'learned');
-    this.#compare(textOf(learned), textOf(this.#options.known()));
-  }
-
-  #compare(learned: string, known: string): void {
-    const difference = learned === known ? '' : `${learned}\n\n${known}`;
-    if (difference === this.#told) return;
-    this.#told = difference;
-    if (difference !== '') this.#options.onChange();
+    const known = this.#options.known();
+    if (textOf(learned) === textOf(known.learned) || known.cycle === this.#told) return;
+    this.#told = known.cycle;
+    this.#options.onChange();
   }
 }
 

@@ -119,6 +119,9 @@ async function fdbLines(gateway: Namespace): Promise<string[]> {
 /** Of loop probes' rules, new with each start of the service. */
 const PROBE_KEY = /(@ll,144,96 (?:\{ )?0x)[0-9a-f]+(?=[0-9a-f]{8}\b)/g;
 
+/** Of sets that frames fill, such as tunnel probes' tokens: what they hold is of the moment. */
+const NOTED = /(flags dynamic.*\n(?:\s+timeout .*\n)?)\s+elements = \{[^}]*\}\n/g;
+
 async function hostLines(gateway: Namespace): Promise<string[]> {
   const rules = await gateway.exec('nft', '--stateless', 'list', 'ruleset');
   return [
@@ -129,6 +132,7 @@ async function hostLines(gateway: Namespace): Promise<string[]> {
     // In the order in which they came to be.
     ...rules.stdout
       .replaceAll(PROBE_KEY, '$1')
+      .replaceAll(NOTED, '$1')
       .split(/^(?=table )/m)
       .map((table) => table.trim())
       .toSorted(),
