@@ -24,7 +24,8 @@ export async function startBroker(lab: Lab, clients: number, tls: boolean): Prom
   const file = join(folder, 'mosquitto.conf');
   const fixed = ['allow_anonymous true', 'persistence false', 'max_queued_messages 100000', 'log_dest stderr'];
   await lab.write(file, ['user root', `listener ${port} 127.0.0.1`, ...lines, ...fixed, ''].join('\n'));
-  const process = await LabProcess.start(['mosquitto', '-c', file]);
+  // in no namespace of a lab's own: it must end with the bench, however that ends
+  const process = await LabProcess.start(['setpriv', '--pdeathsig', 'KILL', 'mosquitto', '-c', file]);
   lab.defer(() => process.stop());
   await until('mosquitto to run', () => !process.running || /mosquitto version \S+ running/.test(process.log()));
   if (!process.running) throw new Error(`mosquitto ended at start: ${process.log()}`);
