@@ -117,8 +117,8 @@ export class GuardLab {
     const ends = [1, 2, 3, 4, 5, 6, 7, 8].map((port) => plain(MAC[to.key], port));
     // One by one: what is dropped on its way out is an error, which ends a call.
     for (const frame of Object.values(frames)) sendFrames(from.path, device, [frame]);
-    // These always cross, by each of the other end's threads; what that one had before has come by then. One may be lost to
-    // rules that are just being made, so they are sent again.
+    // These cross by each of the other end's threads; what that one had before has come by then. On a busy machine one was
+    // lost, why is not known, so they are sent again.
     let sent = Number.NEGATIVE_INFINITY;
     await until('the last frames', () => {
       const soFar = framesIn(capture.text());
