@@ -10,6 +10,7 @@ import { tunnelMac } from '../../src/model/tunnel.ts';
 import { answeredSequence, tunnelAnswer, tunnelRequest } from '../../src/packet/tunnel-probe.ts';
 import { portRules } from '../../src/reconcile/guards/port-rules.ts';
 import { systemClock } from '../../src/service/clock.ts';
+import { until } from '../lab/wait.ts';
 import { mac, vni } from './support/values.ts';
 
 type Vectors = {
@@ -102,15 +103,14 @@ describe('through VXLAN', () => {
     const probes = new TunnelProbes({ clock: systemClock, open, isCalm: () => true, onBeat: () => undefined });
     ends.push(() => probes.stop());
     probes.follow(TARGETS);
-    await sleep(200);
+    await until('an answer', () => probes.of(IP)?.rtt !== undefined);
     expect(probes.of(IP)?.rtt).toBeLessThan(0.9);
   });
 
   test('who answers is up; it is asked out of the network’s port, and one that is let go is forgotten', async () => {
     const sent: [Buffer, number][] = [];
     const probes = probing((request) => [reflected(request)], sent);
-    await sleep(200);
-    expect(probes.of(IP)).toMatchObject({ state: 'up' });
+    await until('an answer', () => probes.of(IP)?.state === 'up');
     expect(probes.of(IP)?.rtt).toBeLessThan(100);
     expect(sent.map(([frame, index]) => [frame.length, index])).toEqual([[60, PORT]]);
     probes.follow(new Map());
@@ -133,17 +133,19 @@ describe('through VXLAN', () => {
     ['another token', spoilt(22)],
     ['something behind it', spoilt(59)],
   ])('%s is no answer', async (_what, answer) => {
-    const probes = probing(answer);
-    await sleep(150);
+    const sent: [Buffer, number][] = [];
+    const probes = probing(answer, sent);
+    await until('a request', () => sent.length === 1);
+    await sleep(50);
     expect(probes.of(IP)?.state).toBe('unprobed');
   });
 
   test('each request has a token of its own, and is answered once', async () => {
     const sent: [Buffer, number][] = [];
     const probes = probing((request) => [reflected(request), reflected(request)], sent);
-    await sleep(150);
+    await until('an answer', () => probes.of(IP)?.state === 'up');
     probes.ask(IP);
-    await sleep(150);
+    await until('a second request', () => sent.length > 1);
     const tokens = sent.map(([frame]) => frame.toString('hex', 22, 30));
     expect([tokens.length, new Set(tokens).size]).toEqual([2, 2]);
   });
