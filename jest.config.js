@@ -9,6 +9,12 @@ const project = (displayName, testMatch) => ({
   transform: { '\\.ts$': '<rootDir>/scripts/strip-types.cjs' },
 });
 
+const image = (displayName, files) => ({
+  ...project(displayName, [`<rootDir>/test/image/${files}.test.ts`]),
+  globalSetup: '<rootDir>/test/lab/image/setup.ts',
+  testTimeout: 300_000,
+});
+
 export default {
   rootDir: import.meta.dirname,
   testTimeout: 60_000,
@@ -24,6 +30,9 @@ export default {
       globalTeardown: '<rootDir>/test/lab/vm/teardown.ts',
       testTimeout: 180_000,
     },
+    image('image', '*'),
+    image('image-sites', 'sites/*'),
+    image('image-faults', 'faults/*'),
   ],
   coverageProvider: 'v8',
   collectCoverageFrom: ['src/**/*.ts', '!src/**/*.d.ts'],

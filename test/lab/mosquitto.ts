@@ -1,12 +1,12 @@
 import { join } from 'node:path';
 import type { Lab } from './lab.ts';
-import type { Namespace } from './namespace.ts';
+import type { Place } from './namespace.ts';
 import type { LabProcess } from './process.ts';
 import { until } from './wait.ts';
 
 export type MosquittoOptions = {
-  readonly namespace: Namespace;
-  /** address of the namespace to listen on */
+  readonly namespace: Place;
+  /** address there to listen on */
   readonly address: string;
   /** default 1883 */
   readonly port?: number;
@@ -14,7 +14,7 @@ export type MosquittoOptions = {
   readonly extra?: readonly string[];
 };
 
-/** A real broker inside a namespace. Nothing is kept over a restart: the way a broker that lost its disk behaves. */
+/** A real broker, as a rule inside a namespace. Nothing is kept over a restart: the way a broker that lost its disk behaves. */
 export class Mosquitto {
   readonly url: string;
   readonly #start: () => Promise<LabProcess>;

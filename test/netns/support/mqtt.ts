@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { MqttClient } from 'mqtt';
 import type { Lab } from '../../lab/lab.ts';
 import { Mosquitto } from '../../lab/mosquitto.ts';
-import type { Namespace } from '../../lab/namespace.ts';
+import type { Place } from '../../lab/namespace.ts';
 import { until } from '../../lab/wait.ts';
 
 const PREFIX = 'linkspan/v1/plant';
@@ -91,10 +91,10 @@ export class Operator {
 
 export type FleetBroker = { readonly broker: Mosquitto; readonly operator: Operator };
 
-/** A mosquitto at `address:1883` in the namespace, and an operator at its second, unix listener. */
-export async function startBroker(lab: Lab, namespace: Namespace, address: string): Promise<FleetBroker> {
+/** A mosquitto at `address`, port 1883 or that one, in the namespace, and an operator at its second, unix listener. */
+export async function startBroker(lab: Lab, namespace: Place, address: string, port = 1883): Promise<FleetBroker> {
   const path = join(await lab.folder(), 'mqtt.sock');
   const extra = [`listener 0 ${path}`];
-  const broker = await Mosquitto.start(lab, { namespace, address, extra });
+  const broker = await Mosquitto.start(lab, { namespace, address, port, extra });
   return { broker, operator: await Operator.start(lab, path) };
 }

@@ -1,0 +1,92 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { Appliance } from '../../lab/image/appliance.ts';
+import { type BuiltImage, builtImage } from '../../lab/image/image.ts';
+import { Lab, withLab } from '../../lab/lab.ts';
+import { until } from '../../lab/wait.ts';
+import { gatewayName } from '../../netns/support/names.ts';
+import { CUTS, moments, SEED } from '../support/chance.ts';
+import { bootstrap, type Office, openOffice } from '../support/office.ts';
+import { expectSound } from '../support/sound.ts';
+
+// The power fails at random moments; LINKSPAN_IMAGE_SEED repeats a run.
+console.info(`power cuts: LINKSPAN_IMAGE_SEED=${SEED} LINKSPAN_IMAGE_CUTS=${CUTS}`);
+
+/** What a first boot may take until nothing more is made or grown. */
+const FIRST_BOOT_S = 40;
+const CONFIGURATION_S = 5;
+const name = gatewayName('cut');
+const lab = new Lab();
+let office: Office;
+let image: BuiltImage;
+
+const documentOf = (version: number): string =>
+  JSON.stringify({
+    v: 1,
+    version,
+    spec: { networks: { [`cell${version}`]: { driver: 'bridge', subnet: `172.30.${version}.0/24` } } },
+  });
+
+/** The version that the operator has seen accepted. */
+const acceptedVersion = (): number => Number(office.operator.topic(`gw/${name}/reported`)?.['applied_version'] ?? 1);
+
+/** One document after the other, until the moment; returns the last one's version. */
+async function ask(moment: number): Promise<number> {
+  const end = performance.now() + moment * 1000;
+  let version = 1;
+  while (performance.now() < end) {
+    version += 1;
+    await office.operator.publishDesired(name, documentOf(version));
+    await sleep(Math.min(400, Math.max(0, end - performance.now())));
+  }
+  return version;
+}
+
+beforeAll(async () => {
+  image = await builtImage();
+  office = await openOffice(lab);
+});
+afterAll(() => lab.close());
+
+describe('the power fails during the first boot', () => {
+  test.each(moments(CUTS, FIRST_BOOT_S))('after %f s', async (moment) => {
+    await withLab(async (own) => {
+      const gateway = await Appliance.unpack(own, { name, image, provision: bootstrap(name, office.url) });
+      await gateway.powerOn();
+      await sleep(moment * 1000);
+      await gateway.powerCut();
+      await gateway.powerOn();
+      await expectSound(gateway, name);
+      expect(await gateway.sh('systemctl --failed --plain --no-legend')).toBe('');
+    });
+  });
+});
+
+describe('the power fails while it is being configured', () => {
+  let gateway: Appliance;
+
+  beforeAll(async () => {
+    gateway = await Appliance.unpack(lab, { name, image, provision: bootstrap(name, office.url) });
+    await gateway.powerOn();
+    await gateway.answers();
+    await office.operator.apply(name, documentOf(1));
+    await gateway.save('configured');
+    await gateway.powerCut();
+  });
+
+  test.each(moments(CUTS, CONFIGURATION_S, SEED + 1))('after %f s', async (moment) => {
+    await office.operator.publish(`gw/${name}/desired`, undefined);
+    await gateway.powerOn({ from: 'configured' });
+    await until('the broker', async () => (await gateway.status()).broker.connected, 60_000);
+    office.operator.forget();
+    const asked = await ask(moment);
+    await gateway.powerCut();
+    const accepted = acceptedVersion();
+    await office.operator.publish(`gw/${name}/desired`, undefined);
+    await gateway.powerOn();
+    const version = (await expectSound(gateway, name)) ?? 0;
+    expect(version).toBeGreaterThanOrEqual(accepted);
+    expect(version).toBeLessThanOrEqual(asked);
+    await gateway.powerCut();
+  });
+});

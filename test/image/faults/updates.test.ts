@@ -1,0 +1,138 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { afterAll, beforeAll, beforeEach, afterEach, describe, expect, test } from '@jest/globals';
+import { Appliance } from '../../lab/image/appliance.ts';
+import type { BundleName } from '../../lab/image/bundles.ts';
+import { usbStick } from '../../lab/image/disk.ts';
+import { builtImage } from '../../lab/image/image.ts';
+import { Lab } from '../../lab/lab.ts';
+import { until } from '../../lab/wait.ts';
+import { gatewayName } from '../../netns/support/names.ts';
+import { containerReaches, importBusybox, runContainer } from '../support/containers.ts';
+import { bootstrap, type Office, openOffice } from '../support/office.ts';
+import { expectSound } from '../support/sound.ts';
+import { firmwareIs, firmwareOf, Updates } from '../support/updates.ts';
+
+const FOUR_MINUTES = 240_000;
+const ENDED = ['installed', 'committed', 'rolled_back', 'refused', 'failed'];
+const CELL = { driver: 'bridge', subnet: '172.30.0.0/24' };
+const lab = new Lab();
+const name = gatewayName('update');
+let office: Office;
+let gateway: Appliance;
+let updates: Updates;
+
+// Booted once; each test goes on from there.
+beforeAll(async () => {
+  const image = await builtImage();
+  office = await openOffice(lab);
+  gateway = await Appliance.unpack(lab, { name, image, provision: bootstrap(name, office.url) });
+  updates = await Updates.open(lab, office, { name, image, spec: { networks: { cell: CELL } } });
+  await gateway.powerOn();
+  await until('the broker', async () => (await gateway.status()).broker.connected, 150_000);
+  await until('a slot marked good', async () => (await firmwareOf(gateway)).state === 'idle', 60_000);
+  await updates.withdraw();
+  await until('the network', async () => (await gateway.status()).networks.length === 1, 60_000);
+  await gateway.shellReady();
+  await gateway.save('ready');
+  await gateway.powerCut();
+});
+afterAll(() => lab.close());
+
+beforeEach(async () => {
+  await office.operator.publish(`gw/${name}/desired`, undefined);
+  office.operator.forget();
+  await gateway.powerOn({ from: 'ready' });
+  await until('the broker', async () => (await gateway.status()).broker.connected, 60_000);
+  await gateway.shellReady();
+});
+afterEach(() => gateway.powerCut());
+
+test('while an update is installed the status page answers, and not a frame between containers is lost', async () => {
+  await importBusybox(gateway);
+  await gateway.run(['docker', 'network', 'create', '-d', 'linkspan', '-o', 'network=cell', 'cell']);
+  await runContainer(gateway, 'ann', '--network', 'cell', '--ip', '172.30.0.11');
+  await runContainer(gateway, 'ben', '--network', 'cell', '--ip', '172.30.0.12');
+  await until('the containers', () => containerReaches(gateway, 'ann', '172.30.0.12'), 30_000);
+  await gateway.sh('docker exec ann ping -i 0.2 172.30.0.12 >/run/ping 2>&1 & echo $! >/run/ping.pid');
+  await updates.order('newer', 'manual');
+  const answers: number[] = [];
+  await until(
+    'the update to be installed',
+    async () => {
+      const asked = performance.now();
+      const { state } = await firmwareOf(gateway);
+      answers.push(performance.now() - asked);
+      await sleep(200);
+      return state === 'installed';
+    },
+    FOUR_MINUTES,
+  );
+  const said = await gateway.sh('docker exec ann pkill -INT ping; sleep 1; cat /run/ping');
+  const lost = /(\d+) packets transmitted, (\d+) packets received/.exec(said);
+  expect(Number(lost?.[1])).toBeGreaterThan(20);
+  expect(lost?.[2]).toBe(lost?.[1]);
+  console.info(`${answers.length} answers of the status page, the slowest after ${Math.max(...answers).toFixed(0)} ms`);
+  expect(Math.max(...answers)).toBeLessThan(3000);
+}, 400_000);
+
+test('an update on a USB stick is installed, and waits to be activated', async () => {
+  const { bundle } = await updates.url('newer');
+  await gateway.plugStick(await usbStick(lab, bundle.file, 'linkspan.raucb'));
+  expect(await firmwareIs(gateway, ENDED, FOUR_MINUTES)).toMatchObject({ state: 'installed', slot: 'A' });
+}, 300_000);
+
+describe('rolled back within four minutes, by itself: an update', () => {
+  test.each<readonly [string, BundleName]>([
+    ['whose kernel cannot be started', 'bootless'],
+    ['whose kernel panics', 'panicking'],
+    ['whose service never becomes ready', 'mute'],
+  ])(
+    '%s',
+    async (_, bad) => {
+      const started = performance.now();
+      await updates.order(bad);
+      await firmwareIs(gateway, ['activating'], FOUR_MINUTES);
+      const end = await firmwareIs(gateway, ['committed', 'rolled_back'], FOUR_MINUTES);
+      expect(end).toMatchObject({ state: 'rolled_back', slot: 'A' });
+      expect(performance.now() - started).toBeLessThan(FOUR_MINUTES);
+      await expectSound(gateway, name);
+    },
+    400_000,
+  );
+
+  test('whose broker cannot be reached', async () => {
+    const started = performance.now();
+    await updates.order('newer');
+    await firmwareIs(gateway, ['activating'], FOUR_MINUTES);
+    await office.broker.stop();
+    try {
+      expect(await firmwareIs(gateway, ['committed', 'rolled_back'], FOUR_MINUTES)).toMatchObject({
+        state: 'rolled_back',
+        slot: 'A',
+      });
+      expect(performance.now() - started).toBeLessThan(FOUR_MINUTES);
+      await expectSound(gateway, name);
+    } finally {
+      await office.broker.restart();
+    }
+  }, 400_000);
+});
+
+describe('refused, with a reason, and nothing is written to the other slot: an update', () => {
+  test.each<readonly [string, BundleName, RegExp]>([
+    ['signed by a stranger', 'stranger', /sign/i],
+    ['for another board', 'otherBoard', /board|compatible/i],
+    ['older than what runs', 'older', /older|downgrade/i],
+  ])(
+    '%s',
+    async (_, bad, reason) => {
+      await updates.order(bad);
+      const end = await firmwareIs(gateway, ENDED, FOUR_MINUTES);
+      expect(end).toMatchObject({ state: 'refused', slot: 'A' });
+      expect(end.error?.message).toMatch(reason);
+      await gateway.shellReady();
+      expect(await gateway.sh('head -c 4096 /dev/disk/by-partlabel/rootB | tr -d "\\0" | wc -c')).toBe('0');
+    },
+    300_000,
+  );
+});

@@ -1,0 +1,96 @@
+import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { Appliance } from '../lab/image/appliance.ts';
+import { builtImage } from '../lab/image/image.ts';
+import { Lab } from '../lab/lab.ts';
+import { until } from '../lab/wait.ts';
+import { gatewayName } from '../netns/support/names.ts';
+import { importBusybox } from './support/containers.ts';
+import { bootstrap, type Office, openOffice } from './support/office.ts';
+import { firmwareIs, Updates } from './support/updates.ts';
+
+// One gateway's life: out of the box, at work, switched off and on. Each test goes on where the last one ended.
+
+const FOUR_MINUTES = 240_000;
+const lab = new Lab();
+const name = gatewayName('box');
+let office: Office;
+let gateway: Appliance;
+
+beforeAll(async () => {
+  office = await openOffice(lab);
+  gateway = await Appliance.unpack(lab, { name, image: await builtImage(), provision: bootstrap(name, office.url) });
+});
+afterAll(() => lab.close());
+
+/** In MB, as `free` counts: all that the kernel could not give to another program. */
+async function usedMemory(): Promise<number> {
+  const text = await gateway.sh('cat /proc/meminfo');
+  const kB = (row: string): number => Number(new RegExp(`^${row}: +(\\d+) kB`, 'm').exec(text)?.[1]);
+  return (kB('MemTotal') - kB('MemAvailable')) / 1000;
+}
+
+test('the status page answers 35 s after the first power-on, by what was on the card', async () => {
+  await gateway.powerOn();
+  expect(await gateway.answers()).toBeLessThan(35);
+  expect(await gateway.status()).toMatchObject({ gateway: name, fleet: 'plant' });
+  await until('the broker', async () => (await gateway.status()).broker.connected, 30_000);
+});
+
+test('all services come up, in at most 250 MB', async () => {
+  await gateway.shellReady();
+  await gateway.run(['systemctl', 'is-system-running', '--wait'], { allowFailure: true, timeoutS: 90 });
+  expect(await gateway.sh('systemctl --failed --plain --no-legend')).toBe('');
+  expect(await usedMemory()).toBeLessThanOrEqual(250);
+});
+
+test('Docker, NetworkManager, wpa_supplicant and mosquitto are there and work', async () => {
+  expect(await gateway.sh("docker info --format '{{.Driver}} {{.ServerErrors}}'")).toMatch(/^overlay/);
+  expect(await gateway.sh('nmcli -t -f STATE general')).toMatch(/^connected/);
+  expect(await gateway.sh('systemctl is-active wpa_supplicant')).toBe('active');
+  await gateway.sh('mosquitto -p 1999 -d && sleep 1 && kill $(pidof mosquitto)');
+  await importBusybox(gateway);
+  expect(await gateway.sh('docker run --rm --network none busybox sh -c "echo inside"', { timeoutS: 120 })).toBe(
+    'inside',
+  );
+});
+
+test('the system cannot be written to, its journal is in memory and bounded, and the data partition fills the card', async () => {
+  for (const folder of ['/usr', '/opt', '/']) {
+    expect((await gateway.run(['touch', `${folder}/new`], { allowFailure: true })).stderr).toMatch(/Read-only/);
+  }
+  expect(await gateway.sh('ls /var/log/journal 2>/dev/null || echo none')).toBe('none');
+  expect(await gateway.sh('systemd-analyze cat-config systemd/journald.conf')).toMatch(/^RuntimeMaxUse=/m);
+  expect(Number(await gateway.sh('df --output=size -BM /data | tail -1 | tr -d M'))).toBeGreaterThan(1800);
+});
+
+test('what it is told stays over a restart; a wrong file on the card changes nothing and says why', async () => {
+  const network = { driver: 'bridge', subnet: '172.30.0.0/24' };
+  await office.operator.apply(name, JSON.stringify({ v: 1, version: 1, spec: { networks: { cell: network } } }));
+  const machine = await gateway.sh('cat /etc/machine-id');
+  await gateway.sh(
+    'mount /dev/disk/by-partlabel/config /mnt && echo "gateway: [" >/mnt/linkspan.yaml && umount /mnt && docker images -q busybox',
+  );
+  await gateway.reboot();
+  expect(await gateway.sh('cat /etc/machine-id')).toBe(machine);
+  expect(await gateway.sh('docker images -q busybox')).not.toBe('');
+  const { gateway: called, config } = await gateway.status();
+  expect({ called, version: config.applied_version }).toEqual({ called: name, version: 1 });
+  const report = await gateway.sh(
+    'mount -o ro /dev/disk/by-partlabel/config /mnt && cat /mnt/linkspan-report.txt && umount /mnt',
+  );
+  expect(report).toMatch(/linkspan\.yaml/);
+});
+
+test('an update is installed, started and committed within four minutes', async () => {
+  const spec = { networks: { cell: { driver: 'bridge', subnet: '172.30.0.0/24' } } };
+  const updates = await Updates.open(lab, office, { name, image: await builtImage(), version: 1, spec });
+  const started = performance.now();
+  const version = await updates.order('newer');
+  expect(await firmwareIs(gateway, ['committed', 'rolled_back', 'refused', 'failed'], FOUR_MINUTES)).toMatchObject({
+    state: 'committed',
+    slot: 'B',
+    target_version: version,
+  });
+  expect(performance.now() - started).toBeLessThan(FOUR_MINUTES);
+  expect((await gateway.status()).config).toMatchObject({ applied_version: 2 });
+}, 300_000);
