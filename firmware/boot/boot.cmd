@@ -75,8 +75,8 @@ env import -t -r @BUFFER@ - extra
 part number ${devtype} ${devnum} root${slot} root
 setenv bootargs root=PARTLABEL=root${slot} ro rauc.slot=${slot} panic=5 gpt loglevel=5 @CONSOLE@ ${extra}
 echo "Linkspan: slot ${slot}, ${after} attempts left after this one"
-if load ${devtype} ${devnum}:${root} ${kernel_addr_r} /boot/vmlinuz && load ${devtype} ${devnum}:${root} ${ramdisk_addr_r} /boot/initrd; then
-  setenv initrd ${ramdisk_addr_r}:${filesize}
+if load ${devtype} ${devnum}:${root} ${kernel_addr_r} /boot/vmlinuz && load ${devtype} ${devnum}:${root} @BUFFER@ /boot/initrd; then
+  setenv initrd @BUFFER@:${filesize}
   # The device tree that the board's own firmware made, or the slot's
   setenv tree ${fdt_addr}
   if test -n "@DEVICE_TREE@"; then
