@@ -1,9 +1,10 @@
 // Bundles the programs of src/bin into dist/bin: one file tree without node_modules starts faster and keeps the
 // service some 10 MB smaller. Packages with native parts stay outside the bundle.
-import { execFileSync, spawnSync } from 'node:child_process';
-import { cpSync, mkdirSync, rmSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import { cpSync, rmSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { build } from 'esbuild';
+import { buildRawSocket } from './raw-socket.ts';
 
 const root = new URL('..', import.meta.url).pathname;
 
@@ -20,11 +21,12 @@ for (const name of ['segment', 'coalesce']) {
   execFileSync(process.execPath, [asc, input, '--outFile', output, ...flags.split(' '), ...memory.split(' ')]);
 }
 
-// raw-socket comes as source, and npm would build it by the headers of whichever Node runs npm. It is one file: the
-// compiler alone builds it by those of the Node that the service runs on.
-buildRawSocket();
+if (!loads('raw-socket') && !buildRawSocket(`${root}node_modules`, process.arch, 'g++'))
+  process.stderr.write('build: raw-socket was not built, so peers will not be probed; install g++ and build again\n');
 
-await build({
+const { metafile } = await build({
+  absWorkingDir: root,
+  metafile: true,
   entryPoints: [
     `${root}src/bin/linkspand.ts`,
     `${root}src/bin/linkspan.ts`,
@@ -47,24 +49,11 @@ await build({
   },
 });
 
+// Which sources and packages each file was made of; the package of a gateway is made by it.
+writeFileSync(`${root}dist/meta.json`, JSON.stringify(metafile));
+
 // Run by the DHCP client; beside the bundle as it is beside the sources.
 cpSync(`${root}src/host/udhcpc-hook`, `${root}dist/host/udhcpc-hook`);
-
-function buildRawSocket(): void {
-  if (loads('raw-socket')) return;
-  const [modules, folder] = [`${root}node_modules`, `${root}node_modules/raw-socket/build/Release`];
-  mkdirSync(folder, { recursive: true });
-  const flags = '-O2 -s -w -shared -fPIC -std=c++20 -DNODE_GYP_MODULE_NAME=raw -DBUILDING_NODE_EXTENSION'.split(' ');
-  const headers = [`${modules}/node-linux-${process.arch}/include/node`, `${modules}/nan`].flatMap((path) => [
-    '-I',
-    path,
-  ]);
-  const files = ['-o', `${folder}/raw.node`, `${modules}/raw-socket/src/raw.cc`];
-  const { error, status } = spawnSync('g++', [...flags, ...headers, ...files], { stdio: 'inherit' });
-  if (error ?? status !== 0) {
-    process.stderr.write('build: raw-socket was not built, so peers will not be probed; install g++ and build again\n');
-  }
-}
 
 /** Whether it is built, and for this Node. */
 function loads(name: string): boolean {
