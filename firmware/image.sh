@@ -13,6 +13,16 @@ log=$work/image.log
 # shellcheck source=firmware/progress.sh
 . "$here/progress.sh"
 
+# from_package NAME FILE: on standard output
+from_package() {
+  dpkg-deb --fsys-tarfile "$packages/$1"_*.deb | tar -x --to-stdout "./$2"
+}
+
+# outside FILE OFFSET: in genimage's words, what lies before the partitions
+outside() {
+  printf '  partition %s {\n    in-partition-table = false\n    image = "%s"\n    offset = %s\n  }\n' "${1%.*}" "$1" "$2"
+}
+
 # Where a board's own firmware lies at the beginning of the disk, the partitions begin behind it.
 first_mib=1
 # The one of the two FAT partitions that comes first
