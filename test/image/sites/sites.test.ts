@@ -47,7 +47,12 @@ afterAll(() => lab.close());
 async function site(key: string, number: number, wan: { local: number; remote: number }): Promise<Site> {
   const name = gatewayName(key);
   const [port = 0, device = 0] = await freePorts(2);
-  const provision = bootstrap(name, office.url, { underlay: { address: `198.51.100.${number}` } });
+  const address = `198.51.100.${number}`;
+  const provision = {
+    ...bootstrap(name, office.url, { underlay: { address } }),
+    'network/': '',
+    'network/wan.nmconnection': wanConnection(address),
+  };
   const plant = { local: port, remote: device };
   const gateway = await Appliance.unpack(lab, { name, image: await builtImage(), provision, wan, plant });
   const mac = `02:00:00:00:01:0${number}` as Mac;
@@ -55,29 +60,24 @@ async function site(key: string, number: number, wan: { local: number; remote: n
   return { name, gateway, plc: await Plc.plugIn(lab, { mac, address: `10.20.0.${number}0`, vlan: VLAN, cable }) };
 }
 
+/** What NetworkManager needs to know of a WAN without DHCP. */
+const wanConnection = (address: string): string => `[connection]
+id=wan
+type=ethernet
+interface-name=${PORTS.wan}
+[ipv4]
+method=manual
+address1=${address}/24
+[ipv6]
+method=disabled
+`;
+
 const both = <T>(each: (site: Site, number: 1 | 2) => Promise<T>): Promise<readonly [T, T]> =>
   Promise.all([each(a, 1), each(b, 2)]);
 
 test('two gateways out of the box join two plants, as they are told over MQTT', async () => {
   await both(({ gateway }) => gateway.powerOn());
-  await both(async ({ gateway }, number) => {
-    await gateway.shellReady();
-    await gateway.answers();
-    const address = ['ipv4.method', 'manual', 'ipv4.addresses', `198.51.100.${number}/24`, 'ipv6.method', 'disabled'];
-    await gateway.run([
-      'nmcli',
-      'connection',
-      'add',
-      'type',
-      'ethernet',
-      'ifname',
-      PORTS.wan,
-      'con-name',
-      'wan',
-      ...address,
-    ]);
-    await gateway.run(['nmcli', 'connection', 'up', 'wan']);
-  });
+  await both(({ gateway }) => gateway.shellReady());
   await both(async ({ name, gateway }) => {
     await until(`the broker of ${name}`, async () => (await gateway.status()).broker.connected, PATIENCE_MS);
     await office.operator.apply(name, JSON.stringify(DOCUMENT));

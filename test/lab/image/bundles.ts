@@ -19,7 +19,7 @@ const NO_INITRD = 'no initrd\n';
 
 type Recipe = {
   readonly version: string;
-  readonly compatible?: string;
+  readonly board?: string;
   /** what the slot has instead at a path */
   readonly files?: Readonly<Record<string, string>>;
   readonly stranger?: boolean;
@@ -33,7 +33,7 @@ const RECIPES = {
   bootless: { version: '9.0.1', files: { '/boot/vmlinuz': NO_KERNEL } },
   panicking: { version: '9.0.2', files: { '/boot/initrd': NO_INITRD } },
   mute: { version: '9.0.3', files: { '/usr/lib/linkspan/bin/linkspand.js': MUTE } },
-  otherBoard: { version: '9.0.4', compatible: 'linkspan-toaster' },
+  otherBoard: { version: '9.0.4', board: 'toaster' },
   stranger: { version: '9.0.5', stranger: true },
 } satisfies Record<string, Recipe>;
 export type BundleName = keyof typeof RECIPES;
@@ -59,7 +59,7 @@ async function make(image: BuiltImage, file: string, recipe: Recipe): Promise<vo
       return `${piece}=${path}`;
     }),
   );
-  const words = [image.bundle, key, cert, file, recipe.compatible ?? `linkspan-${BOARD}`, recipe.version, ...changes];
+  const words = [image.bundle, recipe.board ?? BOARD, recipe.version, key, cert, file, ...changes];
   await run([join(CHECKOUT, 'firmware/in-builder'), 'sh', RECIPE, ...words], { timeoutMs: BUILD_MS });
 }
 
