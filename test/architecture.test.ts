@@ -15,6 +15,7 @@ const ARROWS: Readonly<Record<string, readonly string[]>> = {
     'peers',
     'reconcile',
     'resolver',
+    'firmware',
     'document',
     'host',
     'store',
@@ -29,6 +30,8 @@ const ARROWS: Readonly<Record<string, readonly string[]>> = {
   peers: [],
   // signatures on what peers say; reads bytes as they do
   trust: ['peers'],
+  // how a new firmware comes, proves itself or goes again; what it needs of the host comes in by its ports
+  firmware: [],
   // what workloads are called; and the resolvers that tell them
   names: [],
   resolver: ['names', 'host'],
@@ -77,7 +80,11 @@ const PLANNERS = [
   'guards/profiles',
   'guards/source-rules',
 ];
-const PURE_FILES = new Set(PLANNERS.map((name) => `reconcile/${name}.ts`));
+const FIRMWARE = ['decide', 'health', 'memory', 'problem', 'resting', 'retry', 'version', 'words'];
+const PURE_FILES = new Set([
+  ...PLANNERS.map((name) => `reconcile/${name}.ts`),
+  ...FIRMWARE.map((name) => `firmware/${name}.ts`),
+]);
 const PURE_NODE_MODULES = new Set(['node:crypto', 'node:net']);
 const IMPORT = /^(?:import|export)\b([^;'"]*?)\bfrom\s+['"]([^'"]+)['"]|\bimport\s*\(?\s*['"]([^'"]+)['"]/gm;
 

@@ -7,7 +7,11 @@ import { probePeers } from '../control/probes/probe-peers.ts';
 import { rpcMethods } from '../control/rpc/methods.ts';
 import { RpcServer } from '../control/rpc/server.ts';
 import type { BrokerAccess } from '../control/session/session.ts';
+import { NOT_READY } from '../firmware/health.ts';
+import { firmwareProblem } from '../firmware/problem.ts';
+import type { Firmware } from '../firmware/firmware.ts';
 import { clockIsSynchronised } from '../host/clock-sync.ts';
+import type { Problem } from '../model/problem.ts';
 import type { EventSink, GatewayStatus } from '../model/status.ts';
 import type { CycleView } from '../reconcile/cycle.ts';
 import { forgetGone } from '../reconcile/forget-gone.ts';
@@ -19,6 +23,7 @@ import { EventRing } from '../status/events.ts';
 import { newFailures } from '../status/failures.ts';
 import { gatewayStatus } from '../status/gateway-status.ts';
 import { cycleInput } from './cycle-input.ts';
+import { createFirmware, firmwareControl } from './gateway-firmware.ts';
 import { DockerPlugin } from './docker-plugin.ts';
 import { GatewayState } from './gateway-state.ts';
 import { HostWatch } from './host-watch.ts';
@@ -37,6 +42,7 @@ export class Gateway {
   readonly #docker: DockerPlugin;
   readonly #host: HostWatch;
   readonly #presence: Presence;
+  readonly #firmware: Firmware | undefined;
   readonly #stops: (() => Promise<void> | void)[] = [];
 
   constructor(bootstrap: Bootstrap, log: Log, version: string) {
@@ -61,6 +67,7 @@ export class Gateway {
     this.#docker = new DockerPlugin(this.#state, { loop: this.#loop, leases: this.#watchers.leases, log });
     this.#host = new HostWatch(this.#state, () => this.#loop.wake('host'), event);
     this.#presence = this.#createPresence(event);
+    this.#firmware = this.#createFirmware(event);
     this.#events.subscribe((told) => this.#presence.event(told));
   }
 
@@ -73,6 +80,12 @@ export class Gateway {
       const message = `the state file was damaged; it is kept as ${store.recovered}; apply the document again`;
       this.#events.add('state.recovered', 'error', message);
     }
+    if (store.restored !== null) {
+      const message = `a newer version has changed the state, kept as ${store.restored}; this one goes on with its own`;
+      this.#events.add('state.restored', 'warning', message);
+    }
+    this.#firmware?.start();
+    this.#stops.push(() => this.#firmware?.stop());
     this.#stops.push(() => this.#watchers.stop());
     this.#stops.push(() => this.#loop.stop());
     await this.#loop.settled();
@@ -146,10 +159,35 @@ export class Gateway {
     return new RpcServer({ methods, memory, clock: systemClock, clockIsRight: clockIsSynchronised, signed, onEvent });
   }
 
+  #createFirmware(event: EventSink): Firmware | undefined {
+    const { bootstrap, store, documents, directory } = this.#state;
+    return createFirmware(bootstrap.state.path, store, this.#version, {
+      event,
+      vitals: () => ({ ready: this.#ready, broker: this.#presence.broker.connected, peers: directory.peers() }),
+      calm: () => documents.status.candidate === null,
+      onChange: () => {
+        this.#presence.reportedChanged();
+        if (this.#firmwareProblem?.message !== this.#state.view?.problems.get('firmware')?.message)
+          this.#loop.wake('peers');
+      },
+    });
+  }
+
+  /** Whether a whole look at the host has ended. */
+  get #ready(): boolean {
+    return this.#state.view?.complete === true;
+  }
+
+  get #firmwareProblem(): Problem | undefined {
+    return firmwareProblem(this.#state.documents.desired.firmware, this.#firmware?.status ?? null);
+  }
+
   #serve(): Promise<() => Promise<void>> {
     return serveLocally(this.#state, {
       events: this.#events,
       status: () => this.#status(),
+      firmwareWaitsFor: () => this.#firmware?.waitingFor ?? (this.#ready ? [] : [NOT_READY]),
+      firmware: firmwareControl(this.#firmware),
       settled: () => this.#loop.settled(),
     });
   }
@@ -165,7 +203,9 @@ export class Gateway {
 
   #cycled(cycle: CycleView): void {
     const { documents, view: before } = this.#state;
-    const view = this.#watchers.update(cycle);
+    const seen = this.#watchers.update(cycle);
+    const problem = this.#firmwareProblem;
+    const view = problem ? { ...seen, problems: new Map([...seen.problems, ['firmware', problem]]) } : seen;
     for (const { type, level, message } of newFailures(before?.problems, view.problems)) {
       this.#events.add(type, level, message);
     }
@@ -175,13 +215,13 @@ export class Gateway {
     this.#presence.localChanged();
     // A cycle that a newer document interrupted says nothing about that document.
     if (view.complete && view.document === documents.desired) documents.settled([...view.problems.values()]);
+    this.#firmware?.want(documents.desired.firmware);
     this.#presence.reportedChanged();
     if (view.complete) forgetGone(view, this.#state.store.endpoints);
   }
 
   #reported(): Buffer {
-    const { config, networks, epoch } = this.#status();
-    return encodeReported(config, epoch, networks);
+    return encodeReported(this.#status());
   }
 
   #status(): GatewayStatus {
@@ -194,6 +234,7 @@ export class Gateway {
       cycleAgeMs: this.#loop.age,
       broker: this.#presence.broker,
       config: documents.status,
+      firmware: this.#firmware?.status ?? null,
       view,
       remotes: this.#state.remotes(),
       wifi: this.#watchers.wifi.statuses(),

@@ -1,5 +1,6 @@
 import { captureRoute } from '../control/socket/capture.ts';
 import { createCommands } from '../control/socket/commands.ts';
+import { type FirmwareControl, firmwareRoutes } from '../control/socket/firmware-routes.ts';
 import { documentRoutes } from '../control/socket/document-routes.ts';
 import { probeRoute } from '../control/probes/probe-peers.ts';
 import { writeRoutes } from '../control/socket/writes.ts';
@@ -10,7 +11,8 @@ import { listenTcp, listenUnix } from '../status/server.ts';
 import { endpointStatuses } from '../status/snapshot.ts';
 import type { GatewayState } from './gateway-state.ts';
 
-export type LocalApiOptions = Pick<StatusSource, 'status' | 'events'> & {
+export type LocalApiOptions = Pick<StatusSource, 'status' | 'events' | 'firmwareWaitsFor'> & {
+  readonly firmware: FirmwareControl;
   /** resolves after a whole cycle that began after this call */
   readonly settled: () => Promise<void>;
 };
@@ -30,7 +32,7 @@ export async function serveLocally(state: GatewayState, options: LocalApiOptions
   };
 }
 
-function controlRoutes(state: GatewayState, { settled }: LocalApiOptions): readonly Route[] {
+function controlRoutes(state: GatewayState, { settled, firmware }: LocalApiOptions): readonly Route[] {
   const commands = createCommands({
     documents: state.documents,
     attachments: state.store.attachments,
@@ -41,6 +43,7 @@ function controlRoutes(state: GatewayState, { settled }: LocalApiOptions): reado
   return [
     captureRoute({ view: () => state.view, port: state.bootstrap.underlay.port }),
     ...documentRoutes(state.documents),
+    ...firmwareRoutes(firmware),
     probeRoute(state.probeSource),
     ...writeRoutes(commands),
   ];

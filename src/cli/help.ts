@@ -15,10 +15,11 @@ running, 4 not found, 5 refused.`;
 
 /** The help of the whole program. */
 export function programHelp(verbs: readonly Verb[]): string {
-  const lines = verbs.map((verb) => `  ${verb.name.padEnd(14)}${verb.summary}`);
+  const width = Math.max(...verbs.map((verb) => verb.name.length)) + 2;
+  const lines = verbs.map((verb) => `  ${verb.name.padEnd(width)}${verb.summary}`);
   return [
     'linkspan: look at and control the Linkspan service of this gateway',
-    `Usage: linkspan COMMAND [OPTIONS]\n\nCommands:\n${lines.join('\n')}\n  ${'help'.padEnd(14)}this text, or help COMMAND`,
+    `Usage: linkspan COMMAND [OPTIONS]\n\nCommands:\n${lines.join('\n')}\n  ${'help'.padEnd(width)}this text, or help COMMAND`,
     EXAMPLES,
     GLOBAL,
   ].join('\n\n');

@@ -6,6 +6,7 @@ import { COMMIT_VERBS } from './commit.ts';
 import { DIFF_VERBS } from './diff.ts';
 import { DOCUMENT_VERBS } from './document.ts';
 import { EVENT_VERBS } from './events.ts';
+import { FIRMWARE_VERBS } from './firmware.ts';
 import { FLEET_VERBS } from './fleet.ts';
 import { KEY_VERBS } from './keys.ts';
 import { CliError, EXIT, usageError, type ExitCode } from './exit.ts';
@@ -35,6 +36,7 @@ const VERBS: readonly Verb[] = [
   ...PEER_VERBS,
   ...EVENT_VERBS,
   ...CAPTURE_VERBS,
+  ...FIRMWARE_VERBS,
   ...KEY_VERBS,
   ...FLEET_VERBS,
   ...VERSION_VERBS,

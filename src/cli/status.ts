@@ -3,6 +3,7 @@ import { visible } from '../model/text.ts';
 import { endpointTable, heardTable, networkTable, peerTable, uplinkTable } from './columns.ts';
 import { trialWords } from './commit.ts';
 import { EXIT } from './exit.ts';
+import { firmwareLines } from './firmware-words.ts';
 import { refusalLines, trustLine } from './keys.ts';
 import type { Output } from './output.ts';
 import type { Verb } from './verb.ts';
@@ -51,13 +52,14 @@ function show(status: GatewayStatus, output: Output): void {
   if (drops.length > 0) output.line(`dropped  ${drops.map(([reason, count]) => `${reason} ${count}`).join(', ')}`);
 }
 
-function showConfig({ broker, config, trust }: GatewayStatus, output: Output): void {
+function showConfig({ broker, config, firmware, trust }: GatewayStatus, output: Output): void {
   output.line(
     `config   version ${config.applied_version ?? 'none'}, ${config.state}, last known good ${config.lkg_version ?? 'none'}`,
   );
   if (config.candidate) output.line(`  ${trialWords(config.candidate)}`);
   for (const error of config.errors) output.line(`  ${error.path || '/'}: ${error.message}`);
   output.line(`broker   ${broker.connected ? 'connected' : 'not connected'}, ${broker.url}`);
+  if (firmware) for (const line of firmwareLines(firmware)) output.line(line);
   output.line(`trust    ${trustLine(trust)}`);
   for (const line of refusalLines(trust)) output.line(`  ${line}`);
 }

@@ -20,10 +20,12 @@ import type { Resolved, ResolvedEndpoint, ResolvedNetwork } from './resolved.ts'
 
 /** The state that a document asks for. Call it only for a document that has passed every check. */
 export function buildState(resolved: Resolved): DesiredState {
+  const { firmware } = resolved.document.spec;
   return {
     uplinks: Object.entries(resolved.document.spec.uplinks ?? {}).map(([name, raw]) => buildUplink(name, raw)),
     networks: [...resolved.networks.values()].flatMap((network) => buildNetwork(network, resolved)),
     endpoints: resolved.endpoints.flatMap((endpoint) => buildEndpoint(endpoint, resolved)),
+    ...(firmware && { firmware: { activate: 'manual', ...firmware } }),
   };
 }
 

@@ -33,6 +33,7 @@ const CHECKS: readonly Check[] = [
   duplicateMac,
   ...addressChecks,
   ...publishedChecks,
+  firmwareUrl,
 ];
 
 /** Checks the parts of a document against each other and against the host; empty where all fit. */
@@ -63,6 +64,14 @@ function engineConflict({ networks }: Resolved): Problem[] {
       const reason = `asks for ${engine}, and network ${name} for ${other}; a gateway has one engine: give both the same, or one "auto"`;
       return problem(`${path}/engine`, 'engine_conflict', reason);
     });
+}
+
+function firmwareUrl({ document }: Resolved): Problem[] {
+  const { firmware } = document.spec;
+  if (firmware === undefined || URL.canParse(firmware.url)) return [];
+  return [
+    problem('/spec/firmware/url', 'schema', 'is no URL; write one such as https://updates.example/linkspan.raucb'),
+  ];
 }
 
 function missingNetwork({ networks, endpoints }: Resolved): Problem[] {

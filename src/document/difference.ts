@@ -29,7 +29,8 @@ function meaning({ text, state }: ParsedDocument): Tree {
       interface: interfaces.get(`${workload}/${network}`),
     })),
   }));
-  return { uplinks: spec.uplinks ?? {}, networks: mapped(spec.networks ?? {}, whole), workloads };
+  const firmware = spec.firmware && { activate: 'manual', ...spec.firmware };
+  return { uplinks: spec.uplinks ?? {}, networks: mapped(spec.networks ?? {}, whole), workloads, firmware };
 }
 
 function mapped<T>(all: Readonly<Record<string, T>>, of: (one: T, name: string) => unknown): Tree {

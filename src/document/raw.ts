@@ -14,7 +14,10 @@ export type RawSpec = {
   readonly uplinks?: Readonly<Record<string, RawUplink>>;
   readonly networks?: Readonly<Record<string, RawNetwork>>;
   readonly workloads?: Readonly<Record<string, RawWorkload>>;
+  readonly firmware?: RawFirmware;
 };
+
+export type RawFirmware = { readonly url: string; readonly version: string; readonly activate?: 'manual' | 'at_once' };
 
 export type RawUplink = {
   readonly interface: string;

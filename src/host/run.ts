@@ -1,4 +1,5 @@
 import { spawn } from 'node:child_process';
+import { createInterface } from 'node:readline';
 import { LinkspanError } from '../service/errors.ts';
 
 const TIMEOUT_MS = 10_000;
@@ -25,6 +26,8 @@ export type RunOptions = {
   readonly locale?: 'C' | 'C.UTF-8';
   /** default: 10 s */
   readonly timeoutMs?: number;
+  /** told each line of standard output as it comes */
+  readonly onLine?: (line: string) => void;
 };
 
 /**
@@ -33,7 +36,7 @@ export type RunOptions = {
  * @throws CommandError
  */
 export function run(argv: readonly string[], input = '', options: RunOptions = {}): Promise<string> {
-  const { locale = 'C', timeoutMs = TIMEOUT_MS } = options;
+  const { locale = 'C', timeoutMs = TIMEOUT_MS, onLine } = options;
   const [command = '', ...args] = argv;
   return new Promise((resolve, reject) => {
     const child = spawn(command, args, { env: { ...process.env, LC_ALL: locale } });
@@ -42,6 +45,7 @@ export function run(argv: readonly string[], input = '', options: RunOptions = {
     const out: Buffer[] = [];
     const err: Buffer[] = [];
     child.stdout.on('data', (chunk: Buffer) => out.push(chunk));
+    if (onLine) createInterface({ input: child.stdout }).on('line', onLine);
     child.stderr.on('data', (chunk: Buffer) => err.push(chunk));
     // A command that ends before it has read its input (a bad batch line) breaks the pipe; its exit code tells why.
     child.stdin.on('error', () => {});

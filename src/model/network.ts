@@ -1,3 +1,4 @@
+import type { FirmwareWish } from './firmware.ts';
 import type { Guards } from './guards.ts';
 import type { IpPrefix } from './ip.ts';
 import type { Mac } from './mac.ts';
@@ -160,6 +161,8 @@ export type DesiredState = {
   readonly uplinks: readonly Uplink[];
   readonly networks: readonly Network[];
   readonly endpoints: readonly Endpoint[];
+  /** absent: whatever is installed */
+  readonly firmware?: FirmwareWish;
 };
 
 export const NOTHING_DESIRED: DesiredState = { uplinks: [], networks: [], endpoints: [] };

@@ -58,4 +58,8 @@ export type ProblemCode =
   | 'wifi_lost'
   | 'pool_exhausted'
   | 'no_lease'
+  | 'firmware_unavailable'
+  | 'firmware_refused'
+  | 'firmware_failed'
+  | 'firmware_rolled_back'
   | 'failed';

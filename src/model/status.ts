@@ -1,3 +1,4 @@
+import type { FirmwareStatus } from './firmware.ts';
 import type { Problem } from './problem.ts';
 
 /** How far the gateway is with its document; the words of the `reported` topic. */
@@ -221,6 +222,8 @@ export type GatewayStatus = {
   readonly broker: { readonly connected: boolean; readonly url: string };
   readonly trust: TrustStatus;
   readonly config: ConfigStatus;
+  /** null: this machine's firmware is not Linkspan's to change */
+  readonly firmware: FirmwareStatus | null;
   readonly networks: readonly NetworkStatus[];
   readonly uplinks: readonly UplinkStatus[];
   readonly endpoints: readonly EndpointStatus[];

@@ -1,4 +1,5 @@
 import type { DatapathStatus } from '../datapath/status.ts';
+import type { FirmwareStatus } from '../model/firmware.ts';
 import type { Network } from '../model/network.ts';
 import type { RemotesByVni } from '../model/peer.ts';
 import type { ConfigStatus, GatewayStatus, Health, PeerStatus, TrustStatus, WifiStatus } from '../model/status.ts';
@@ -23,6 +24,8 @@ export type StatusParts = {
   readonly broker: GatewayStatus['broker'];
   readonly trust: TrustStatus;
   readonly config: ConfigStatus;
+  /** null: none that is Linkspan's to change */
+  readonly firmware: FirmwareStatus | null;
   readonly view: CycleView | undefined;
   readonly remotes: RemotesByVni;
   /** by interface */
@@ -50,6 +53,7 @@ export function gatewayStatus(parts: StatusParts): GatewayStatus {
     broker: { connected: parts.broker.connected, url: withoutCredentials(parts.broker.url) },
     trust: parts.trust,
     config: parts.config,
+    firmware: parts.firmware,
     networks: view ? networkStatuses(view, remotes, guards) : [],
     uplinks: view ? uplinkStatuses(view, parts.wifi) : [],
     endpoints: view ? endpointStatuses(view) : [],

@@ -1,6 +1,7 @@
 import type { Problem } from '../model/problem.ts';
 import type { CandidateStatus, GatewayEvent, GatewayStatus } from '../model/status.ts';
 import { html, join, type Html } from './html.ts';
+import { firmwareItem } from './page-firmware.ts';
 import { drops, endpoints, guards, heard, latest, networks, peers, uplinks } from './page-lists.ts';
 import { STYLE } from './page-style.ts';
 import { duration, toned, type Tone } from './page-table.ts';
@@ -65,7 +66,7 @@ function bar({ tone, words, causes }: Shown): Html {
   </div>`;
 }
 
-function config({ config: state, broker, trust }: GatewayStatus, limit: number): Html {
+function config({ config: state, broker, trust, firmware }: GatewayStatus, limit: number): Html {
   const shown = state.errors.slice(0, limit);
   return html`<section>
     <h2>Configuration</h2>
@@ -90,7 +91,7 @@ function config({ config: state, broker, trust }: GatewayStatus, limit: number):
           <div class="mute">${broker.url}</div>
         </dd>
       </div>
-      ${trustItem(trust)}
+      ${trustItem(trust)}${firmwareItem(firmware)}
     </dl>
     ${
       shown.length > 0

@@ -10,6 +10,8 @@ import type { Handler, Route } from './router.ts';
 export interface StatusSource {
   status(): GatewayStatus;
   fdb(): readonly FdbEntry[];
+  /** what the running firmware has not shown yet; nothing: it is healthy */
+  firmwareWaitsFor(): readonly string[];
   readonly events: EventRing;
   readonly desiredSchema: object;
 }
@@ -30,6 +32,7 @@ export function readRoutes(source: StatusSource): readonly Route[] {
     get('/v1/fdb', 'The forwarding table; ?network=NAME for one network', (request) => {
       return fdb(source, request.query.get('network'));
     }),
+    get('/v1/firmware', 'The firmware, and whether it has proven itself', () => firmware(source)),
     get('/v1/events', 'Server-sent events; ?once=1 for JSON', eventStream(source.events), 'text/event-stream'),
     get('/schema/desired.json', 'JSON Schema of the desired document', () => json(source.desiredSchema)),
   ];
@@ -51,6 +54,11 @@ function healthz(source: StatusSource): Reply {
 function readyz(source: StatusSource): Reply {
   const { ready, reasons } = source.status().health;
   return json({ ok: ready, reasons }, ready ? 200 : 503);
+}
+
+function firmware(source: StatusSource): Reply {
+  const waiting = source.firmwareWaitsFor();
+  return json({ firmware: source.status().firmware, healthy: waiting.length === 0, waiting_for: waiting });
 }
 
 function prometheus(source: StatusSource): Reply {

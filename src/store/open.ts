@@ -3,6 +3,7 @@ import { basename, dirname, join } from 'node:path';
 import Database from 'better-sqlite3';
 import type { Clock } from '../service/clock.ts';
 import { LinkspanError, messageOf } from '../service/errors.ts';
+import { goBack } from './kept.ts';
 import { BUSY_TIMEOUT_MS, sqliteCode } from './lock.ts';
 import { APPLICATION_ID, MIGRATIONS } from './migrations.ts';
 
@@ -20,15 +21,25 @@ function makeDirectory(directory: string): void {
   mkdirSync(directory, { mode: 0o700 });
 }
 
-/** Opens the database and brings it to the newest schema; a broken file is moved aside first and named in the result. */
-export function openDatabase(path: string, clock: Clock): { database: Database.Database; recovered: string | null } {
+/** `recovered`: where a broken file was moved to; `restored`: where one of a newer version was, which the kept one replaces. */
+type Opened = {
+  readonly database: Database.Database;
+  readonly recovered: string | null;
+  readonly restored: string | null;
+};
+
+/** Opens the database and brings it to this version's schema. What it cannot use it moves aside first. */
+export function openDatabase(path: string, clock: Clock): Opened {
   // SQLite gives its -wal and -shm files the mode of the database, and would itself make that 0644.
   closeSync(openSync(path, 'a', 0o600));
   const sound = openSound(path);
-  if (sound) return { database: prepare(sound, path), recovered: null };
+  if (sound) {
+    const restored = isNewer(sound) ? (goBack(sound, path, clock) ?? null) : null;
+    return { database: prepare(restored === null ? sound : connect(path), path), recovered: null, restored };
+  }
   const recovered = moveAside(path, clock);
   closeSync(openSync(path, 'a', 0o600));
-  return { database: prepare(connect(path), path), recovered };
+  return { database: prepare(connect(path), path), recovered, restored: null };
 }
 
 function connect(path: string): Database.Database {
@@ -114,8 +125,17 @@ function refuseForeign(database: Database.Database, path: string): void {
   });
 }
 
+function versionOf(database: Database.Database): number {
+  return Number(database.pragma('user_version', { simple: true }));
+}
+
+function isNewer(database: Database.Database): boolean {
+  const isOurs = database.pragma('application_id', { simple: true }) === APPLICATION_ID;
+  return isOurs && versionOf(database) > MIGRATIONS.length;
+}
+
 function migrate(database: Database.Database, path: string): void {
-  const version = Number(database.pragma('user_version', { simple: true }));
+  const version = versionOf(database);
   if (version > MIGRATIONS.length) throw newer(path, version);
   for (const [index, sql] of MIGRATIONS.entries()) {
     if (index < version) continue;

@@ -9,6 +9,7 @@ import { recordRepository, type RecordRepository } from './docker-records.ts';
 import { documentRepository, type DocumentRepository } from './documents.ts';
 import { endpointRepository, type EndpointRepository } from './endpoints.ts';
 import { epochRepository, type EpochRepository } from './epoch.ts';
+import { keepState } from './kept.ts';
 import { leaseRepository, type LeaseRepository } from './leases.ts';
 import { takeLock } from './lock.ts';
 import { openDatabase, prepareDirectory, unusable } from './open.ts';
@@ -19,6 +20,8 @@ import { trustRepository, type TrustRepository } from './trust.ts';
 export type Store = {
   /** Where a broken state file was moved to at this start; null when the file was sound or new. */
   readonly recovered: string | null;
+  /** Where the state of a newer version was moved to at this start, in whose place is the kept one; null: it was not. */
+  readonly restored: string | null;
   readonly epoch: EpochRepository;
   readonly documents: DocumentRepository;
   readonly leases: LeaseRepository;
@@ -35,12 +38,15 @@ export type Store = {
   };
   /** Runs `work` as one transaction: all of its writes or, when it throws, none; one flush to the disk instead of many. */
   transaction<T>(work: () => T): T;
+  /** Keeps a copy for this version to come back to after a newer one. */
+  keep(): void;
   close(): void;
 };
 
 /**
  * Opens the state file, making it and its directory where missing, alone on it until `close` or the process's end.
- * A damaged file is moved aside and kept (see `recovered`), and an empty state takes its place.
+ * A damaged file is moved aside and kept (see `recovered`), and an empty state takes its place. One of a newer version is
+ * moved aside where this version has kept its own (see `restored`).
  *
  * @throws LinkspanError `state_in_use`, `state_newer`, `state_foreign` or `state_unusable`
  */
@@ -60,10 +66,11 @@ export function openStore(path: string, log: Pick<Log, 'warn'>, clock: Clock = s
 }
 
 function openLocked(path: string, unlock: () => void, log: Pick<Log, 'warn'>, clock: Clock): Store {
-  const { database, recovered } = openDatabase(path, clock);
+  const { database, recovered, restored } = openDatabase(path, clock);
   if (recovered) log.warn('the state file was damaged; it is kept aside and an empty one is used', { path, recovered });
   return {
     recovered,
+    restored,
     epoch: epochRepository(database),
     documents: documentRepository(database, clock),
     leases: leaseRepository(database),
@@ -79,6 +86,7 @@ function openLocked(path: string, unlock: () => void, log: Pick<Log, 'warn'>, cl
       addresses: dockerAddressRepository(database),
     },
     transaction: (work) => database.transaction(work)(),
+    keep: () => keepState(database, path),
     close: () => {
       database.close();
       unlock();

@@ -72,6 +72,7 @@ type Ended = { code: number | null; out: string; err: string };
 let directory: string;
 let listener: Listener;
 let status = healthy;
+let waiting: readonly string[] = [];
 let bodies: unknown[] = [];
 let attached: AttachRequest[] = [];
 const events = new EventRing();
@@ -101,6 +102,7 @@ beforeAll(async () => {
   const source = {
     status: () => status,
     fdb: () => [FDB_ENTRY],
+    firmwareWaitsFor: () => waiting,
     events,
     desiredSchema: {},
   };
@@ -186,6 +188,14 @@ describe('reading', () => {
     status = { ...healthy, suppressed_requests: 2, drops: { unknown_vni: 3 } };
     const { out } = await run(['status']);
     expect(out).toMatch(/\n\nanswered 2 requests for neighbours at other sites\ndropped {2}unknown_vni 3\n$/);
+  });
+
+  test('the firmware’s health ends with 0 or 1, and its status with 5 where there is none to change', async () => {
+    expect(await run(['firmware', 'health'])).toMatchObject({ code: 0, out: 'healthy\n' });
+    waiting = ['the broker', 'peer gw-b'];
+    expect(await run(['firmware', 'health'])).toMatchObject({ code: 1, out: 'waits for the broker, peer gw-b\n' });
+    waiting = [];
+    expect(await run(['firmware', 'status'])).toMatchObject({ code: 5, out: expect.stringContaining('no image') });
   });
 
   test('--json stands anywhere and gives what the service said', async () => {

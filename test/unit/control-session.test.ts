@@ -119,11 +119,19 @@ describe.each([
     const a = gateway('gw-a', port, 9);
     a.session.setLocal(local(1, LINE1));
     a.session.reportedChanged(
-      encodeReported(
-        { applied_version: 3, applied_hash: null, state: 'applied', lkg_version: 3, errors: [], candidate: null },
-        9,
-        [],
-      ),
+      encodeReported({
+        config: {
+          applied_version: 3,
+          applied_hash: null,
+          state: 'applied',
+          lkg_version: 3,
+          errors: [],
+          candidate: null,
+        },
+        epoch: 9,
+        networks: [],
+        firmware: null,
+      }),
     );
     await until(
       'desired and reported',

@@ -114,7 +114,7 @@ describe('what the schema refuses', () => {
     [document({ o: { driver: 'overlay' } }), 'spec.networks.o lacks "vni" (the VXLAN network identifier); add it'],
     [
       { v: 1, version: 1, spec: { x: 1 } },
-      'spec.x is not a known field; remove it, or use one of uplinks, networks, workloads',
+      'spec.x is not a known field; remove it, or use one of uplinks, networks, workloads, firmware',
     ],
   ])('messages name field and remedy (%#)', (value, message) => {
     const result = parse(value);

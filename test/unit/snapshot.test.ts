@@ -196,6 +196,7 @@ describe('the gateway’s status', () => {
       broker,
       trust,
       config,
+      firmware: null,
       uptimeMs: 61_999,
       cycleAgeMs: 1000,
       view: viewOf(),

@@ -28,7 +28,7 @@ test('a metric counts down while there is an end', () => {
 });
 
 test('what is reported is the same while only time passes', () => {
-  const [early, late] = [60, 59].map((left) => encodeReported(config(left), 9, []));
+  const [early, late] = [60, 59].map((left) => encodeReported({ ...HEALTHY, config: config(left), networks: [] }));
   expect(late).toEqual(early);
   expect(JSON.parse(String(early))).toMatchObject({
     state: 'applying',

@@ -71,6 +71,7 @@ let open: Listener[];
 const source = (): Parameters<typeof readRoutes>[0] => ({
   status: () => status,
   fdb: () => [FDB_ENTRY],
+  firmwareWaitsFor: () => [],
   events,
   desiredSchema: { title: 'desired' },
 });

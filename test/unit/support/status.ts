@@ -68,6 +68,7 @@ export const HEALTHY: GatewayStatus = {
     refused_total: {},
   },
   config: { applied_version: 12, applied_hash: 'ab', state: 'applied', lkg_version: 12, errors: [], candidate: null },
+  firmware: null,
   networks: [LINE1],
   uplinks: [],
   endpoints: [],
