@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 
-const RELEASE = '/etc/os-release';
+/** Not the link in /etc, which an operator may have replaced. */
+const RELEASE = '/usr/lib/os-release';
 const ARGUMENTS = '/proc/cmdline';
 
 /** The slot that the boot loader started and the image's version in it; undefined: this machine is not an image of ours. */

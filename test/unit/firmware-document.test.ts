@@ -47,17 +47,18 @@ describe('a document that asks for firmware', () => {
   });
 });
 
+const status = (over: Partial<FirmwareStatus>): FirmwareStatus => ({
+  version: '1.0.0',
+  slot: 'A',
+  state: 'idle',
+  progress: null,
+  target_version: null,
+  error: null,
+  waiting_for: [],
+  ...over,
+});
+
 describe('the problem of a document that asks for firmware', () => {
-  const status = (over: Partial<FirmwareStatus>): FirmwareStatus => ({
-    version: '1.0.0',
-    slot: 'A',
-    state: 'idle',
-    progress: null,
-    target_version: null,
-    error: null,
-    waiting_for: [],
-    ...over,
-  });
   const wish = { ...FIRMWARE, activate: 'manual' } as const;
 
   test('is that there is none to change', () => {
