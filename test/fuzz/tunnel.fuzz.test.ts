@@ -32,7 +32,7 @@ test('whatever comes in is an answer only if it is the request, sent back, to th
       came.push(noise, changed, cut, request);
       expect(echoes.receive()).toEqual([]);
       came.push(answer, answer);
-      expect(echoes.receive()).toEqual([{ ip: '198.51.100.2', sequence }]);
+      expect(echoes.receive()).toEqual([{ ip: '198.51.100.2', sequence, age: 0 }]);
       expect([answeredSequence(answer), answeredSequence(noise)]).toEqual([sequence, undefined]);
     }),
     { seed: SEED, numRuns: RUNS },

@@ -1,17 +1,17 @@
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
-import { type Gateway, startGateway } from '../lab/gateway.ts';
-import { Lab } from '../lab/lab.ts';
-import { Mosquitto } from '../lab/mosquitto.ts';
-import type { Namespace } from '../lab/namespace.ts';
-import { PingStream } from '../lab/ping.ts';
-import { until } from '../lab/wait.ts';
-import { Wan } from '../lab/wan.ts';
-import { builtService } from './support/built.ts';
-import { apply, workload } from './support/documents.ts';
-import { learned, LineGateway } from './support/line.ts';
-import { Members } from './support/members.ts';
-import { gatewayName } from './support/names.ts';
+import { type Gateway, startGateway } from '../../lab/gateway.ts';
+import { Lab } from '../../lab/lab.ts';
+import { Mosquitto } from '../../lab/mosquitto.ts';
+import type { Namespace } from '../../lab/namespace.ts';
+import { PingStream } from '../../lab/ping.ts';
+import { until } from '../../lab/wait.ts';
+import { Wan } from '../../lab/wan.ts';
+import { builtService } from '../support/built.ts';
+import { apply, workload } from '../support/documents.ts';
+import { learned, LineGateway } from '../support/line.ts';
+import { Members } from '../support/members.ts';
+import { gatewayName } from '../support/names.ts';
 
 /** With the real ones 141 other gateways, and 1541 MACs. */
 const [FLEET, MACS] = [140, 11];
