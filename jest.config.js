@@ -5,6 +5,7 @@ const project = (displayName, testMatch) => ({
   displayName,
   rootDir: import.meta.dirname,
   testMatch,
+  modulePathIgnorePatterns: ['<rootDir>/build/'],
   extensionsToTreatAsEsm: ['.ts'],
   transform: { '\\.ts$': '<rootDir>/scripts/strip-types.cjs' },
 });
@@ -24,6 +25,7 @@ export default {
     project('docker', ['<rootDir>/test/docker/**/*.test.ts']),
     project('netns', ['<rootDir>/test/netns/*.test.ts']),
     project('netns-alone', ['<rootDir>/test/netns/alone/*.test.ts']),
+    { ...project('package', ['<rootDir>/test/package/**/*.test.ts']), testTimeout: 180_000 },
     {
       ...project('vm', ['<rootDir>/test/vm/**/*.test.ts']),
       globalSetup: '<rootDir>/test/lab/vm/setup.ts',

@@ -1,4 +1,4 @@
-import { globSync } from 'node:fs';
+import { globSync, readFileSync } from 'node:fs';
 import type { Architecture } from './architecture.ts';
 
 /** One file of the package: `from` is a file of the checkout, `text` its contents. Modes other than these are 0644. */
@@ -16,12 +16,17 @@ export function programs(modules: string, { npm }: Architecture): readonly Entry
   return [
     { from: `${modules}/node-linux-${npm}/bin/node`, to: `${LIB}/node`, executable: true },
     { text: '{ "type": "module" }\n', to: `${LIB}/package.json` },
-    ...below('dist', '{bin,chunks,wasm}/*', LIB),
+    ...['linkspan', 'linkspand', 'linkspan-datapath'].map((name) => script(name)),
+    ...below('dist', '{bin/*-worker.js,chunks/*,wasm/*}', LIB),
     { from: 'dist/host/udhcpc-hook', to: `${LIB}/host/udhcpc-hook`, executable: true },
     ...below(modules, `better-sqlite3/{package.json,lib/**/*.js,prebuilds/linux-${npm}.node}`, `${LIB}/node_modules`),
-    ...below(modules, `koffi/{package.json,*.js,*.cjs,src/koffi/**/*.{js,cjs}}`, `${LIB}/node_modules`),
+    ...below(
+      modules,
+      'koffi/{package.json,{,src/koffi/}index.{js,cjs},src/koffi/src/static.{js,cjs}}',
+      `${LIB}/node_modules`,
+    ),
     ...below(modules, `${koffi}/{package.json,index.js,linux_${npm}/koffi.node}`, `${LIB}/node_modules`),
-    ...below(modules, `raw-socket/{package.json,index.js,build/Release/raw.node}`, `${LIB}/node_modules`),
+    ...below(modules, 'raw-socket/{package.json,index.js,build/Release/raw.node}', `${LIB}/node_modules`),
   ];
 }
 
@@ -38,8 +43,15 @@ export function surroundings(flags: (program: string) => string): readonly Entry
     { from: 'systemd/linkspan.sysusers.conf', to: 'usr/lib/sysusers.d/linkspan.conf' },
     { from: 'systemd/linkspan.tmpfiles.conf', to: 'usr/lib/tmpfiles.d/linkspan.conf' },
     { from: 'src/document/desired.schema.json', to: 'usr/share/linkspan/desired.schema.json' },
+    { from: 'firmware/deb/lintian-overrides', to: 'usr/share/lintian/overrides/linkspan' },
     ...below('systemd', 'mosquitto/*', 'usr/share/doc/linkspan/examples'),
   ];
+}
+
+/** Without its first line, which names a `node` to be looked for: here the starters name it. */
+function script(name: string): Entry {
+  const text = readFileSync(`dist/bin/${name}.js`, 'utf8').replace(/^#!.*\n/, '');
+  return { text, to: `${LIB}/bin/${name}.js` };
 }
 
 function below(folder: string, pattern: string, to: string): readonly Entry[] {

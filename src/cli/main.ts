@@ -26,7 +26,8 @@ const GLOBAL_OPTIONS = {
   help: { type: 'boolean', short: 'h' },
 } as const;
 
-const VERBS: readonly Verb[] = [
+/** The commands, in the order of the help. */
+export const VERBS: readonly Verb[] = [
   ...STATUS_VERBS,
   ...DOCUMENT_VERBS,
   ...DIFF_VERBS,
