@@ -3,8 +3,8 @@
 # with every library it needs: prints the folder that holds `bookworm`, `newer` (roots with a /usr and an /etc) and
 # `busybox.tar` (the root of a small image). Fetches them at the first call; debian.sh says whence and where to.
 set -eu
-debian=$(dirname "$0")/debian.sh
-# shellcheck source=test/lab/debian.sh
+debian=$(dirname "$0")/../../scripts/debian.sh
+# shellcheck source=scripts/debian.sh
 . "$debian"
 
 # make_image BUSYBOX: the root of an image in which every applet is a command
@@ -22,5 +22,7 @@ fetched engines "$debian"
 fetch_keyring
 fetch_root engines/bookworm bookworm docker.io iptables busybox-static
 fetch_root engines/newer trixie docker.io docker-cli docker-compose iptables
+name_iptables "$work/engines/bookworm"
+name_iptables "$work/engines/newer"
 make_image "$work/engines/bookworm/usr/bin/busybox"
 put_in_place

@@ -3,8 +3,8 @@
 # (the kernel of the same release) and `initrd`. Fetches them at the first call; debian.sh says whence and where to.
 set -eu
 here=$(dirname "$0")
-debian=$here/../debian.sh
-# shellcheck source=test/lab/debian.sh
+debian=$here/../../../scripts/debian.sh
+# shellcheck source=scripts/debian.sh
 . "$debian"
 
 # What must be there before a root can be mounted; the kernel loads all others when they are asked for.
@@ -51,6 +51,7 @@ fetch_root guest/root bookworm linux-image-amd64 kmod busybox-static \
   iproute2 nftables iptables conntrack iputils-ping iputils-arping tcpdump ethtool bind9-dnsutils socat iperf3 \
   mosquitto dnsmasq-base iw wireless-regdb wireguard-tools docker.io mount \
   hostapd wpasupplicant network-manager dbus libc-bin
+name_iptables "$guest/root"
 # whom tcpdump becomes
 echo 'tcpdump:x:100:100::/nonexistent:/bin/false' >>"$guest/root/etc/passwd"
 echo 'tcpdump:x:100:' >>"$guest/root/etc/group"

@@ -1,0 +1,56 @@
+#!/bin/sh
+# Makes a settled root a slot's, in the builder: firmware/finish.sh ROOT BOARD VERSION
+set -eu
+root=$1 board=$2 version=$3
+cd "$root"
+
+# What runs is what the preset file of the overlay says, and nothing else.
+services() {
+  rm -rf etc/systemd/system/*.wants etc/systemd/system/*.requires
+  systemctl --root="$root" preset-all
+  # NetworkManager has the bus start it where there is WiFi; enabled, it would also run where there is none.
+  ln -s /usr/lib/systemd/system/wpa_supplicant.service etc/systemd/system/dbus-fi.w1.wpa_supplicant1.service
+  # What these make is made here, once and for all: in a slot they would find /etc outdated at every boot.
+  for unit in systemd-sysusers ldconfig systemd-hwdb-update systemd-journal-catalog-update systemd-update-done; do
+    ln -s /dev/null "etc/systemd/system/$unit.service"
+  done
+  # It asks questions on a console at which nobody sits; nor is there anybody who could log in there.
+  ln -s /dev/null etc/systemd/system/systemd-firstboot.service
+  mkdir -p etc/systemd/system-generators
+  ln -s /dev/null etc/systemd/system-generators/systemd-getty-generator
+}
+
+identity() {
+  # Made at the first boot. Empty, not "uninitialized", which would be a first boot with questions to answer.
+  : >etc/machine-id
+  rm -f etc/hostname
+  # os-release(5): what an update compares
+  printf 'IMAGE_ID=linkspan-%s\nIMAGE_VERSION=%s\n' "$board" "$version" >>usr/lib/os-release
+  # Where the hardware has no clock, time starts here and not in 1970 (systemd(1)).
+  : >usr/lib/clock-epoch
+}
+
+modes() {
+  # NetworkManager does not read what others may read: it may hold keys.
+  chmod 600 usr/lib/NetworkManager/system-connections/*
+  # It is NetworkManager's, in memory: an address from a DHCP server must not wear out the flash.
+  ln -sf /run/NetworkManager/resolv.conf etc/resolv.conf
+}
+
+leftovers() {
+  find usr/share/doc ! -type d ! -name copyright -delete
+  find usr/share/doc -type d -empty -delete
+  rm -rf var/log/*.log var/cache/* etc/*- etc/.pwd.lock tmp/* run/* var/lib/systemd/catalog
+}
+
+# Same contents, same bytes: nothing is younger than what it is made of.
+times() {
+  find . -type d -exec touch --date="@$SOURCE_DATE_EPOCH" {} +
+  find . -newermt "@$SOURCE_DATE_EPOCH" -exec touch --no-dereference --date="@$SOURCE_DATE_EPOCH" {} +
+}
+
+services
+identity
+modes
+leftovers
+times
