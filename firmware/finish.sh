@@ -7,7 +7,9 @@ cd "$root"
 # What runs is what the preset file of the overlay says, and nothing else.
 services() {
   rm -rf etc/systemd/system/*.wants etc/systemd/system/*.requires
-  systemctl --root="$root" preset-all
+  systemctl --quiet --root="$root" preset-all
+  # NetworkManager.service brings it along, whatever the preset says of it.
+  rm -r etc/systemd/system/network-online.target.wants
   # NetworkManager has the bus start it where there is WiFi; enabled, it would also run where there is none.
   ln -s /usr/lib/systemd/system/wpa_supplicant.service etc/systemd/system/dbus-fi.w1.wpa_supplicant1.service
   # What these make is made here, once and for all: in a slot they would find /etc outdated at every boot.
@@ -44,7 +46,7 @@ leftovers() {
 }
 
 # Same contents, same bytes: nothing is younger than what it is made of.
-times() {
+clamp_times() {
   find . -type d -exec touch --date="@$SOURCE_DATE_EPOCH" {} +
   find . -newermt "@$SOURCE_DATE_EPOCH" -exec touch --no-dereference --date="@$SOURCE_DATE_EPOCH" {} +
 }
@@ -53,4 +55,4 @@ services
 identity
 modes
 leftovers
-times
+clamp_times

@@ -25,7 +25,7 @@ passwords() {
 
 # systemd, udev, dbus, docker.io, network-manager, wpasupplicant, mosquitto, tcpdump
 users() {
-  systemd-sysusers --root="$root" - <"$here/ids.conf"
+  systemd-sysusers --root="$root" - <"$here/ids.conf" 2>&1 | grep -v ^Creating || true
   systemd-sysusers --root="$root"
   # as dpkg-statoverride would have it: whoever the bus starts a service for becomes root by this
   chown root:904 usr/lib/dbus-1.0/dbus-daemon-launch-helper
@@ -69,8 +69,9 @@ certificates() {
     ln -s "../../../usr/share/ca-certificates/$certificate" "etc/ssl/certs/${name%.crt}.pem"
     # some have no last line end
     sed '$a\' "usr/share/ca-certificates/$certificate"
-  done <etc/ca-certificates.conf >etc/ssl/certs/ca-certificates.crt
+  done <etc/ca-certificates.conf >bundle
   openssl rehash etc/ssl/certs
+  mv bundle etc/ssl/certs/ca-certificates.crt
 }
 
 # libpam-runtime, libpam-modules

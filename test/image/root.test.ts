@@ -70,9 +70,15 @@ test('users and groups have the numbers of ids.conf, and nobody has a password',
     lines(read(path))
       .map((line) => line.split(':'))
       .filter(([, , id]) => Number(id) > 100 && id !== '65534')
-      .map(([name, , id]) => `${name}=${id}`);
-  expect(beyond('etc/group')).toEqual(own.map(({ name, id }) => `${name}=${id}`));
-  expect(beyond('etc/passwd')).toEqual(own.filter(({ kind }) => kind === 'u').map(({ name, id }) => `${name}=${id}`));
+      .map(([name, , id]) => `${name}=${id}`)
+      .sort();
+  expect(beyond('etc/group')).toEqual(own.map(({ name, id }) => `${name}=${id}`).sort());
+  expect(beyond('etc/passwd')).toEqual(
+    own
+      .filter(({ kind }) => kind === 'u')
+      .map(({ name, id }) => `${name}=${id}`)
+      .sort(),
+  );
   expect(lines(read('etc/shadow')).filter((line) => !/^[^:]+:[!*]+:/.test(line))).toEqual([]);
 });
 
