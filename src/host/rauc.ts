@@ -100,7 +100,7 @@ export function lastErrorIn(line: string): string | undefined {
 export function refusal(file: string, stderr: string): LinkspanError {
   const lines = stderr.split('\n').filter((line) => line.trim() !== '' && !/^\S*rauc-Message: /.test(line));
   const reason = shortened(lines.at(-1) ?? 'the updater refuses it and does not say why');
-  if (/^signature verification failed|^Failed to (?:parse|verify) signature/i.test(reason)) {
+  if (!reason.startsWith('Invalid bundle format') && /signature|CMS|X509/i.test(reason)) {
     return failed('wrong_signature', file, reason, 'take a bundle that is signed for this gateway');
   }
   return failed(
