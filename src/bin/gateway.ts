@@ -153,6 +153,7 @@ export class Gateway {
       rollback: (...versions) => documents.rollbackFrom(...versions),
       probe: (gateway) => probePeers(gateway, this.#state.probeSource),
       clear: ({ network, mac }) => clearDuplicate(network, mac, { documents, devices, settled }),
+      activate: (version) => firmwareControl(this.#firmware).activate(version),
     });
     const signed = trust.status.policy === 'require';
     const memory = this.#state.store.changes;

@@ -35,6 +35,7 @@ const entry = (n: number, network = 'a'): FdbEntry => ({
   origin: 'peer',
 });
 
+const NOT_INSTALLED = { path: '', code: 'firmware_refused', message: 'another is installed' } as const;
 const NOT_HERE = { path: '', code: 'missing_network', message: 'no such network' } as const;
 
 let [now, right] = [1000, true];
@@ -62,6 +63,8 @@ beforeEach(() => {
       name === 'gw-z' ? { ok: false, reason: 'not_found', problem: NOT_HERE } : { ok: true, peers: [PEER] },
     clear: async ({ network, mac }) =>
       network === 'a' ? { ok: true, cleared: mac } : { ok: false, reason: 'not_found', problem: NOT_HERE },
+    activate: async (version) =>
+      version === '1.1.0' ? { ok: true, version } : { ok: false, reason: 'refused', problem: NOT_INSTALLED },
   };
   memory = memoryOf(new Map());
   server = serve(false);
@@ -306,6 +309,14 @@ test('one peer is probed, or all', async () => {
     expect((await probe(id, params))?.result).toEqual({ peers: [PEER], total: 1 });
   expect(codeOf(await probe('none', { gateway: 'gw-z' }))).toBe('missing_network');
   expect(codeOf(await probe('bad', { gateway: 'No Name' }))).toBe('malformed');
+});
+
+const activate = (id: string, params: object): Promise<Answer | undefined> => ask(id, { method: 'activate', params });
+
+test('the firmware that is named is activated, if it is installed', async () => {
+  expect((await activate('1', { version: '1.1.0' }))?.result).toEqual({ version: '1.1.0' });
+  expect(codeOf(await activate('2', { version: '1.2.0' }))).toBe('firmware_refused');
+  expect(codeOf(await activate('3', {}))).toBe('malformed');
 });
 
 test('a MAC that was found twice is cleared', async () => {

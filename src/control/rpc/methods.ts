@@ -3,7 +3,7 @@ import type { FdbEntry, PeerStatus } from '../../model/status.ts';
 import { type ClearRequest, parseClear } from '../request/attach-request.ts';
 import type { Decision, Submission } from '../documents/answers.ts';
 import { parseProbe, type probePeers } from '../probes/probe-peers.ts';
-import { BadRequest, type Fields, optional, shown } from '../request/request-body.ts';
+import { BadRequest, type Fields, optional, required, shown } from '../request/request-body.ts';
 import { refused, type RpcAnswer } from './request.ts';
 import type { RpcMethod, RpcMethods } from './server.ts';
 
@@ -19,6 +19,8 @@ export interface RpcSource {
   /** Asks one gateway's VTEP over the underlay, or all. */
   probe(gateway: string | undefined): ReturnType<typeof probePeers>;
   clear(request: ClearRequest): Promise<{ readonly ok: true; readonly cleared: string } | Refusal>;
+  /** Restarts into that firmware, which must be installed. */
+  activate(version: string): Promise<{ readonly ok: true; readonly version: string } | Refusal>;
 }
 
 /** Entries in one answer, and their bytes as JSON, which every broker takes; the answer says where the next begin. */
@@ -41,6 +43,7 @@ export function rpcMethods(source: RpcSource): RpcMethods {
     ['confirm', changes((params) => decided(source.confirm(versionIn(params, 'version'))))],
     ['rollback', changes((params) => rollback(source, params))],
     ['clear', changes((params) => clear(source, params))],
+    ['activate', changes((params) => activate(source, params))],
   ]);
 }
 
@@ -88,6 +91,11 @@ async function probe(source: RpcSource, params: Fields): Promise<RpcAnswer> {
 async function clear(source: RpcSource, params: Fields): Promise<RpcAnswer> {
   const outcome = await source.clear(parseClear(params));
   return outcome.ok ? { ok: true, result: { cleared: outcome.cleared } } : { ok: false, errors: [outcome.problem] };
+}
+
+async function activate(source: RpcSource, params: Fields): Promise<RpcAnswer> {
+  const outcome = await source.activate(required(params, 'version', '', 'params.'));
+  return outcome.ok ? { ok: true, result: { version: outcome.version } } : { ok: false, errors: [outcome.problem] };
 }
 
 function paged(name: string, all: readonly unknown[], params: Fields): RpcAnswer {
