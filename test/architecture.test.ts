@@ -22,8 +22,8 @@ const ARROWS: Readonly<Record<string, readonly string[]>> = {
     'trust',
     'service',
   ],
-  // of control, the topics and the way to a broker, for the fleet's owner
-  cli: ['trust', 'control'],
+  // for the fleet's owner: of control, the topics and the way to a broker; the gateways' file, and tools that write images
+  cli: ['trust', 'control', 'service', 'host'],
   control: ['status', 'reconcile', 'peers', 'trust', 'names', 'document', 'host', 'packet'],
   docker: ['reconcile', 'attach', 'drivers', 'ipam', 'host'],
   status: ['reconcile', 'peers', 'drivers', 'datapath', 'host', 'service'],

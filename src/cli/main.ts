@@ -8,6 +8,7 @@ import { DOCUMENT_VERBS } from './document.ts';
 import { EVENT_VERBS } from './events.ts';
 import { FIRMWARE_VERBS } from './firmware.ts';
 import { FLEET_VERBS } from './fleet.ts';
+import { IMAGE_VERBS } from './image.ts';
 import { KEY_VERBS } from './keys.ts';
 import { CliError, EXIT, usageError, type ExitCode } from './exit.ts';
 import { programHelp, verbHelp } from './help.ts';
@@ -40,6 +41,7 @@ export const VERBS: readonly Verb[] = [
   ...FIRMWARE_VERBS,
   ...KEY_VERBS,
   ...FLEET_VERBS,
+  ...IMAGE_VERBS,
   ...VERSION_VERBS,
 ];
 
