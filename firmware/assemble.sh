@@ -2,7 +2,11 @@
 # The steps of rootfs.sh that run in the builder: firmware/assemble.sh BOARD PACKAGES LINKSPAN.deb WORK
 set -eu
 here=$(dirname "$0")
-board=$1 packages=$2 deb=$3 root=$4/root fields=$4/packages.txt
+board=$1 packages=$2 deb=$3 fields=$4/packages.txt
+# At the same place everywhere: some tools write down where they found what they read. This mount ends with us.
+root=/tmp/root
+mkdir "$root"
+mount --bind "$4/root" "$root"
 
 # chosen: the packages that belong into the root, without those that packages.list leaves out
 chosen() {
