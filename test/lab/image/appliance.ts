@@ -17,8 +17,8 @@ import { RootShell } from './shell.ts';
 /** What a boot may take before a test gives up; what it should take, tests say themselves. */
 const BOOT_MS = 150_000;
 const COMMAND_S = 60;
-/** Starts a root shell on the second serial port; see systemd-debug-generator(8). */
-const DEBUG_SHELL = 'systemd.debug_shell=ttyS0';
+/** Starts a root shell on the second console; see systemd-debug-generator(8). */
+const DEBUG_SHELL = 'systemd.debug_shell=hvc0';
 
 export type ApplianceOptions = {
   /** in the names of what is kept of it, and its place among others */

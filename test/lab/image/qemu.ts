@@ -27,10 +27,7 @@ const MEMORY_MB = 1024;
 /** The status page's port on the gateway. */
 const STATUS_PORT = 8479;
 
-/**
- * The command that switches it on; it waits for the monitor's `cont`. The second serial port, for a root shell, needs no
- * module, so it is there before anything can go wrong.
- */
+/** The command that switches it on; it waits for the monitor's `cont`. The second console is for a root shell. */
 export function boardCommand(board: Board): readonly string[] {
   const { uboot, disk, folder, clock, from } = board;
   return [
@@ -44,7 +41,7 @@ export function boardCommand(board: Board): readonly string[] {
     ...socket(folder, 'console'),
     ['-serial', 'chardev:console'],
     ...socket(folder, 'shell'),
-    ['-device', 'pci-serial,chardev=shell,addr=0x5'],
+    ['-device', 'virtio-serial-pci,addr=0x5', '-device', 'virtconsole,chardev=shell'],
     ...socket(folder, 'monitor'),
     ['-mon', 'chardev=monitor,mode=control'],
     ['-drive', `if=none,id=disk,file=${disk},format=qcow2,discard=unmap`],

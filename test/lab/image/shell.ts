@@ -6,7 +6,7 @@ import { until } from '../wait.ts';
 const quoted = (word: string): string => `'${word.replaceAll("'", "'\\''")}'`;
 const STDERR = '/run/lab-stderr';
 
-/** Root's shell on the gateway's second serial port, where systemd starts one from its first second on. */
+/** Root's shell on the gateway's second console, where systemd starts one from its first second on. */
 export class RootShell {
   readonly #socket: Socket;
   #said = Buffer.alloc(0);
