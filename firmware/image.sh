@@ -3,7 +3,7 @@
 # No loop device, no mount. The same root, certificate and version give the same bytes, except for the bundle's salt and
 # the signatures.
 set -eu
-here=$(dirname "$0")
+here=$(cd "$(dirname "$0")" && pwd)
 board=$1 version=$2 key=$3 cert=$4 output=$5 packages=$6
 work=$(dirname "$here")/build/work/$board
 root=$work/root
@@ -40,7 +40,7 @@ uuid() {
 }
 
 sector() {
-  printf '0x%x' $(($1 * 2048 + $2))
+  printf '%x' $(($1 * 2048 + $2))
 }
 
 # fill TEMPLATE: with the words between @ replaced
@@ -89,7 +89,7 @@ make_fats() {
   boot_files "$parts/boot"
   cp -R "$here/config" "$parts/config"
   make_fat "$parts/config.fat" 16 LINKSPAN "$parts/config"
-  make_fat "$parts/boot.fat" 32 LINKSPANBOOT "$parts/boot"
+  make_fat "$parts/boot.fat" 32 LINKBOOT "$parts/boot"
 }
 
 # partition NAME MIB IMAGE TYPE [OPTION]: in genimage's words

@@ -59,6 +59,7 @@ if test "${slot}" = A; then setenv BOOT_A_LEFT ${after}; else setenv BOOT_B_LEFT
 # Noted in the older copy, before anything is started. Written nowhere but into the partition that is there for it.
 if test "${serial}" = 0; then setenv serial 1; elif test "${serial}" = 1; then setenv serial 2; else setenv serial 0; fi
 if test "${newer}" = @COPY0@; then setenv older @COPY1@; else setenv older @COPY0@; fi
+# In hexadecimal, as the words between @ are.
 part start ${devtype} ${devnum} bootstate place
 if test "${place}" = @COPY0@; then
   env export -c -s 0x1000 ${buffer} ${vars}
@@ -73,7 +74,7 @@ mw.w @BUFFER_4@ 0x3d61
 load ${devtype} ${devnum}:${distro_bootpart} @BUFFER_6@ cmdline.txt 0xf00
 env import -t -r @BUFFER@ - extra
 part number ${devtype} ${devnum} root${slot} root
-setenv bootargs root=PARTLABEL=root${slot} ro rauc.slot=${slot} panic=5 gpt loglevel=5 @CONSOLE@ ${extra}
+setenv bootargs root=PARTLABEL=root${slot} ro rauc.slot=${slot} panic=5 gpt loglevel=5 systemd.show_status=auto @CONSOLE@ ${extra}
 echo "Linkspan: slot ${slot}, ${after} attempts left after this one"
 if load ${devtype} ${devnum}:${root} ${kernel_addr_r} /boot/vmlinuz && load ${devtype} ${devnum}:${root} @BUFFER@ /boot/initrd; then
   setenv initrd @BUFFER@:${filesize}
