@@ -19,7 +19,7 @@ export function metrics(status: GatewayStatus): string {
 }
 
 function gatewayMetrics(status: GatewayStatus): readonly Metric[] {
-  const { gateway, fleet, version, health, broker, trust, config } = status;
+  const { gateway, fleet, version, health, broker, trust, config, firmware } = status;
   return [
     gauge('build_info', 'What runs here; always 1.', [[{ version, gateway, fleet }, 1]]),
     gauge('up', 'The service answers; always 1.', single(1)),
@@ -41,6 +41,11 @@ function gatewayMetrics(status: GatewayStatus): readonly Metric[] {
       'config_trial_seconds_remaining',
       'Seconds until the document on trial is taken back, unless it proves itself.',
       config.candidate?.seconds_left == null ? [] : single(config.candidate.seconds_left),
+    ),
+    gauge(
+      'firmware_info',
+      'The running firmware, and how far another one is; always 1.',
+      firmware ? [[{ version: firmware.version, slot: firmware.slot, state: firmware.state }, 1]] : [],
     ),
     gauge('uptime_seconds', 'Seconds since the service started.', single(status.uptime_s)),
     gauge('process_resident_memory_bytes', 'Resident memory of the service.', single(process.memoryUsage.rss())),

@@ -7,6 +7,7 @@ import { firmwareControl } from '../../src/bin/gateway-firmware.ts';
 import { firmwareRoutes } from '../../src/control/socket/firmware-routes.ts';
 import type { Firmware } from '../../src/firmware/firmware.ts';
 import { EventRing } from '../../src/status/events.ts';
+import { metrics } from '../../src/status/metrics.ts';
 import { page } from '../../src/status/page.ts';
 import { readRoutes } from '../../src/status/read-routes.ts';
 import { listenUnix, type Listener } from '../../src/status/server.ts';
@@ -109,6 +110,9 @@ describe('linkspan firmware', () => {
     expect(JSON.parse(out)).toMatchObject({ healthy: false, waiting_for: ['the broker'], firmware: { slot: 'B' } });
     expect((await run('firmware', 'status')).out).toBe('firmware 1.1.0, slot B, proving\n  waits for the broker\n');
     expect(page({ ...HEALTHY, firmware: firmware.status }, [])).toContain('waits for the broker');
+    expect(metrics({ ...HEALTHY, firmware: firmware.status })).toContain(
+      '\nlinkspan_firmware_info{version="1.1.0",slot="B",state="proving"} 1\n',
+    );
     machine.broker = true;
     expect(await run('firmware', 'health')).toMatchObject({ code: 0, out: 'healthy\n' });
   });
