@@ -25,7 +25,7 @@ export default {
     project('docker', ['<rootDir>/test/docker/**/*.test.ts']),
     project('netns', ['<rootDir>/test/netns/*.test.ts']),
     project('netns-alone', ['<rootDir>/test/netns/alone/*.test.ts']),
-    { ...project('package', ['<rootDir>/test/package/**/*.test.ts']), testTimeout: 180_000 },
+    project('package', ['<rootDir>/test/package/**/*.test.ts']),
     {
       ...project('vm', ['<rootDir>/test/vm/**/*.test.ts']),
       globalSetup: '<rootDir>/test/lab/vm/setup.ts',

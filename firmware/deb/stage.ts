@@ -7,6 +7,8 @@ import { type Architecture, elfMachine } from './architecture.ts';
 import type { Entry } from './contents.ts';
 
 const ELF_HEAD = 64;
+/** Passwords and private keys lie there; the units say the same. */
+const CLOSED = new Set(['etc/linkspan']);
 
 /** Lays the files of a package out in `root`, with fixed modes and times; everything that is ELF is stripped and for that machine. */
 export function stage(root: string, entries: readonly Entry[], { triplet, machine }: Architecture): void {
@@ -24,7 +26,8 @@ export function settle(root: string, epoch: number): void {
   for (const path of globSync('**', { cwd: root }).concat('.')) {
     const [file, { mode }] = [`${root}/${path}`, statSync(`${root}/${path}`)];
     const isFolder = (mode & 0o170000) === 0o040000;
-    chmodSync(file, isFolder || (mode & 0o100) !== 0 ? 0o755 : 0o644);
+    const open = isFolder || (mode & 0o100) !== 0 ? 0o755 : 0o644;
+    chmodSync(file, CLOSED.has(path) ? 0o750 : open);
     utimesSync(file, epoch, epoch);
   }
 }
