@@ -42,6 +42,8 @@ files() {
   chmod 700 root
   chgrp mail var/mail
   chmod 2775 var/mail
+  # Some packages bring folders of these names.
+  rm -rf var/run var/lock
   links var/run=/run var/lock=/run/lock etc/mtab=../proc/self/mounts
   cp usr/share/base-files/dot.profile root/.profile
   cp usr/share/base-files/dot.bashrc root/.bashrc
