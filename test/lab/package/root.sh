@@ -2,10 +2,10 @@
 # A minimal Debian that can boot, for tests of the package: prints its folder. What the package depends on lies in apt's
 # cache there, not installed. Made at the first call; debian.sh says whence and where to.
 set -eu
-here=$(dirname "$0")
-debian=$here/../debian.sh
-control=$here/../../../firmware/deb/control.in
-# shellcheck source=test/lab/debian.sh
+top=$(dirname "$0")/../../..
+debian=$top/scripts/debian.sh
+control=$top/firmware/deb/control.in
+# shellcheck source=scripts/debian.sh
 . "$debian"
 
 release=trixie
