@@ -22,41 +22,36 @@ const DOCUMENT = {
   },
 };
 
+const fileOf = (version: string): string => `linkspan_${version}_${OWN}.deb`;
 const lab = new Lab();
 let machine: DebianMachine;
 
-/** The package under another version, with other programs, or another datapath too. */
-async function successor(folder: string, version: string, datapath: 'same' | 'other'): Promise<void> {
-  const root = join(folder, version);
-  await run(['dpkg-deb', '--raw-extract', join(folder, `linkspan_${manifest.version}_${OWN}.deb`), root]);
-  const edit = (file: string, from: string | RegExp, to: string): void =>
+/** Two versions more: one with another service, and then one with another datapath too. */
+async function makeSuccessors(folder: string): Promise<void> {
+  const root = join(folder, 'root');
+  await run(['dpkg-deb', '--raw-extract', join(folder, fileOf(manifest.version)), root]);
+  const edit = (file: string, from: RegExp, to: string): void =>
     writeFileSync(join(root, file), readFileSync(join(root, file), 'utf8').replace(from, to));
-  edit('DEBIAN/control', `Version: ${manifest.version}`, `Version: ${version}`);
-  edit('usr/lib/linkspan/bin/linkspand.js', /$/, `// ${version}\n`);
-  if (datapath === 'other') edit('usr/lib/linkspan/datapath.id', /^.*/, version);
-  await run([
-    'dpkg-deb',
-    '-Znone',
-    '--root-owner-group',
-    '--build',
-    root,
-    join(folder, `linkspan_${version}_${OWN}.deb`),
-  ]);
+  for (const version of ['90.1', '90.2']) {
+    edit('DEBIAN/control', /^Version: .*/m, `Version: ${version}`);
+    edit('usr/lib/linkspan/bin/linkspand.js', /$/, `// ${version}\n`);
+    if (version === '90.2') edit('usr/lib/linkspan/datapath.id', /^.*/, version);
+    await run(['dpkg-deb', '-Znone', '--root-owner-group', '--build', root, join(folder, fileOf(version))]);
+  }
   await run(['rm', '-r', root]);
 }
 
 beforeAll(async () => {
   const packages = join(await lab.folder(), 'packages');
   mkdirSync(packages);
-  const built = `linkspan_${manifest.version}_${OWN}.deb`;
-  cpSync(`build/deb/${built}`, join(packages, built));
-  await Promise.all([successor(packages, '90.1', 'same'), successor(packages, '90.2', 'other')]);
+  cpSync(join('build/deb', fileOf(manifest.version)), join(packages, fileOf(manifest.version)));
+  await makeSuccessors(packages);
   machine = await DebianMachine.create(lab, packages);
 });
 afterAll(() => lab.close());
 
 const install = (version: string): Promise<unknown> =>
-  machine.exec('apt-get', 'install', '-y', '--no-install-recommends', `/packages/linkspan_${version}_${OWN}.deb`);
+  machine.exec('apt-get', 'install', '-y', '--no-install-recommends', `/packages/${fileOf(version)}`);
 const words = async (...argv: readonly string[]): Promise<string> => (await machine.attempt(...argv)).stdout.trim();
 const pidOf = (unit: string): Promise<string> => words('systemctl', 'show', '--property=MainPID', '--value', unit);
 const states = async (verb: string): Promise<readonly string[]> =>
@@ -135,7 +130,7 @@ test('an upgrade with another datapath restarts that too, and its interfaces sta
 
 test('an upgrade starts no unit that an administrator has disabled', async () => {
   await machine.exec('systemctl', 'disable', '--now', 'linkspan-datapath.service');
-  await machine.exec('apt-get', 'install', '-y', '--allow-downgrades', `/packages/linkspan_90.1_${OWN}.deb`);
+  await machine.exec('apt-get', 'install', '-y', '--allow-downgrades', `/packages/${fileOf('90.1')}`);
   expect(await words('systemctl', 'is-enabled', 'linkspan-datapath.service')).toBe('disabled');
   expect(await states('is-active')).toEqual(['active', 'inactive', 'active']);
   await machine.exec('systemctl', 'enable', '--now', 'linkspan-datapath.service');
