@@ -77,8 +77,9 @@ export class Firmware {
 
   /** Takes a bundle that somebody brings; `again`: also one whose version was rolled back. @throws FirmwareFailure */
   async install(source: Source, again: boolean): Promise<Brought> {
-    if (this.#changeover.target !== undefined || this.#job?.state === 'installing')
-      throw new say.FirmwareFailure(say.busy(this.status.state));
+    // The slot that would be written is the way back of the one that proves itself.
+    const isTaken = this.#changeover.target !== undefined || this.#changeover.proving !== undefined;
+    if (isTaken || this.#job?.state === 'installing') throw new say.FirmwareFailure(say.busy(this.status.state));
     this.#job?.abort();
     const job = this.#begin(source, undefined);
     if ('url' in source) {
@@ -100,7 +101,8 @@ export class Firmware {
   async activate(version: string | undefined): Promise<string> {
     if (this.#job || this.#changeover.target !== undefined) throw new say.FirmwareFailure(say.busy(this.status.state));
     if (!this.#options.calm()) throw new say.FirmwareFailure(say.onTrial());
-    this.#slots = await this.#options.updater.slots();
+    await this.#look();
+    if (this.#bad?.error?.code === 'unavailable') throw new say.FirmwareFailure(this.#bad.error);
     const to = activatable(this.#situation());
     if (to === undefined) throw new say.FirmwareFailure(say.nothingInstalled());
     if (version !== undefined && version !== to.version)
@@ -134,7 +136,7 @@ export class Firmware {
   #turn(): void {
     if (this.#stopped || this.#job || this.#looking || this.#changeover.target !== undefined) return;
     if (this.#options.clock.monotonic() < this.#due) return;
-    if (this.#slots === undefined) return void this.#look();
+    if (this.#slots === undefined) return void this.#look().then(() => this.#slots && this.#turn());
     const decision = decide(this.#situation());
     if (decision.kind === 'fetch') {
       const job = this.#begin(decision.wish, decision.wish);
@@ -147,18 +149,17 @@ export class Firmware {
     else if (decision.kind === 'activate') this.#activate(decision.to, this.#wish?.url ?? null).catch(() => {});
   }
 
+  /** Asks the updater what is in the slots, with nothing else begun meanwhile. */
   async #look(): Promise<void> {
     this.#looking = true;
     try {
       this.#slots = await this.#options.updater.slots();
-      this.#bad = undefined;
-      this.#failures = 0;
+      if (this.#bad?.error?.code === 'unavailable') this.#bad = undefined;
     } catch (thrown) {
       this.#bad = this.#postponed(say.errorOf(thrown, 'unavailable'), null);
     }
     this.#looking = false;
     this.#options.onChange();
-    if (this.#slots) this.#turn();
   }
 
   #begin(source: Source, wish: FirmwareWish | undefined): Job {
@@ -174,7 +175,7 @@ export class Firmware {
   async #bring(job: Job, check: () => Promise<Checked | undefined>): Promise<void> {
     try {
       const checked = await check();
-      if (checked) await this.#install(job, checked);
+      if (checked && !job.aborted) await this.#install(job, checked);
       this.#end(job, undefined);
     } catch (thrown) {
       this.#end(job, this.#failed(thrown, job));

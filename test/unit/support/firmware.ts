@@ -21,6 +21,7 @@ export class Machine {
   kept = 0;
   disk: 'well' | 'full' = 'well';
   net: 'up' | 'down' = 'up';
+  updater: 'there' | 'away' = 'there';
   broker = true;
   ready = true;
   calm = true;
@@ -32,6 +33,7 @@ export class Machine {
   readonly done: string[] = [];
   /** resolved when the test lets the updater go on; undefined: at once */
   gate: Promise<void> | undefined;
+  inspection: Promise<void> | undefined;
   #firmware: Firmware | undefined;
 
   get memory(): Memory {
@@ -70,8 +72,14 @@ export class Machine {
     return {
       running: this.running,
       updater: {
-        slots: async () => this.slots,
-        inspect: async (file) => this.#inspect(file),
+        slots: async () => {
+          if (this.updater === 'away') throw failure('unavailable', 'it does not answer');
+          return this.slots;
+        },
+        inspect: async (file) => {
+          await this.inspection;
+          return this.#inspect(file);
+        },
         install: (file, onProgress) => this.#install(file, onProgress),
         activate: async (name) => {
           this.done.push(`activate ${name}`);
