@@ -16,6 +16,10 @@ services() {
   for unit in systemd-sysusers ldconfig systemd-hwdb-update systemd-journal-catalog-update systemd-update-done; do
     ln -s /dev/null "etc/systemd/system/$unit.service"
   done
+  # There is no screen, no gadget and no file system of a user's: these would load modules for them at every boot.
+  for unit in modprobe@drm.service sys-kernel-config.mount sys-fs-fuse-connections.mount; do
+    ln -s /dev/null "etc/systemd/system/$unit"
+  done
   # It asks questions on a console at which nobody sits; nor is there anybody who could log in there.
   ln -s /dev/null etc/systemd/system/systemd-firstboot.service
   mkdir -p etc/systemd/system-generators
