@@ -37,6 +37,9 @@ identity() {
 }
 
 modes() {
+  # as its units would have it, and its package's script: keys may lie here
+  chown -R 0:910 etc/linkspan
+  chmod 750 etc/linkspan
   # NetworkManager does not read what others may read: it may hold keys.
   chmod 600 usr/lib/NetworkManager/system-connections/*
   # It is NetworkManager's, in memory: an address from a DHCP server must not wear out the flash.
