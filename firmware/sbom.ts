@@ -173,7 +173,7 @@ function relationships({ debian, npm }: Contents): readonly Relationship[] {
 
 export function billOfMaterials(contents: Contents): SpdxDocument & { readonly dataLicense: string } {
   const name = `linkspan-${contents.version}-${contents.board}`;
-  const image = { SPDXID: IMAGE, name, versionInfo: contents.version, primaryPackagePurpose: 'OPERATING-SYSTEM' };
+  const image = { SPDXID: IMAGE, name, versionInfo: contents.version, primaryPackagePurpose: 'OPERATING_SYSTEM' };
   return {
     SPDXID: 'SPDXRef-DOCUMENT',
     spdxVersion: 'SPDX-2.3',
