@@ -21,7 +21,9 @@ for (const name of ['segment', 'coalesce']) {
   execFileSync(process.execPath, [asc, input, '--outFile', output, ...flags.split(' '), ...memory.split(' ')]);
 }
 
-if (!loads('raw-socket') && !buildRawSocket(`${root}node_modules`, process.arch, 'g++'))
+const modules = `${root}node_modules`;
+const addon = `${modules}/raw-socket/build/Release/raw.node`;
+if (!loads('raw-socket') && !buildRawSocket(modules, process.arch, 'g++', addon))
   process.stderr.write('build: raw-socket was not built, so peers will not be probed; install g++ and build again\n');
 
 const { metafile } = await build({

@@ -6,7 +6,7 @@ import manifest from '../../package.json' with { type: 'json' };
 import { ARCHITECTURES, type Architecture } from './architecture.ts';
 import { programs, surroundings } from './contents.ts';
 import { made } from './made.ts';
-import { modulesFor } from './modules.ts';
+import { modulesFor, rawSocketFor } from './modules.ts';
 import { installedSize, md5sums, settle, stage } from './stage.ts';
 
 const MAINTAINER = 'Linkspan maintainers <maintainers@linkspan.invalid>';
@@ -38,7 +38,9 @@ function asked(names: readonly string[] | undefined): readonly Architecture[] {
 /** Lays out one package's files and returns their folder. */
 function layOut(architecture: Architecture, output: string): string {
   const root = `${output}/root-${architecture.debian}`;
-  const running = programs(modulesFor(architecture, `build/npm-${architecture.debian}`), architecture);
+  const folder = `build/npm-${architecture.debian}`;
+  const modules = modulesFor(architecture, folder);
+  const running = programs(modules, rawSocketFor(architecture, modules, `${folder}/raw.node`), architecture);
   const release = { version: manifest.version, maintainer: MAINTAINER, epoch };
   stage(root, [...running, ...surroundings(flagsOf), ...made(running, release)], architecture);
   control(root, architecture);

@@ -11,7 +11,7 @@ const LIB = 'usr/lib/linkspan';
 const UNITS = 'usr/lib/systemd/system';
 
 /** What runs: the bundle, and of each package with native parts no more than Node loads. */
-export function programs(modules: string, { npm }: Architecture): readonly Entry[] {
+export function programs(modules: string, rawSocket: string, { npm }: Architecture): readonly Entry[] {
   const koffi = `@koromix/koffi-linux-${npm}`;
   return [
     { from: `${modules}/node-linux-${npm}/bin/node`, to: `${LIB}/node`, executable: true },
@@ -26,7 +26,8 @@ export function programs(modules: string, { npm }: Architecture): readonly Entry
       `${LIB}/node_modules`,
     ),
     ...below(modules, `${koffi}/{package.json,index.js,linux_${npm}/koffi.node}`, `${LIB}/node_modules`),
-    ...below(modules, 'raw-socket/{package.json,index.js,build/Release/raw.node}', `${LIB}/node_modules`),
+    ...below(modules, 'raw-socket/{package.json,index.js}', `${LIB}/node_modules`),
+    { from: rawSocket, to: `${LIB}/node_modules/raw-socket/build/Release/raw.node` },
   ];
 }
 

@@ -6,7 +6,7 @@ import type { Architecture } from './architecture.ts';
 const FOR_PRODUCTION = ['--omit=dev', '--ignore-scripts', '--no-audit', '--no-fund', '--loglevel=error'];
 
 /** The node_modules for an architecture, as the lock has them: this checkout's own, or those in a folder of their own. */
-export function modulesFor({ npm, triplet }: Architecture, folder: string): string {
+export function modulesFor({ npm }: Architecture, folder: string): string {
   if (npm === process.arch) return 'node_modules';
   const modules = `${folder}/node_modules`;
   if (!isCurrent(folder)) {
@@ -17,10 +17,16 @@ export function modulesFor({ npm, triplet }: Architecture, folder: string): stri
     // An inherited nodedir means another Node's headers.
     const { npm_config_nodedir: _, NPM_CONFIG_NODEDIR: __, ...env } = process.env;
     execFileSync('npm', ['ci', ...FOR_PRODUCTION, ...platform], { cwd: folder, env, stdio: ['ignore', 2, 2] });
-    if (!buildRawSocket(modules, npm, `${triplet}-g++`)) throw new Error('raw-socket could not be cross-built');
     copyFileSync('package-lock.json', `${modules}/.linkspan-lock`);
   }
   return modules;
+}
+
+/** Builds raw-socket's native part for an architecture; always anew, since one that lies there tells not by what. */
+export function rawSocketFor({ npm, triplet }: Architecture, modules: string, file: string): string {
+  if (!buildRawSocket(modules, npm, `${triplet}-g++`, file))
+    throw new Error(`raw-socket could not be built by ${triplet}-g++`);
+  return file;
 }
 
 /** Whether it was filled, to its end, by this lock. */
