@@ -101,8 +101,8 @@ export class Firmware {
   async activate(version: string | undefined): Promise<string> {
     if (this.#job || this.#changeover.target !== undefined) throw new say.FirmwareFailure(say.busy(this.status.state));
     if (!this.#options.calm()) throw new say.FirmwareFailure(say.onTrial());
-    await this.#look();
-    if (this.#bad?.error?.code === 'unavailable') throw new say.FirmwareFailure(this.#bad.error);
+    const slots = await this.#look();
+    if ('code' in slots) throw new say.FirmwareFailure(slots);
     const to = activatable(this.#situation());
     if (to === undefined) throw new say.FirmwareFailure(say.nothingInstalled());
     if (version !== undefined && version !== to.version)
@@ -149,17 +149,27 @@ export class Firmware {
     else if (decision.kind === 'activate') this.#activate(decision.to, this.#wish?.url ?? null).catch(() => {});
   }
 
-  /** Asks the updater what is in the slots, with nothing else begun meanwhile. */
-  async #look(): Promise<void> {
+  /** Asks the updater what is in the slots, with nothing else begun meanwhile; gives what is wrong where it does not say. */
+  async #look(): Promise<Slots | FirmwareError> {
     this.#looking = true;
     try {
       this.#slots = await this.#options.updater.slots();
       if (this.#bad?.error?.code === 'unavailable') this.#bad = undefined;
+      return this.#slots;
     } catch (thrown) {
-      this.#bad = this.#postponed(say.errorOf(thrown, 'unavailable'), null);
+      const error = say.errorOf(thrown, 'unavailable');
+      this.#unavailable(error);
+      return error;
+    } finally {
+      this.#looking = false;
+      this.#options.onChange();
     }
-    this.#looking = false;
-    this.#options.onChange();
+  }
+
+  /** While nobody wants anything of it, as when a busy gateway starts, that is no news. */
+  #unavailable(error: FirmwareError): void {
+    if (this.#wish) this.#bad = this.#postponed(error, null);
+    else this.#due = this.#options.clock.monotonic() + retryDelay(1, Math.random());
   }
 
   #begin(source: Source, wish: FirmwareWish | undefined): Job {

@@ -1,9 +1,13 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { LinkspanError, messageOf } from '../service/errors.ts';
 import { CommandError, run } from './run.ts';
 
 const QUERY_MS = 60_000;
 const INSTALL_MS = 3_600_000;
 const TEXT_MAX = 200;
+/** More than two minutes, where it does not answer at all. */
+const TRIES = 5;
+const PAUSE_MS = 3000;
 
 export type RaucSlot = {
   /** the updater's name, `rootfs.0` */
@@ -24,7 +28,14 @@ export async function raucStatus(): Promise<RaucStatus> {
       await run(['rauc', 'status', '--detailed', '--output-format=json'], '', { timeoutMs: QUERY_MS }),
     );
   } catch (error) {
-    throw failed('unavailable', 'the updater', messageOf(error), 'see the log of rauc.service', error);
+    const said = error instanceof CommandError ? lastLine(error.stderr) : undefined;
+    throw failed(
+      'unavailable',
+      'the updater',
+      said ?? messageOf(error),
+      'it is asked again; see its log, rauc.service',
+      error,
+    );
   }
 }
 
@@ -56,7 +67,22 @@ export async function raucInstall(file: string, onProgress: (percent: number) =>
 
 /** Has the boot loader start that slot first. */
 export async function raucActivate(name: string): Promise<void> {
-  await run(['rauc', 'status', 'mark-active', name], '', { timeoutMs: QUERY_MS });
+  await askPatiently(['rauc', 'status', 'mark-active', name]);
+}
+
+/** While the gateway starts, the updater takes longer than its own client waits; and it does one thing at a time. */
+async function askPatiently(argv: readonly string[], tries = TRIES): Promise<string> {
+  try {
+    return await run(argv, '', { timeoutMs: QUERY_MS });
+  } catch (error) {
+    if (tries <= 1 || !(error instanceof CommandError) || !isTransient(error.stderr)) throw error;
+    await sleep(PAUSE_MS);
+    return askPatiently(argv, tries - 1);
+  }
+}
+
+export function isTransient(stderr: string): boolean {
+  return /Timeout was reached|already processing a different method/.test(stderr);
 }
 
 /** @throws LinkspanError where it is not what `rauc status` prints */
@@ -98,8 +124,7 @@ export function lastErrorIn(line: string): string | undefined {
 
 /** What `rauc info` has against a bundle: everything it says of one is so at the next try, too. */
 export function refusal(file: string, stderr: string): LinkspanError {
-  const lines = stderr.split('\n').filter((line) => line.trim() !== '' && !/^\S*rauc-Message: /.test(line));
-  const reason = shortened(lines.at(-1) ?? 'the updater refuses it and does not say why');
+  const reason = lastLine(stderr) ?? 'the updater refuses it and does not say why';
   if (!reason.startsWith('Invalid bundle format') && /signature|CMS|X509/i.test(reason)) {
     return failed('wrong_signature', file, reason, 'take a bundle that is signed for this gateway');
   }
@@ -109,6 +134,12 @@ export function refusal(file: string, stderr: string): LinkspanError {
     reason,
     'take a whole bundle, in a place that the service sees (not /tmp or /root)',
   );
+}
+
+/** What went wrong, below what was done. */
+function lastLine(stderr: string): string | undefined {
+  const lines = stderr.split('\n').filter((line) => line.trim() !== '' && !/^\S*rauc-Message: /.test(line));
+  return lines.length === 0 ? undefined : shortened(lines.at(-1) ?? '');
 }
 
 function failed(code: string, object: string, reason: string, remedy: string, cause?: unknown): LinkspanError {

@@ -243,8 +243,13 @@ describe('a bundle that somebody brings', () => {
     const firmware = machine.start();
     firmware.want(undefined);
     await settle();
-    expect(firmware.status).toMatchObject({ state: 'failed', error: { code: 'unavailable' } });
+    expect(firmware.status.state).toBe('idle');
     await expect(firmware.activate(undefined)).rejects.toMatchObject({ error: { code: 'unavailable' } });
+    firmware.want(wish());
+    machine.now += 1e9;
+    firmware.want(wish());
+    await settle();
+    expect(firmware.status).toMatchObject({ state: 'failed', error: { code: 'unavailable' } });
     machine.updater = 'there';
     machine.now += 1e9;
     firmware.want(undefined);

@@ -1,5 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
-import { lastErrorIn, parseInfo, parseStatus, progressIn, refusal } from '../../src/host/rauc.ts';
+import { isTransient, lastErrorIn, parseInfo, parseStatus, progressIn, refusal } from '../../src/host/rauc.ts';
 import { slotIn, versionIn } from '../../src/host/running-firmware.ts';
 
 /** As rauc 1.13 of Debian prints it for a bundle of format verity. */
@@ -96,6 +96,13 @@ test('progress and the last error are found among the other lines of an installa
   expect(progressIn('999% x')).toBeUndefined();
   expect(lastErrorIn('LastError: Installation error: Version mismatch')).toBe('Installation error: Version mismatch');
   expect(lastErrorIn('100% Installing failed.')).toBeUndefined();
+});
+
+test('an updater that is busy is asked again', () => {
+  const words = 'Error retrieving slot status via D-Bus: error calling D-Bus method "GetSlotStatus":';
+  expect(isTransient(`${words} Timeout was reached\n`)).toBe(true);
+  expect(isTransient(`${words} already processing a different method\n`)).toBe(true);
+  expect(isTransient('Error retrieving slot status via D-Bus: error creating proxy: Could not connect\n')).toBe(false);
 });
 
 test('the running slot stands in the kernel’s arguments, the image’s version in os-release', () => {
