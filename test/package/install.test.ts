@@ -7,6 +7,8 @@ import { run } from '../lab/exec.ts';
 import { Lab } from '../lab/lab.ts';
 import { DebianMachine } from '../lab/package/machine.ts';
 
+/** Two packages are packed, and at the first call a Debian is fetched. */
+const PATIENCE_MS = 600_000;
 const OWN = ARCHITECTURES.find(({ npm }) => npm === process.arch)?.debian ?? '';
 const UNITS = ['linkspan.service', 'linkspan-datapath.service', 'linkspan-docker.socket'];
 /** A network of each kind: what the kernel forwards, and what the datapath does. */
@@ -47,7 +49,7 @@ beforeAll(async () => {
   cpSync(join('build/deb', fileOf(manifest.version)), join(packages, fileOf(manifest.version)));
   await makeSuccessors(packages);
   machine = await DebianMachine.create(lab, packages);
-});
+}, PATIENCE_MS);
 afterAll(() => lab.close());
 
 const install = (version: string): Promise<unknown> =>
