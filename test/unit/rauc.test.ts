@@ -6,6 +6,10 @@ import { slotIn, versionIn } from '../../src/host/running-firmware.ts';
 const INFO =
   '{"compatible":"linkspan-qemu-virt","version":"0.2.0","description":null,"build":null,"format":"verity","hooks":[],"hash":"2de25805c7f2ca6b51c43f9b97625a5e5d9d532ef9161325095fde8ea680c004","images":[{"rootfs":{"artifact":null,"variant":null,"filename":"rootfs.ext4","checksum":"cf095c33ac9d14267b531d5a920b573e517169a65996da1a10b7b76e1bd1b8f0","size":65536,"hooks":[],"adaptive":[]}}]}\n';
 
+/** Of a gateway in QEMU whose other slot has just been written. */
+const STATUS =
+  '{"compatible":"linkspan-qemu-virt","variant":"","booted":"A","boot_primary":"rootfs.0","slots":[{"rootfs.1":{"class":"rootfs","device":"/dev/linkspan/rootB","type":"ext4","bootname":"B","state":"inactive","parent":null,"mountpoint":null,"boot_status":"bad","slot_status":{"bundle":{"compatible":"linkspan-qemu-virt","version":"9.0.0","hash":"26b73baa60e09a60628149330a78c9d8d1fcdd6d28c4fc3db8da2656d4bd952c"},"checksum":{"sha256":"57c2031f8c131d458f2111841e650c1d9d0f220088b93ff9108dfdff4803d805","size":592203776},"installed":{"timestamp":"2026-11-30T07:58:08Z","count":1},"status":"ok"}}},{"rootfs.0":{"class":"rootfs","device":"/dev/linkspan/rootA","type":"ext4","bootname":"A","state":"booted","parent":null,"mountpoint":null,"boot_status":"good","slot_status":{"bundle":{"compatible":null}}}}],"artifact-repositories":[]}\n';
+
 const slot = (bootname: string, rest: object): object => ({
   class: 'rootfs',
   device: `/dev/linkspan/root${bootname}`,
@@ -33,6 +37,17 @@ describe('what rauc says of the slots', () => {
       booted: 'A',
       slots: [
         { name: 'rootfs.1', bootname: 'B', version: '0.2.0' },
+        { name: 'rootfs.0', bootname: 'A', version: null },
+      ],
+    });
+  });
+
+  test('is read as rauc prints it on a gateway', () => {
+    expect(parseStatus(STATUS)).toEqual({
+      compatible: 'linkspan-qemu-virt',
+      booted: 'A',
+      slots: [
+        { name: 'rootfs.1', bootname: 'B', version: '9.0.0' },
         { name: 'rootfs.0', bootname: 'A', version: null },
       ],
     });
