@@ -49,6 +49,12 @@ test('a partition that was never written: both slots count as good, and A comes 
   expect(await shown()).toMatchObject({ BOOT_ORDER: 'A B', BOOT_A_LEFT: '3', BOOT_B_LEFT: '3' });
   expect(await call('get-primary')).toEqual({ code: 0, text: 'A' });
   expect((await call('on-trial')).code).toBe(1);
+  expect((await call('proven')).code).toBe(0);
+});
+
+test('where the state cannot be read, a slot is neither on trial nor proven', async () => {
+  rmSync(device);
+  expect([(await call('on-trial')).code, (await call('proven')).code]).not.toContain(0);
 });
 
 test("RAUC's update: the other slot is bad while it is written, then on trial, then good", async () => {
@@ -59,6 +65,7 @@ test("RAUC's update: the other slot is bad while it is written, then on trial, t
   await call('set-primary', 'B');
   expect(await call('get-primary')).toEqual({ code: 0, text: 'B' });
   expect((await call('on-trial', 'B')).code).toBe(0);
+  expect((await call('proven', 'B')).code).toBe(1);
   expect(await shown()).toMatchObject({ BOOT_ORDER: 'B A', BOOT_B_LEFT: '3', BOOT_A_LEFT: '8' });
   await call('set-state', 'B', 'good');
   expect((await call('on-trial', 'B')).code).toBe(1);
