@@ -2,8 +2,8 @@
 # The bootloader in the flash of the image's test board: prints the folder that holds Debian 13's u-boot-qemu, which is
 # fetched at the first call; debian.sh says whence and where to.
 set -eu
-debian=$(dirname "$0")/../debian.sh
-# shellcheck source=test/lab/debian.sh
+debian=$(dirname "$0")/../../../scripts/debian.sh
+# shellcheck source=scripts/debian.sh
 . "$debian"
 
 fetched u-boot "$debian"
