@@ -13,7 +13,8 @@ const project = (displayName, testMatch) => ({
 const image = (displayName, files) => ({
   ...project(displayName, [`<rootDir>/test/image/${files}.test.ts`]),
   globalSetup: '<rootDir>/test/lab/image/setup.ts',
-  testTimeout: 300_000,
+  // A project's own testTimeout does not count.
+  setupFilesAfterEnv: ['<rootDir>/test/lab/image/patience.ts'],
 });
 
 export default {

@@ -5,7 +5,7 @@ import { Lab } from '../lab/lab.ts';
 import { until } from '../lab/wait.ts';
 import { gatewayName } from '../netns/support/names.ts';
 import { importBusybox } from './support/containers.ts';
-import { bootstrap, type Office, openOffice } from './support/office.ts';
+import { APPLY_MS, bootstrap, type Office, openOffice } from './support/office.ts';
 import { firmwareIs, Updates } from './support/updates.ts';
 
 // One gateway's life: out of the box, at work, switched off and on. Each test goes on where the last one ended.
@@ -65,7 +65,11 @@ test('the system cannot be written to, its journal is in memory and bounded, and
 
 test('what it is told stays over a restart; a wrong file on the card changes nothing and says why', async () => {
   const network = { driver: 'bridge', subnet: '172.30.0.0/24' };
-  await office.operator.apply(name, JSON.stringify({ v: 1, version: 1, spec: { networks: { cell: network } } }));
+  await office.operator.apply(
+    name,
+    JSON.stringify({ v: 1, version: 1, spec: { networks: { cell: network } } }),
+    APPLY_MS,
+  );
   const machine = await gateway.sh('cat /etc/machine-id');
   await gateway.sh(
     'mount /dev/disk/by-partlabel/config /mnt && echo "gateway: [" >/mnt/linkspan.yaml && umount /mnt && docker images -q busybox',

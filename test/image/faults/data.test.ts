@@ -3,7 +3,7 @@ import { Appliance } from '../../lab/image/appliance.ts';
 import { type BuiltImage, builtImage } from '../../lab/image/image.ts';
 import { Lab } from '../../lab/lab.ts';
 import { gatewayName } from '../../netns/support/names.ts';
-import { bootstrap, type Office, openOffice } from '../support/office.ts';
+import { APPLY_MS, bootstrap, type Office, openOffice } from '../support/office.ts';
 import { expectSound } from '../support/sound.ts';
 
 const lab = new Lab();
@@ -35,7 +35,7 @@ beforeEach(async () => {
 test('a full data partition: what runs goes on, it starts again, and takes orders once there is room', async () => {
   await gateway.powerOn();
   await gateway.answers();
-  await office.operator.apply(name, JSON.stringify(CELL));
+  await office.operator.apply(name, JSON.stringify(CELL), APPLY_MS);
   await gateway.shellReady();
   await gateway.sh('dd if=/dev/zero of=/data/ballast bs=1M 2>/dev/null || true; sync', { timeoutS: 120 });
   expect(await gateway.sh('df --output=avail -BM /data | tail -1 | tr -d " M"')).toBe('0');
@@ -43,7 +43,7 @@ test('a full data partition: what runs goes on, it starts again, and takes order
   expect((await gateway.status()).config.applied_version).toBe(1);
   expect((await gateway.status()).networks).toMatchObject([{ name: 'cell', problem: null }]);
   await gateway.sh('rm /data/ballast');
-  await office.operator.apply(name, JSON.stringify({ ...CELL, version: 2 }));
+  await office.operator.apply(name, JSON.stringify({ ...CELL, version: 2 }), APPLY_MS);
   expect(await expectSound(gateway, name)).toBe(2);
 }, 300_000);
 

@@ -4,7 +4,7 @@ import { Appliance } from '../../lab/image/appliance.ts';
 import { builtImage } from '../../lab/image/image.ts';
 import { Lab } from '../../lab/lab.ts';
 import { gatewayName } from '../../netns/support/names.ts';
-import { bootstrap, type Office, openOffice } from '../support/office.ts';
+import { APPLY_MS, bootstrap, type Office, openOffice } from '../support/office.ts';
 
 /** What a start leaves to be written has been by then. */
 const SETTLE_MS = 120_000;
@@ -23,7 +23,7 @@ beforeAll(async () => {
   await gateway.powerOn();
   await gateway.answers();
   const cell = { driver: 'bridge', subnet: '172.30.0.0/24' };
-  await office.operator.apply(name, JSON.stringify({ v: 1, version: 1, spec: { networks: { cell } } }));
+  await office.operator.apply(name, JSON.stringify({ v: 1, version: 1, spec: { networks: { cell } } }), APPLY_MS);
 }, 180_000);
 afterAll(() => lab.close());
 

@@ -6,7 +6,7 @@ import { Lab, withLab } from '../../lab/lab.ts';
 import { until } from '../../lab/wait.ts';
 import { gatewayName } from '../../netns/support/names.ts';
 import { CUTS, moments, SEED } from '../support/chance.ts';
-import { bootstrap, type Office, openOffice } from '../support/office.ts';
+import { APPLY_MS, bootstrap, type Office, openOffice } from '../support/office.ts';
 import { expectSound } from '../support/sound.ts';
 
 // The power fails at random moments; LINKSPAN_IMAGE_SEED repeats a run.
@@ -69,7 +69,7 @@ describe('the power fails while it is being configured', () => {
     gateway = await Appliance.unpack(lab, { name, image, provision: bootstrap(name, office.url) });
     await gateway.powerOn();
     await gateway.answers();
-    await office.operator.apply(name, documentOf(1));
+    await office.operator.apply(name, documentOf(1), APPLY_MS);
     await gateway.save('configured');
     await gateway.powerCut();
   });

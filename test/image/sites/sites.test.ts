@@ -10,7 +10,7 @@ import { Lab } from '../../lab/lab.ts';
 import { until } from '../../lab/wait.ts';
 import { gatewayName } from '../../netns/support/names.ts';
 import { containerReaches, importBusybox, runContainer } from '../support/containers.ts';
-import { bootstrap, type Office, openOffice } from '../support/office.ts';
+import { APPLY_MS, bootstrap, type Office, openOffice } from '../support/office.ts';
 
 // Two sites with a gateway each, out of the box; each has a PLC on VLAN 110 of its plant, and the WAN is a cable.
 
@@ -80,7 +80,7 @@ test('two gateways out of the box join two plants, as they are told over MQTT', 
   await both(({ gateway }) => gateway.shellReady());
   await both(async ({ name, gateway }) => {
     await until(`the broker of ${name}`, async () => (await gateway.status()).broker.connected, PATIENCE_MS);
-    await office.operator.apply(name, JSON.stringify(DOCUMENT));
+    await office.operator.apply(name, JSON.stringify(DOCUMENT), APPLY_MS);
   });
   await until('the PLCs to reach each other', () => a.plc.reaches('10.20.0.20'), PATIENCE_MS);
   expect(await b.plc.reaches('10.20.0.10', 5000)).toBe(true);

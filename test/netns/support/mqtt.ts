@@ -78,14 +78,18 @@ export class Operator {
   }
 
   /** Publishes a document and waits for the gateway's report that it is applied. */
-  async apply(gateway: string, text: string): Promise<void> {
+  async apply(gateway: string, text: string, timeoutMs = 10_000): Promise<void> {
     const { version } = JSON.parse(text) as { version: number };
     await this.publishDesired(gateway, text);
-    await until(`${gateway} to report version ${version} as applied`, () => {
-      const reported = this.topic(`gw/${gateway}/reported`);
-      if (reported?.['state'] === 'applied' && reported['applied_version'] === version) return true;
-      throw new Error(JSON.stringify(reported));
-    });
+    await until(
+      `${gateway} to report version ${version} as applied`,
+      () => {
+        const reported = this.topic(`gw/${gateway}/reported`);
+        if (reported?.['state'] === 'applied' && reported['applied_version'] === version) return true;
+        throw new Error(JSON.stringify(reported));
+      },
+      timeoutMs,
+    );
   }
 }
 
