@@ -9,6 +9,8 @@ import { failed, NEW_WIFI, seen, type Wifi, wifiProblem } from './wifi-state.ts'
 
 /** Between two looks: each is a process or two. */
 const LOOK_MS = { soon: 1000, joined: 10_000, else: 4000 };
+/** Both start with the gateway, and NetworkManager is the slower one. */
+const STARTING_MS = 60_000;
 
 export type WifiJoinerOptions = {
   readonly host: WifiHost;
@@ -21,6 +23,10 @@ type WifiUplink = Uplink & { readonly wifi: WifiNetwork };
 
 type Station = {
   readonly uplink: WifiUplink;
+  /** when it was first looked at, in monotonic milliseconds */
+  readonly began: number;
+  /** whether NetworkManager has ever said anything of it */
+  answered: boolean;
   wifi: Wifi;
   /** of the key that was tried last */
   stamp: string | undefined;
@@ -84,7 +90,16 @@ export class WifiJoiner {
   }
 
   #add(device: string, uplink: WifiUplink): void {
-    const station: Station = { uplink, wifi: NEW_WIFI, stamp: undefined, timer: undefined, gone: false };
+    const began = this.#options.clock.monotonic();
+    const station: Station = {
+      uplink,
+      began,
+      answered: false,
+      wifi: NEW_WIFI,
+      stamp: undefined,
+      timer: undefined,
+      gone: false,
+    };
     this.#stations.set(device, station);
     void this.#turn(station);
   }
@@ -110,7 +125,9 @@ export class WifiJoiner {
   async #look(station: Station): Promise<void> {
     const { host, clock } = this.#options;
     const { interface: device, wifi: network } = station.uplink;
-    const { wifi, step } = seen(station.wifi, await host.look(device), network.ssid, clock.monotonic());
+    const look = await host.look(device);
+    station.answered = true;
+    const { wifi, step } = seen(station.wifi, look, network.ssid, clock.monotonic());
     this.#set(station, wifi);
     if (step === 'leave' || step === 'rest') this.#backoff.failed(device, wifi.why ?? '');
     if (step === 'leave') await host.leave(device);
@@ -136,6 +153,8 @@ export class WifiJoiner {
 
   #failed(station: Station, error: unknown): void {
     const why = messageOf(error);
+    if (!station.answered && this.#options.clock.monotonic() - station.began < STARTING_MS)
+      return this.#set(station, { ...station.wifi, why });
     this.#backoff.failed(station.uplink.interface, why);
     this.#set(station, failed(station.wifi, why));
   }

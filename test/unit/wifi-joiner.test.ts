@@ -176,3 +176,22 @@ test('an interface that is gone, one that nobody manages, and a NetworkManager t
   await pass(10);
   expect(problem()).toBeUndefined();
 });
+
+test('a NetworkManager that is not up yet is waited for a minute before that is a fault', async () => {
+  look = new Error('nmcli: not running; start NetworkManager');
+  joiner.sync([uplink({ ssid: SSID })]);
+  await pass(50);
+  expect([status()?.state, problem()]).toEqual(['joining', 'waiting']);
+  expect(status()?.problem).toContain('start NetworkManager');
+  await pass(15);
+  expect(problem()).toBe('wifi_failed');
+});
+
+test('a NetworkManager that comes up while it is waited for joins at once', async () => {
+  look = new Error('nmcli: not running; start NetworkManager');
+  joiner.sync([uplink({ ssid: SSID })]);
+  await pass(20);
+  look = IDLE;
+  await pass(5);
+  expect([status()?.state, problem(), attempts.length]).toEqual(['joined', undefined, 1]);
+});
