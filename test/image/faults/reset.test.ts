@@ -54,7 +54,7 @@ test('a factory reset by a file on the card', async () => {
   await expectFactoryFresh();
   await gateway.powerOff();
   expect(await gateway.disk.get('config', 'factory-reset')).toBeUndefined();
-}, 240_000);
+}, 300_000);
 
 test('a factory reset by a kernel argument', async () => {
   await gateway.powerOff();
