@@ -8,7 +8,7 @@ import { Lab } from '../../lab/lab.ts';
 import { until } from '../../lab/wait.ts';
 import { gatewayName } from '../../netns/support/names.ts';
 import { containerReaches, importBusybox, joinNetwork, runContainer } from '../support/containers.ts';
-import { bootstrap, type Office, openOffice } from '../support/office.ts';
+import { bootstrap, goOn, type Office, openOffice } from '../support/office.ts';
 import { expectSound } from '../support/sound.ts';
 import { firmwareIs, firmwareOf, Updates } from '../support/updates.ts';
 
@@ -39,10 +39,7 @@ beforeAll(async () => {
 afterAll(() => lab.close());
 
 beforeEach(async () => {
-  await office.operator.publish(`gw/${name}/desired`, undefined);
-  office.operator.forget();
-  await gateway.powerOn({ from: 'ready' });
-  await until('the broker', async () => (await gateway.status()).broker.connected, 60_000);
+  await goOn(office, gateway, name, 'ready');
   await gateway.shellReady();
 });
 afterEach(() => gateway.powerCut());
