@@ -30,7 +30,7 @@ export async function goOn({ operator }: Office, gateway: Appliance, name: strin
   await operator.publish(`gw/${name}/desired`, undefined);
   operator.forget();
   await gateway.powerOn({ from });
-  await until(`${name} to be back`, () => operator.topic(`gw/${name}/alive`)?.['state'] === 'up', APPLY_MS);
+  await until(`${name} to be back`, () => operator.topic(`gw/${name}/alive`)?.['state'] === 'up', 60_000);
 }
 
 /** What a technician puts on the card for a gateway: its page can be seen from outside. */
