@@ -83,18 +83,19 @@ test('an update on a USB stick is installed, and waits to be activated', async (
 }, 300_000);
 
 describe('rolled back within four minutes, by itself: an update', () => {
-  test.each<readonly [string, BundleName]>([
-    ['whose kernel cannot be started', 'bootless'],
-    ['whose kernel panics', 'panicking'],
-    ['whose service never becomes ready', 'mute'],
+  test.each<readonly [string, BundleName, RegExp]>([
+    ['whose kernel cannot be started', 'bootless', /did not come up/],
+    ['whose kernel panics', 'panicking', /did not come up/],
+    ['whose service never becomes ready', 'mute', /waited for linkspand/],
   ])(
     '%s',
-    async (_, bad) => {
+    async (_, bad, reason) => {
       await updates.order(bad);
       await firmwareIs(gateway, ['activating'], FOUR_MINUTES);
       const started = performance.now();
       const end = await firmwareIs(gateway, ['committed', 'rolled_back'], FOUR_MINUTES);
       expect(end).toMatchObject({ state: 'rolled_back', slot: 'A' });
+      expect(end.error?.message).toMatch(reason);
       expect(performance.now() - started).toBeLessThan(FOUR_MINUTES);
       await expectSound(gateway, name);
     },
@@ -107,10 +108,9 @@ describe('rolled back within four minutes, by itself: an update', () => {
     const started = performance.now();
     await office.broker.stop();
     try {
-      expect(await firmwareIs(gateway, ['committed', 'rolled_back'], FOUR_MINUTES)).toMatchObject({
-        state: 'rolled_back',
-        slot: 'A',
-      });
+      const end = await firmwareIs(gateway, ['committed', 'rolled_back'], FOUR_MINUTES);
+      expect(end).toMatchObject({ state: 'rolled_back', slot: 'A' });
+      expect(end.error?.message).toMatch(/waited for the broker/);
       expect(performance.now() - started).toBeLessThan(FOUR_MINUTES);
       await expectSound(gateway, name);
     } finally {
