@@ -23,8 +23,8 @@ export async function openOffice(lab: Lab): Promise<Office> {
 }
 
 /**
- * Has a gateway that was saved go on, without an order from the office, and waits until it has found the broker anew: it
- * still takes itself for connected, and hears nothing until it notices.
+ * Has a gateway that was saved go on, without an order from the office, and waits until it has found the broker anew:
+ * it still takes itself for connected, and hears nothing until it notices.
  */
 export async function goOn({ operator }: Office, gateway: Appliance, name: string, from: string): Promise<void> {
   await operator.publish(`gw/${name}/desired`, undefined);
