@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, beforeEach, expect, test } from '@jest/globals';
+import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from '@jest/globals';
 import { Appliance } from '../../lab/image/appliance.ts';
 import { type BuiltImage, builtImage } from '../../lab/image/image.ts';
 import { Lab } from '../../lab/lab.ts';
@@ -13,6 +13,12 @@ let image: BuiltImage;
 let gateway: Appliance;
 
 const CELL = { v: 1, version: 1, spec: { networks: { cell: { driver: 'bridge', subnet: '172.30.0.0/24' } } } };
+
+/** All that others may use, in an instant, and what is set aside for root, which would be root's to write. */
+const FILL = `
+  fallocate -l "$(df --output=avail -B1 /data | tail -n 1)" /data/ballast
+  dd if=/dev/zero of=/data/crumbs bs=64k 2>/dev/null || true
+  sync`;
 
 const SERVICE_UP = 'timeout 90 sh -c "until systemctl is-active --quiet linkspan; do sleep 1; done"';
 
@@ -31,21 +37,22 @@ afterAll(() => lab.close());
 beforeEach(async () => {
   gateway = await Appliance.unpack(lab, { name, image, provision: bootstrap(name, office.url) });
 });
+afterEach(() => gateway.powerCut());
 
 test('a full data partition: what runs goes on, it starts again, and takes orders once there is room', async () => {
   await gateway.powerOn();
   await gateway.answers();
   await office.operator.apply(name, JSON.stringify(CELL), APPLY_MS);
   await gateway.shellReady();
-  await gateway.sh('dd if=/dev/zero of=/data/ballast bs=1M 2>/dev/null || true; sync', { timeoutS: 120 });
+  await gateway.sh(FILL, { timeoutS: 120 });
   expect(await gateway.sh('df --output=avail -BM /data | tail -1 | tr -d " M"')).toBe('0');
   await gateway.reboot();
   expect((await gateway.status()).config.applied_version).toBe(1);
   expect((await gateway.status()).networks).toMatchObject([{ name: 'cell', problem: null }]);
-  await gateway.sh('rm /data/ballast');
+  await gateway.sh('rm /data/ballast /data/crumbs');
   await office.operator.apply(name, JSON.stringify({ ...CELL, version: 2 }), APPLY_MS);
   expect(await expectSound(gateway, name)).toBe(2);
-}, 300_000);
+}, 400_000);
 
 /** ext4's superblock and its copies, with what lies behind them; in MiB. */
 const SUPERBLOCKS = [0, 128, 384, 640, 896, 1152];

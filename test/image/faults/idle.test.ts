@@ -24,7 +24,7 @@ beforeAll(async () => {
   await gateway.answers();
   const cell = { driver: 'bridge', subnet: '172.30.0.0/24' };
   await office.operator.apply(name, JSON.stringify({ v: 1, version: 1, spec: { networks: { cell } } }), APPLY_MS);
-}, 180_000);
+});
 afterAll(() => lab.close());
 
 // Ten minutes stand for a day: what happens once a day only is not in them.

@@ -2,6 +2,7 @@ import { afterAll, beforeAll, beforeEach, expect, test } from '@jest/globals';
 import { Appliance } from '../../lab/image/appliance.ts';
 import { builtImage } from '../../lab/image/image.ts';
 import { Lab } from '../../lab/lab.ts';
+import { until } from '../../lab/wait.ts';
 import { gatewayName } from '../../netns/support/names.ts';
 import { bootstrap, openOffice } from '../support/office.ts';
 
@@ -48,14 +49,16 @@ test('a factory reset by a file on the card', async () => {
   await gateway.powerOff();
   await gateway.disk.put('config', { 'factory-reset': '' });
   await gateway.powerOn();
+  // The start that finds the file, and the one that it asks for
+  await until('the second start', () => gateway.on.console.count(/Linkspan: slot A, /) === 2, 150_000);
   await expectFactoryFresh();
   await gateway.powerOff();
   expect(await gateway.disk.get('config', 'factory-reset')).toBeUndefined();
-}, 240_000);
+}, 300_000);
 
 test('a factory reset by a kernel argument', async () => {
-  const arguments_ = (await gateway.disk.get('boot', 'cmdline.txt')) ?? '';
   await gateway.powerOff();
+  const arguments_ = (await gateway.disk.get('boot', 'cmdline.txt')) ?? '';
   await gateway.disk.put('boot', { 'cmdline.txt': `${arguments_.trim()} linkspan.factory_reset\n` });
   await gateway.powerOn();
   await expectFactoryFresh();

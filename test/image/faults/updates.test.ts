@@ -7,12 +7,14 @@ import { builtImage } from '../../lab/image/image.ts';
 import { Lab } from '../../lab/lab.ts';
 import { until } from '../../lab/wait.ts';
 import { gatewayName } from '../../netns/support/names.ts';
-import { containerReaches, importBusybox, runContainer } from '../support/containers.ts';
-import { bootstrap, type Office, openOffice } from '../support/office.ts';
+import { containerReaches, importBusybox, joinNetwork, runContainer } from '../support/containers.ts';
+import { bootstrap, goOn, type Office, openOffice } from '../support/office.ts';
 import { expectSound } from '../support/sound.ts';
 import { firmwareIs, firmwareOf, Updates } from '../support/updates.ts';
 
 const FOUR_MINUTES = 240_000;
+/** Not the 150 s that it has elsewhere: two emulated starts, before and after it, are in the four minutes, too. */
+const TRIAL_S = 100;
 const ENDED = ['installed', 'committed', 'rolled_back', 'refused', 'failed'];
 const CELL = { driver: 'bridge', subnet: '172.30.0.0/24' };
 const lab = new Lab();
@@ -25,7 +27,8 @@ let updates: Updates;
 beforeAll(async () => {
   const image = await builtImage();
   office = await openOffice(lab);
-  gateway = await Appliance.unpack(lab, { name, image, provision: bootstrap(name, office.url) });
+  const provision = bootstrap(name, office.url);
+  gateway = await Appliance.unpack(lab, { name, image, provision, kernel: [`linkspan.trial_s=${TRIAL_S}`] });
   updates = await Updates.open(lab, office, { name, image, spec: { networks: { cell: CELL } } });
   await gateway.powerOn();
   await until('the broker', async () => (await gateway.status()).broker.connected, 150_000);
@@ -39,38 +42,36 @@ beforeAll(async () => {
 afterAll(() => lab.close());
 
 beforeEach(async () => {
-  await office.operator.publish(`gw/${name}/desired`, undefined);
-  office.operator.forget();
-  await gateway.powerOn({ from: 'ready' });
-  await until('the broker', async () => (await gateway.status()).broker.connected, 60_000);
+  await goOn(office, gateway, name, 'ready');
   await gateway.shellReady();
 });
 afterEach(() => gateway.powerCut());
 
 test('while an update is installed the status page answers, and not a frame between containers is lost', async () => {
   await importBusybox(gateway);
-  await gateway.run(['docker', 'network', 'create', '-d', 'linkspan', '-o', 'network=cell', 'cell']);
+  await joinNetwork(gateway, 'cell', CELL.subnet);
   await runContainer(gateway, 'ann', '--network', 'cell', '--ip', '172.30.0.11');
   await runContainer(gateway, 'ben', '--network', 'cell', '--ip', '172.30.0.12');
   await until('the containers', () => containerReaches(gateway, 'ann', '172.30.0.12'), 30_000);
-  await gateway.sh('docker exec ann ping -i 0.2 172.30.0.12 >/run/ping 2>&1 & echo $! >/run/ping.pid');
+  await gateway.sh('docker exec ann ping -i 0.2 172.30.0.12 >/run/ping 2>&1 &');
   await updates.order('newer', 'manual');
   const answers: number[] = [];
   await until(
     'the update to be installed',
     async () => {
       const asked = performance.now();
-      const { state } = await firmwareOf(gateway);
-      answers.push(performance.now() - asked);
+      // One that never comes counts, too.
+      const firmware = await firmwareOf(gateway).finally(() => answers.push(performance.now() - asked));
       await sleep(200);
-      return state === 'installed';
+      return firmware.state === 'installed';
     },
     FOUR_MINUTES,
   );
-  const said = await gateway.sh('docker exec ann pkill -INT ping; sleep 1; cat /run/ping');
-  const lost = /(\d+) packets transmitted, (\d+) packets received/.exec(said);
-  expect(Number(lost?.[1])).toBeGreaterThan(20);
-  expect(lost?.[2]).toBe(lost?.[1]);
+  // docker's own process has a longer name; the last answer may still be on its way
+  const said = await gateway.sh('pkill -INT -x ping; sleep 1; cat /run/ping');
+  const [, sent, came] = /(\d+) packets transmitted, (\d+) packets received/.exec(said) ?? [];
+  expect(Number(sent)).toBeGreaterThan(20);
+  expect(Number(sent) - Number(came)).toBeLessThanOrEqual(1);
   console.info(`${answers.length} answers of the status page, the slowest after ${Math.max(...answers).toFixed(0)} ms`);
   expect(Math.max(...answers)).toBeLessThan(3000);
 }, 400_000);
@@ -82,40 +83,40 @@ test('an update on a USB stick is installed, and waits to be activated', async (
 }, 300_000);
 
 describe('rolled back within four minutes, by itself: an update', () => {
-  test.each<readonly [string, BundleName]>([
-    ['whose kernel cannot be started', 'bootless'],
-    ['whose kernel panics', 'panicking'],
-    ['whose service never becomes ready', 'mute'],
+  test.each<readonly [string, BundleName, RegExp]>([
+    ['whose kernel cannot be started', 'bootless', /did not come up/],
+    ['whose kernel panics', 'panicking', /did not come up/],
+    ['whose service never becomes ready', 'mute', /waited for linkspand/],
   ])(
     '%s',
-    async (_, bad) => {
-      const started = performance.now();
+    async (_, bad, reason) => {
       await updates.order(bad);
       await firmwareIs(gateway, ['activating'], FOUR_MINUTES);
+      const started = performance.now();
       const end = await firmwareIs(gateway, ['committed', 'rolled_back'], FOUR_MINUTES);
       expect(end).toMatchObject({ state: 'rolled_back', slot: 'A' });
+      expect(end.error?.message).toMatch(reason);
       expect(performance.now() - started).toBeLessThan(FOUR_MINUTES);
       await expectSound(gateway, name);
     },
-    400_000,
+    600_000,
   );
 
   test('whose broker cannot be reached', async () => {
-    const started = performance.now();
     await updates.order('newer');
     await firmwareIs(gateway, ['activating'], FOUR_MINUTES);
+    const started = performance.now();
     await office.broker.stop();
     try {
-      expect(await firmwareIs(gateway, ['committed', 'rolled_back'], FOUR_MINUTES)).toMatchObject({
-        state: 'rolled_back',
-        slot: 'A',
-      });
+      const end = await firmwareIs(gateway, ['committed', 'rolled_back'], FOUR_MINUTES);
+      expect(end).toMatchObject({ state: 'rolled_back', slot: 'A' });
+      expect(end.error?.message).toMatch(/waited for the broker/);
       expect(performance.now() - started).toBeLessThan(FOUR_MINUTES);
       await expectSound(gateway, name);
     } finally {
       await office.broker.restart();
     }
-  }, 400_000);
+  }, 600_000);
 });
 
 describe('refused, with a reason, and nothing is written to the other slot: an update', () => {

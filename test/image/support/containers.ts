@@ -10,6 +10,22 @@ export async function importBusybox(gateway: Appliance): Promise<void> {
     rm -r /run/lab-image`);
 }
 
+/** Docker's side of a network of the document, in which a container may ask for an address. */
+export async function joinNetwork(gateway: Appliance, network: string, subnet: string): Promise<void> {
+  const addresses = ['--ipam-driver', 'linkspan', '--ipam-opt', `network=${network}`, '--subnet', subnet];
+  await gateway.run([
+    'docker',
+    'network',
+    'create',
+    '-d',
+    'linkspan',
+    '-o',
+    `network=${network}`,
+    ...addresses,
+    network,
+  ]);
+}
+
 /** A container of it that does nothing until it is ended, and starts with the gateway. */
 export async function runContainer(gateway: Appliance, name: string, ...args: readonly string[]): Promise<void> {
   const command = ['docker', 'run', '-d', '--restart', 'always', '--name', name, ...args, 'busybox', 'sleep', '100000'];

@@ -1,6 +1,8 @@
 import type { Place } from '../../lab/namespace.ts';
 import type { Lab } from '../../lab/lab.ts';
+import type { Appliance } from '../../lab/image/appliance.ts';
 import { freePorts } from '../../lab/image/free-ports.ts';
+import { until } from '../../lab/wait.ts';
 import { type FleetBroker, startBroker } from '../../netns/support/mqtt.ts';
 
 /** This machine, as its gateways see it through their port to the internet. */
@@ -18,6 +20,17 @@ export type Office = FleetBroker & {
 export async function openOffice(lab: Lab): Promise<Office> {
   const [port = 0] = await freePorts(1);
   return { ...(await startBroker(lab, HERE, '127.0.0.1', port)), url: `mqtt://${OFFICE}:${port}` };
+}
+
+/**
+ * Has a gateway that was saved go on, without an order from the office, and waits until it has found the broker anew:
+ * it still takes itself for connected, and hears nothing until it notices.
+ */
+export async function goOn({ operator }: Office, gateway: Appliance, name: string, from: string): Promise<void> {
+  await operator.publish(`gw/${name}/desired`, undefined);
+  operator.forget();
+  await gateway.powerOn({ from });
+  await until(`${name} to be back`, () => operator.topic(`gw/${name}/alive`)?.['state'] === 'up', 60_000);
 }
 
 /** What a technician puts on the card for a gateway: its page can be seen from outside. */

@@ -1,3 +1,5 @@
+import { mkdir } from 'node:fs/promises';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Appliance } from '../../lab/image/appliance.ts';
 import { type Bundle, type BundleName, bundle, SHELF } from '../../lab/image/bundles.ts';
 import { freePorts } from '../../lab/image/free-ports.ts';
@@ -5,6 +7,9 @@ import type { BuiltImage } from '../../lab/image/image.ts';
 import type { Lab } from '../../lab/lab.ts';
 import { until } from '../../lab/wait.ts';
 import { OFFICE, type Office } from './office.ts';
+
+/** An answer costs an emulated gateway time that it needs for what is waited for. */
+const POLL_MS = 300;
 
 export type Firmware = {
   readonly version: string;
@@ -34,6 +39,7 @@ export class Updates {
 
   static async open(lab: Lab, office: Office, options: UpdatesOptions): Promise<Updates> {
     const [port = 0] = await freePorts(1);
+    await mkdir(SHELF, { recursive: true });
     const server = ['busybox', 'httpd', '-f', '-p', `127.0.0.1:${port}`, '-h', SHELF];
     await lab.process({ inside: (argv) => argv }, server);
     return new Updates(office, options, `http://${OFFICE}:${port}`);
@@ -84,6 +90,7 @@ export function firmwareIs(gateway: Appliance, states: readonly string[], timeou
     async () => {
       const firmware = await firmwareOf(gateway);
       if (states.includes(firmware.state)) return firmware;
+      await sleep(POLL_MS);
       throw new Error(JSON.stringify(firmware));
     },
     timeoutMs,
