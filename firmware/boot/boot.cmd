@@ -37,12 +37,16 @@ for candidate in ${BOOT_ORDER}; do
     if test "${candidate}" = B && test -n "${BOOT_B_LEFT}" && test "${BOOT_B_LEFT}" != 0; then setenv slot B; fi
   fi
 done
+# None: all over again, with the slots that were seen working. One that failed its trial stays out, unless there is no other.
 if test -z "${slot}"; then
   echo "Linkspan: no slot has attempts left; all over again"
-  setenv BOOT_A_LEFT 3
-  setenv BOOT_B_LEFT 3
+  if test "${BOOT_A_GOOD}" = 1 -o "${BOOT_B_GOOD}" != 1; then setenv BOOT_A_LEFT 3; fi
+  if test "${BOOT_B_GOOD}" = 1 -o "${BOOT_A_GOOD}" != 1; then setenv BOOT_B_LEFT 3; fi
   for candidate in ${BOOT_ORDER}; do
-    if test -z "${slot}"; then setenv slot ${candidate}; fi
+    if test -z "${slot}"; then
+      if test "${candidate}" = A && test "${BOOT_A_LEFT}" = 3; then setenv slot A; fi
+      if test "${candidate}" = B && test "${BOOT_B_LEFT}" = 3; then setenv slot B; fi
+    fi
   done
 fi
 

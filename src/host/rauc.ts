@@ -24,9 +24,7 @@ export type RaucBundle = { readonly compatible: string; readonly version: string
 /** @throws LinkspanError `unavailable` */
 export async function raucStatus(): Promise<RaucStatus> {
   try {
-    return parseStatus(
-      await run(['rauc', 'status', '--detailed', '--output-format=json'], '', { timeoutMs: QUERY_MS }),
-    );
+    return parseStatus(await askPatiently(['rauc', 'status', '--detailed', '--output-format=json']));
   } catch (error) {
     const said = error instanceof CommandError ? lastLine(error.stderr) : undefined;
     throw failed(
