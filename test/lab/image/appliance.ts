@@ -84,6 +84,7 @@ export class Appliance {
     const folder = await this.#lab.folder();
     const { image, wan, plant } = this.#options;
     const command = boardCommand({
+      emulator: image.emulator,
       uboot: image.uboot,
       disk: this.disk.path,
       folder,

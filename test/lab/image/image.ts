@@ -10,7 +10,9 @@ const BUILT = join(CHECKOUT, 'build/image');
 export const WORKSHOP = join(CHECKOUT, 'build/image-lab');
 /** What consoles said, one file for each time that a gateway was on. */
 export const LOGS = join(WORKSHOP, 'consoles');
-const U_BOOT = fileURLToPath(new URL('u-boot.sh', import.meta.url));
+const BOARD_PARTS = fileURLToPath(new URL('board.sh', import.meta.url));
+/** Debian's, for x86-64 and aarch64. */
+const LOADERS = ['lib64/ld-linux-x86-64.so.2', 'lib/ld-linux-aarch64.so.1'];
 export const BOARD = 'qemu-virt';
 /** What an image is made of. */
 const SOURCES = ['src/**/*', 'systemd/*', 'firmware/**/*', 'scripts/build*', 'package-lock.json'];
@@ -23,6 +25,8 @@ export type BuiltImage = {
   readonly raw: string;
   /** the update bundle of the same contents */
   readonly bundle: string;
+  /** the command that emulates the board, before its arguments */
+  readonly emulator: readonly string[];
   /** U-Boot, as in the board's flash */
   readonly uboot: string;
 };
@@ -34,9 +38,18 @@ const RAW = join(WORKSHOP, `${NAME}.img`);
 
 /** The image that the tests boot, as `prepareImage` left it. */
 export async function builtImage(): Promise<BuiltImage> {
-  const { stdout } = await run(['sh', U_BOOT], { timeoutMs: BUILD_MS });
-  const uboot = join(stdout.trim(), 'usr/lib/u-boot/qemu_arm64/u-boot.bin');
-  return { version, raw: RAW, bundle: join(BUILT, `${NAME}.raucb`), uboot };
+  const { stdout } = await run(['sh', BOARD_PARTS], { timeoutMs: BUILD_MS });
+  const parts = stdout.trim();
+  const uboot = join(parts, 'usr/lib/u-boot/qemu_arm64/u-boot.bin');
+  return { version, raw: RAW, bundle: join(BUILT, `${NAME}.raucb`), emulator: emulatorIn(parts), uboot };
+}
+
+/** By its own loader and libraries, since it is made for another release than this machine's. */
+function emulatorIn(parts: string): readonly string[] {
+  const loader = LOADERS.map((path) => join(parts, path)).find((path) => existsSync(path)) ?? '';
+  const libraries = globSync('usr/lib/*-linux-gnu', { cwd: parts }).map((path) => join(parts, path));
+  const program = join(parts, 'usr/bin/qemu-system-aarch64');
+  return [loader, '--library-path', libraries.join(':'), program, '-L', join(parts, 'usr/share/qemu')];
 }
 
 /** Builds the image where there is none or its sources have changed since, and unpacks it. */

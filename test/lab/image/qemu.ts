@@ -4,6 +4,7 @@ import { join } from 'node:path';
 export type Cable = { readonly local: number; readonly remote: number };
 
 export type Board = {
+  readonly emulator: readonly string[];
   readonly uboot: string;
   readonly disk: string;
   /** for the sockets of its console, its shell and QEMU's monitor */
@@ -29,10 +30,10 @@ const STATUS_PORT = 8479;
 
 /** The command that switches it on; it waits for the monitor's `cont`. The second console is for a root shell. */
 export function boardCommand(board: Board): readonly string[] {
-  const { uboot, disk, folder, clock, from } = board;
+  const { emulator, uboot, disk, folder, clock, from } = board;
   return [
     // However this process ends, the kernel ends QEMU with it.
-    ['setpriv', '--pdeathsig', 'KILL', '--', 'qemu-system-aarch64'],
+    ['setpriv', '--pdeathsig', 'KILL', '--', ...emulator],
     // In software: the lab runs in machines that are virtual themselves, and of another kind.
     ['-accel', 'tcg,thread=multi,tb-size=512', '-cpu', 'max,pauth-impdef=on', '-smp', '2', '-m', String(MEMORY_MB)],
     ['-M', 'virt', '-nodefaults', '-no-user-config', '-display', 'none', '-S'],
