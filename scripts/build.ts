@@ -3,7 +3,7 @@
 import { execFileSync } from 'node:child_process';
 import { cpSync, rmSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import { build } from 'esbuild';
+import { bundle } from './bundle.ts';
 import { buildRawSocket } from './raw-socket.ts';
 
 const root = new URL('..', import.meta.url).pathname;
@@ -26,30 +26,7 @@ const addon = `${modules}/raw-socket/build/Release/raw.node`;
 if (!loads('raw-socket') && !buildRawSocket(modules, process.arch, 'g++', addon))
   process.stderr.write('build: raw-socket was not built, so peers will not be probed; install g++ and build again\n');
 
-const { metafile } = await build({
-  absWorkingDir: root,
-  metafile: true,
-  entryPoints: [
-    `${root}src/bin/linkspand.ts`,
-    `${root}src/bin/linkspan.ts`,
-    `${root}src/bin/linkspan-datapath.ts`,
-    `${root}src/bin/datapath-worker.ts`,
-  ],
-  outdir: `${root}dist`,
-  outbase: `${root}src`,
-  bundle: true,
-  splitting: true,
-  format: 'esm',
-  platform: 'node',
-  target: 'node24',
-  external: ['better-sqlite3', 'koffi', 'raw-socket'],
-  chunkNames: 'chunks/[name]-[hash]',
-  logLevel: 'warning',
-  // CommonJS packages inside an ESM bundle still call require() for Node's own modules.
-  banner: {
-    js: 'import { createRequire as requireFrom } from "node:module"; const require = requireFrom(import.meta.url);',
-  },
-});
+const metafile = await bundle(`${root}dist`);
 
 // Which sources and packages each file was made of; the package of a gateway is made by it.
 writeFileSync(`${root}dist/meta.json`, JSON.stringify(metafile));

@@ -27,7 +27,7 @@ import { createFirmware, firmwareControl } from './gateway-firmware.ts';
 import { DockerPlugin } from './docker-plugin.ts';
 import { GatewayState } from './gateway-state.ts';
 import { HostWatch } from './host-watch.ts';
-import { serveLocally } from './local-api.ts';
+import { LocalApi } from './local-api.ts';
 import { surroundingsOf } from './surroundings.ts';
 import { Watchers } from './watchers.ts';
 
@@ -43,6 +43,7 @@ export class Gateway {
   readonly #host: HostWatch;
   readonly #presence: Presence;
   readonly #firmware: Firmware | undefined;
+  #starting = true;
   readonly #stops: (() => Promise<void> | void)[] = [];
 
   constructor(bootstrap: Bootstrap, log: Log, version: string) {
@@ -88,8 +89,7 @@ export class Gateway {
     this.#stops.push(() => this.#firmware?.stop());
     this.#stops.push(() => this.#watchers.stop());
     this.#stops.push(() => this.#loop.stop());
-    await this.#loop.settled();
-    this.#stops.push(await this.#serve());
+    await this.#comeUp();
     await this.#docker.start();
     this.#stops.push(() => this.#docker.stop());
     this.#stops.push(this.#host.start());
@@ -183,8 +183,21 @@ export class Gateway {
     return firmwareProblem(this.#state.documents.desired.firmware, this.#firmware?.status ?? null);
   }
 
-  #serve(): Promise<() => Promise<void>> {
-    return serveLocally(this.#state, {
+  /** The page is there before the first cycle; on an address that this cycle makes, such as a bridge's, after it. */
+  async #comeUp(): Promise<void> {
+    const api = this.#createApi();
+    const early = await api.show().catch(() => undefined);
+    this.#stops.push(() => early?.close());
+    await this.#loop.settled();
+    this.#starting = false;
+    const late = early === undefined ? await api.show() : undefined;
+    this.#stops.push(() => late?.close());
+    const control = await api.takeCommands();
+    this.#stops.push(() => control.close());
+  }
+
+  #createApi(): LocalApi {
+    return new LocalApi(this.#state, {
       events: this.#events,
       status: () => this.#status(),
       firmwareWaitsFor: () => this.#firmware?.waitingFor ?? (this.#ready ? [] : [NOT_READY]),
@@ -232,6 +245,7 @@ export class Gateway {
       version: this.#version,
       epoch: epoch.current ?? null,
       uptimeMs: systemClock.monotonic() - this.#started,
+      starting: this.#starting && view === undefined,
       cycleAgeMs: this.#loop.age,
       broker: this.#presence.broker,
       config: documents.status,

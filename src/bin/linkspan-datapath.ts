@@ -1,6 +1,5 @@
 #!/usr/bin/env node
-import { readFileSync } from 'node:fs';
-import { rename, writeFile } from 'node:fs/promises';
+import { readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { extname } from 'node:path';
 import { parseState } from '../datapath/parse-state.ts';
@@ -36,18 +35,18 @@ function loadModules(): Modules {
 
 function answerer(
   datapath: Datapath,
-  remember: (state: DatapathState) => Promise<void>,
+  remember: (state: DatapathState) => void,
 ): (question: DatapathQuestion) => Promise<unknown> {
   return async (question: DatapathQuestion): Promise<unknown> => {
     if (question.ask === 'status') return { ...datapath.status(), version, uptime_s: Math.floor(process.uptime()) };
     const state = parseState(question.state);
     await datapath.set(state);
-    await remember(state);
+    remember(state);
     return null;
   };
 }
 
-/** Kept beside the socket, in memory: a datapath that was restarted goes on by itself, a gateway that was does not. */
+/** Kept beside the socket, in memory, where to write is no waiting: a datapath that was restarted goes on by itself, a gateway that was does not. */
 const memoryOf = (bootstrap: Bootstrap): string => `${bootstrap.datapath.socket}.state`;
 
 async function recall(datapath: Datapath, file: string, log: Log): Promise<void> {
@@ -73,9 +72,9 @@ async function serve(bootstrap: Bootstrap): Promise<void> {
   await recall(datapath, file, log);
   const listener = await serveDatapath(
     socket,
-    answerer(datapath, async (state) => {
-      await writeFile(`${file}.new`, JSON.stringify(state), { mode: 0o600 });
-      await rename(`${file}.new`, file);
+    answerer(datapath, (state) => {
+      writeFileSync(`${file}.new`, JSON.stringify(state), { mode: 0o600 });
+      renameSync(`${file}.new`, file);
     }),
   );
   const stop = async (): Promise<void> => {

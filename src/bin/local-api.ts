@@ -7,7 +7,7 @@ import { writeRoutes } from '../control/socket/writes.ts';
 import { desiredSchema } from '../document/index.ts';
 import { readRoutes, type StatusSource } from '../status/read-routes.ts';
 import type { Route } from '../status/router.ts';
-import { listenTcp, listenUnix } from '../status/server.ts';
+import { type Listener, listenTcp, listenUnix } from '../status/server.ts';
 import { endpointStatuses } from '../status/snapshot.ts';
 import type { GatewayState } from './gateway-state.ts';
 
@@ -17,19 +17,28 @@ export type LocalApiOptions = Pick<StatusSource, 'status' | 'events' | 'firmware
   readonly settled: () => Promise<void>;
 };
 
-/**
- * Serves the status over TCP, which changes nothing, and on the control socket, which may write. Returns what closes both.
- * @throws LinkspanError where one of them cannot be served on
- */
-export async function serveLocally(state: GatewayState, options: LocalApiOptions): Promise<() => Promise<void>> {
-  const { status, control } = state.bootstrap;
-  const read = readRoutes({ ...options, fdb: () => state.fdb(), desiredSchema });
-  const tcp = await listenTcp(status.listen, read);
-  const unix = await listenUnix(control.socket, [...read, ...controlRoutes(state, options)]);
-  return async () => {
-    await unix.close();
-    await tcp.close();
-  };
+/** The gateway's local interface, at its two places. */
+export class LocalApi {
+  readonly #state: GatewayState;
+  readonly #options: LocalApiOptions;
+  readonly #read: readonly Route[];
+
+  constructor(state: GatewayState, options: LocalApiOptions) {
+    this.#state = state;
+    this.#options = options;
+    this.#read = readRoutes({ ...options, fdb: () => state.fdb(), desiredSchema });
+  }
+
+  /** Serves the status over TCP, which changes nothing. @throws LinkspanError where it cannot be served there */
+  show(): Promise<Listener> {
+    return listenTcp(this.#state.bootstrap.status.listen, this.#read);
+  }
+
+  /** Serves the same on the control socket, which may write. @throws LinkspanError where it cannot be served there */
+  takeCommands(): Promise<Listener> {
+    const routes = [...this.#read, ...controlRoutes(this.#state, this.#options)];
+    return listenUnix(this.#state.bootstrap.control.socket, routes);
+  }
 }
 
 function controlRoutes(state: GatewayState, { settled, firmware }: LocalApiOptions): readonly Route[] {

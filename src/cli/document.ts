@@ -1,7 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { text } from 'node:stream/consumers';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { parse } from 'yaml';
 import type { ConfigStatus, GatewayStatus } from '../model/status.ts';
 import { messageOf } from '../service/errors.ts';
 import type { Client } from './client.ts';
@@ -94,9 +93,10 @@ export async function readDocument(values: Values): Promise<string> {
   if (name === undefined) throw usageError('give the document with -f FILE (- is stdin)');
   const source = await readSource(name);
   if (source.trimStart().startsWith('{') || name.endsWith('.json')) return source;
+  // Loaded only where it is wanted: most commands read none.
+  const { yamlToJson } = await import('./yaml.ts');
   try {
-    // The default maxAliasCount stops a small file from growing into gigabytes.
-    return JSON.stringify(parse(source, { schema: 'core', version: '1.2' }) ?? null);
+    return yamlToJson(source);
   } catch (error) {
     throw new CliError(EXIT.refused, `${name}: not YAML: ${messageOf(error)}`);
   }

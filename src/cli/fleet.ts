@@ -1,17 +1,18 @@
-import { formatTopic } from '../control/session/topics.ts';
-import { LinkspanError, messageOf } from '../service/errors.ts';
-import { FleetDirectory, type FleetDirectoryOptions } from '../trust/fleet-directory.ts';
-import { type PublicKey, parsePublicKey } from '../trust/key.ts';
-import { parseVniRanges, type VniRanges } from '../trust/vni-ranges.ts';
-import { readDocument } from './document.ts';
-import { CliError, EXIT, type ExitCode, usageError } from './exit.ts';
-import { BROKER_OPTIONS, BROKER_USAGE, publishOrPrint } from './publish.ts';
-import { type Invocation, option, type Values, type Verb } from './verb.ts';
+import type { Invocation, Verb } from './verb.ts';
 
 const text = { type: 'string' } as const;
-const DIRECTORY = 'linkspan-fleet';
-const GATEWAY = /^[a-z0-9-]{1,63}$/;
-const REQUEST = /^[\w-]{1,64}$/;
+
+/** Where what was signed goes: to a broker, or else to standard output. */
+const BROKER_OPTIONS = {
+  broker: text,
+  username: text,
+  'password-file': text,
+  ca: text,
+  cert: text,
+  'cert-key': text,
+} as const;
+
+const BROKER_USAGE = '[--broker URL [--username NAME --password-file FILE] [--ca FILE] [--cert FILE --cert-key FILE]]';
 
 /** For the fleet's owner, wherever the fleet's key is: none of them needs the service. */
 export const FLEET_VERBS: readonly Verb[] = [
@@ -21,7 +22,7 @@ export const FLEET_VERBS: readonly Verb[] = [
     summary: "make a fleet's key, which vouches for its gateways",
     arity: [0, 0],
     options: { dir: text, fleet: text },
-    run: guarded(init),
+    run: act('init'),
   },
   {
     name: 'fleet enrol',
@@ -29,7 +30,7 @@ export const FLEET_VERBS: readonly Verb[] = [
     summary: 'vouch for a gateway, whose `linkspan key show` prints KEY',
     arity: [1, 1],
     options: { dir: text, key: text, vnis: text, ...BROKER_OPTIONS },
-    run: guarded(enrol),
+    run: act('enrol'),
   },
   {
     name: 'fleet revoke',
@@ -37,7 +38,7 @@ export const FLEET_VERBS: readonly Verb[] = [
     summary: 'have all gateways forget one, and refuse what it says',
     arity: [1, 1],
     options: { dir: text, ...BROKER_OPTIONS },
-    run: guarded(revoke),
+    run: act('revoke'),
   },
   {
     name: 'fleet publish',
@@ -45,7 +46,7 @@ export const FLEET_VERBS: readonly Verb[] = [
     summary: 'publish all trust records again, after a broker lost some',
     arity: [0, 0],
     options: { dir: text, ...BROKER_OPTIONS },
-    run: guarded(async (invocation) => publishOrPrint(fleetOf(invocation.values).statements(), invocation)),
+    run: act('publish'),
   },
   {
     name: 'fleet sign',
@@ -53,79 +54,11 @@ export const FLEET_VERBS: readonly Verb[] = [
     summary: 'sign a document (or a request) for a gateway',
     arity: [1, 1],
     options: { dir: text, file: { type: 'string', short: 'f' }, request: text, ...BROKER_OPTIONS },
-    run: guarded(sign),
+    run: act('sign'),
   },
 ];
 
-async function init({ values, output, json }: Invocation): Promise<void> {
-  const name = option(values, 'fleet') ?? usage('fleet init: give the name of the fleet with --fleet NAME');
-  const { fleet, key } = FleetDirectory.make(optionsOf(values), name);
-  if (json) output.json({ fleet, key: key.public.text, key_id: key.public.id });
-  else output.line(`fleetKey: ${key.public.text}`);
-}
-
-async function enrol(invocation: Invocation): Promise<void> {
-  const { values } = invocation;
-  const statement = fleetOf(values).grant(gatewayIn(invocation), { key: keyIn(values), vnis: vnisIn(values) });
-  await publishOrPrint([statement], invocation);
-}
-
-async function revoke(invocation: Invocation): Promise<void> {
-  await publishOrPrint([fleetOf(invocation.values).grant(gatewayIn(invocation), 'revoked')], invocation);
-}
-
-async function sign(invocation: Invocation): Promise<void> {
-  const { values } = invocation;
-  const [fleet, gw, id] = [fleetOf(values), gatewayIn(invocation), option(values, 'request')];
-  if (id !== undefined && !REQUEST.test(id)) usage(`--request ${id}: 1 to 64 letters, digits, dashes or underscores`);
-  const topic = formatTopic(fleet.fleet, id === undefined ? { kind: 'desired', gw } : { kind: 'rpc_req', gw, id });
-  const statement = fleet.seal(topic, Buffer.from(await readDocument(values)));
-  await publishOrPrint([statement], { ...invocation, retain: id === undefined });
-}
-
-/** What goes wrong with files and keys has a remedy already: said, it is the command's end. */
-function guarded(run: (invocation: Invocation) => Promise<void>): Verb['run'] {
-  return async (invocation): Promise<ExitCode> => {
-    try {
-      await run(invocation);
-      return EXIT.ok;
-    } catch (error) {
-      if (error instanceof LinkspanError) throw new CliError(EXIT.failed, messageOf(error));
-      throw error;
-    }
-  };
-}
-
-function fleetOf(values: Values): FleetDirectory {
-  return FleetDirectory.open(optionsOf(values));
-}
-
-function optionsOf(values: Values): FleetDirectoryOptions {
-  const directory = option(values, 'dir') ?? DIRECTORY;
-  return { directory, topicOf: trustTopic, now: Math.floor(Date.now() / 1000) };
-}
-
-function trustTopic(fleet: string, gw: string): string {
-  return formatTopic(fleet, { kind: 'trust', gw });
-}
-
-function gatewayIn({ positionals: [gw = ''] }: Invocation): string {
-  return GATEWAY.test(gw) ? gw : usage(`${gw}: no gateway's name; it has 1 to 63 of the characters a-z, 0-9 and -`);
-}
-
-function keyIn(values: Values): PublicKey {
-  const given = option(values, 'key') ?? usage('fleet enrol: give the key that `linkspan key show` prints with --key');
-  return parsePublicKey(given) ?? usage(`--key ${given}: no public key; give the 43 characters of linkspan key show`);
-}
-
-function vnisIn(values: Values): VniRanges {
-  try {
-    return parseVniRanges(option(values, 'vnis') ?? 'all');
-  } catch (error) {
-    return usage(messageOf(error));
-  }
-}
-
-function usage(message: string): never {
-  throw usageError(message);
+/** Loaded only where it is wanted: a gateway itself is asked often, by commands that need no keys. */
+function act(name: 'init' | 'enrol' | 'revoke' | 'publish' | 'sign'): Verb['run'] {
+  return async (invocation: Invocation) => (await import('./fleet-acts.ts')).FLEET_ACTS[name](invocation);
 }

@@ -7,21 +7,6 @@ import { CliError, EXIT } from './exit.ts';
 import type { Output } from './output.ts';
 import { option, type Values } from './verb.ts';
 
-const text = { type: 'string' } as const;
-
-/** Where what was signed goes: to a broker, or else to standard output. */
-export const BROKER_OPTIONS = {
-  broker: text,
-  username: text,
-  'password-file': text,
-  ca: text,
-  cert: text,
-  'cert-key': text,
-} as const;
-
-export const BROKER_USAGE =
-  '[--broker URL [--username NAME --password-file FILE] [--ca FILE] [--cert FILE --cert-key FILE]]';
-
 const TIMEOUT_MS = 10_000;
 
 /** Publishes the statements where `--broker` is given, or prints them: for each a line of the topic and one of the payload. */

@@ -1,4 +1,5 @@
 import { connectAsync, type IClientOptions } from 'mqtt';
+import '../control/mqtt-numbers.ts';
 import { isVersionRefusal } from '../control/session/broker-error.ts';
 import type { Statement } from '../trust/fleet-directory.ts';
 

@@ -3,6 +3,7 @@ import { type Duplex, duplexPair } from 'node:stream';
 import { createServer as createTlsServer, type TlsOptions } from 'node:tls';
 import { Aedes } from 'aedes';
 import { LinkspanError, messageOf } from '../service/errors.ts';
+import './mqtt-numbers.ts';
 import { readCredentials } from './session/credentials.ts';
 
 export type Broker = {

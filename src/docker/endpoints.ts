@@ -2,7 +2,7 @@ import { sharesMac } from '../drivers/attachment.ts';
 import { isNamespace } from '../host/sandbox.ts';
 import type { DockerEndpoint } from '../model/docker.ts';
 import { formatIpPrefix, type IpPrefix } from '../model/ip.ts';
-import { deriveMac } from '../model/mac.ts';
+import { deriveMac } from '../model/derived-mac.ts';
 import { hasOwnMacs, type Network, usesDhcp } from '../model/network.ts';
 import { LinkspanError } from '../service/errors.ts';
 import { addressesFor } from './addresses.ts';

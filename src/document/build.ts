@@ -1,7 +1,7 @@
 import { DEFAULT_GUARDS, type Guards } from '../model/guards.ts';
 import { familyOf, parseIp } from '../model/ip.ts';
 import type { IpPrefix } from '../model/ip.ts';
-import { deriveMac } from '../model/mac.ts';
+import { deriveMac } from '../model/derived-mac.ts';
 import type { Bum, DesiredState, Endpoint, Network, Sandbox, Uplink } from '../model/network.ts';
 import { vlanOf } from '../model/vlan.ts';
 import type { Vni } from '../model/vni.ts';

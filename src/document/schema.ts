@@ -1,8 +1,8 @@
-import { Ajv2020 } from 'ajv/dist/2020.js';
 import type { ErrorObject } from 'ajv/dist/2020.js';
 import type { Problem, ProblemCode } from '../model/problem.ts';
 import { pointer, shortened, spoken } from './pointer.ts';
 import type { RawDocument } from './raw.ts';
+import { validate } from './validator.ts';
 import schema from './desired.schema.json' with { type: 'json' };
 
 /** The published JSON Schema of the desired document. */
@@ -15,8 +15,6 @@ export const NAME_PATTERNS = {
   netns: schema.$defs.workload.properties.sandbox.properties.netns.pattern,
   container: schema.$defs.workload.properties.sandbox.properties.container.pattern,
 } as const;
-
-const validate = new Ajv2020({ allErrors: true, verbose: true }).compile<RawDocument>(schema);
 
 /** The parts of a field's schema that say what its value must be. */
 type FieldSchema = {

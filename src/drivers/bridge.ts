@@ -1,6 +1,6 @@
 import type { ObservedLink } from '../host/links.ts';
 import { contains, formatIpPrefix, type IpPrefix, overlaps, parseIpPrefix } from '../model/ip.ts';
-import { deriveMac } from '../model/mac.ts';
+import { deriveMac } from '../model/derived-mac.ts';
 import type { BridgeNetwork } from '../model/network.ts';
 import type { Problem } from '../model/problem.ts';
 import { defaultRouters, type NetworkDriver, type NetworkSpec, waitingFor } from './driver.ts';

@@ -1,6 +1,7 @@
 import type { ObservedLink } from '../host/links.ts';
 import { DEFAULT_GUARDS } from '../model/guards.ts';
-import { deriveMac, type Mac } from '../model/mac.ts';
+import { deriveMac } from '../model/derived-mac.ts';
+import type { Mac } from '../model/mac.ts';
 import type { OverlayNetwork, Stretch } from '../model/network.ts';
 import type { Remote } from '../model/peer.ts';
 import type { Problem } from '../model/problem.ts';

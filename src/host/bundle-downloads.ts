@@ -4,7 +4,6 @@ import { type FileHandle, open, statfs } from 'node:fs/promises';
 import type { IncomingMessage } from 'node:http';
 import { join } from 'node:path';
 import { LinkspanError, messageOf } from '../service/errors.ts';
-import { openUrl } from './open-url.ts';
 import { readNote, writeNote } from './state-notes.ts';
 import { syncDirectory } from './sync-directory.ts';
 
@@ -101,6 +100,8 @@ function nameOf({ url, version = '' }: Wanted): string {
 /** From where the file ends, if it is still the same one there. */
 async function openAt(url: string, size: number, tag: string, signal: AbortSignal): Promise<Opened> {
   const isKnown = size > 0 && tag !== '';
+  // Loaded where it is wanted: it brings the whole of TLS.
+  const { openUrl } = await import('./open-url.ts');
   const response = await openUrl(url, isKnown ? { range: `bytes=${size}-`, 'if-range': tag } : {}, signal);
   const { statusCode: status, headers } = response;
   const length = headers['content-length'] === undefined ? undefined : Number(headers['content-length']);

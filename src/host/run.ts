@@ -1,5 +1,4 @@
 import { spawn } from 'node:child_process';
-import { createInterface } from 'node:readline';
 import { LinkspanError } from '../service/errors.ts';
 
 const TIMEOUT_MS = 10_000;
@@ -45,7 +44,8 @@ export function run(argv: readonly string[], input = '', options: RunOptions = {
     const out: Buffer[] = [];
     const err: Buffer[] = [];
     child.stdout.on('data', (chunk: Buffer) => out.push(chunk));
-    if (onLine) createInterface({ input: child.stdout }).on('line', onLine);
+    // Loaded where it is wanted, which is seldom.
+    if (onLine) process.getBuiltinModule('node:readline').createInterface({ input: child.stdout }).on('line', onLine);
     child.stderr.on('data', (chunk: Buffer) => err.push(chunk));
     // A command that ends before it has read its input (a bad batch line) breaks the pipe; its exit code tells why.
     child.stdin.on('error', () => {});

@@ -1,5 +1,3 @@
-import { createHash } from 'node:crypto';
-
 /** An Ethernet address in canonical form: six lower-case hex pairs joined by colons. */
 export type Mac = string & { readonly brand: 'Mac' };
 
@@ -18,14 +16,6 @@ export function parseMac(text: string): Mac | undefined {
 function unicast(text: string): Mac | undefined {
   if (text === '00:00:00:00:00:00') return undefined;
   return Number.parseInt(text.slice(0, 2), 16) & GROUP_BIT ? undefined : (text as Mac);
-}
-
-/**
- * The stable MAC of a workload on a network: a function of both names, so that it survives restarts, reinstalls and a
- * move to another gateway (peers keep a working ARP entry; a re-made container with a new MAC was measured dark for 47 s).
- */
-export function deriveMac(network: string, workload: string): Mac {
-  return macFromHash(createHash('sha256').update(`${network}\0${workload}`).digest());
 }
 
 /** A locally administered unicast address of the first six bytes. */

@@ -208,7 +208,13 @@ export type DatapathSummary = {
   readonly segments_per_write: number | null;
 };
 
-export type Health = { readonly ok: boolean; readonly ready: boolean; readonly reasons: readonly string[] };
+export type Health = {
+  readonly ok: boolean;
+  readonly ready: boolean;
+  /** the service is on its way up: what is there of networks, endpoints and peers is not known yet */
+  readonly starting: boolean;
+  readonly reasons: readonly string[];
+};
 
 /** What `/v1/status` answers. */
 export type GatewayStatus = {

@@ -19,6 +19,8 @@ export type StatusParts = {
   /** null: this start could not be stored yet */
   readonly epoch: number | null;
   readonly uptimeMs: number;
+  /** the first cycle is still to end */
+  readonly starting: boolean;
   /** since the last cycle that could read the kernel; undefined before the first */
   readonly cycleAgeMs: number | undefined;
   readonly broker: GatewayStatus['broker'];
@@ -65,7 +67,7 @@ export function gatewayStatus(parts: StatusParts): GatewayStatus {
 }
 
 /** `ok`: the loop turns and nothing fails; `ready`: it has turned once. A broker that is away is no illness. */
-function health({ bootstrap, epoch, cycleAgeMs, view }: StatusParts): Health {
+function health({ bootstrap, epoch, starting, cycleAgeMs, view }: StatusParts): Health {
   const reasons: string[] = [];
   if (cycleAgeMs === undefined) reasons.push('the first look at the host is not done yet');
   else if (cycleAgeMs > CYCLE_AGE_MAX_MS) {
@@ -80,6 +82,7 @@ function health({ bootstrap, epoch, cycleAgeMs, view }: StatusParts): Health {
   return {
     ok: reasons.length === 0 && failing.length === 0,
     ready: turning,
+    starting,
     reasons: [...reasons, ...failing.map((problem) => problem.message)],
   };
 }

@@ -37,8 +37,7 @@ function render(status: GatewayStatus, events: readonly GatewayEvent[], limit: n
             <span>fleet ${status.fleet}</span><span>Linkspan ${status.version}</span
             ><span>up ${duration(status.uptime_s)}</span>
           </header>
-          ${bar(health)}${config(status, limit)}${networks(status.networks, limit)}${uplinks(status.uplinks, limit)}${heard(status.uplinks, limit)}${endpoints(status.endpoints, limit)}
-          ${peers(status.peers, limit)}${guards(status.networks, limit)}${drops(status.drops, limit)}${latest(events, limit)}
+          ${bar(health)}${config(status, limit)}${status.health.starting ? html`` : lists(status, limit)}${latest(events, limit)}
           <footer>
             <a href="/v1/status">JSON</a><a href="/metrics">Metrics</a><a href="/v1/events?once=1">Events</a
             ><a href="/openapi.json">API</a>
@@ -49,9 +48,18 @@ function render(status: GatewayStatus, events: readonly GatewayEvent[], limit: n
   return document.html;
 }
 
+function lists(
+  { networks: all, uplinks: own, endpoints: ends, peers: others, drops: lost }: GatewayStatus,
+  limit: number,
+): Html {
+  return html`${networks(all, limit)}${uplinks(own, limit)}${heard(own, limit)}${endpoints(ends, limit)}
+  ${peers(others, limit)}${guards(all, limit)}${drops(lost, limit)}`;
+}
+
 type Shown = { readonly tone: Tone; readonly words: string; readonly causes: readonly string[] };
 
 function healthOf({ health }: GatewayStatus): Shown {
+  if (health.starting) return { tone: 'warn', words: 'Starting', causes: health.reasons };
   if (!health.ok) return { tone: 'bad', words: 'Needs attention', causes: health.reasons };
   if (!health.ready) return { tone: 'warn', words: 'Not ready yet', causes: health.reasons };
   return { tone: 'good', words: 'Healthy', causes: health.reasons };
@@ -66,7 +74,7 @@ function bar({ tone, words, causes }: Shown): Html {
   </div>`;
 }
 
-function config({ config: state, broker, trust, firmware }: GatewayStatus, limit: number): Html {
+function config({ config: state, health, broker, trust, firmware }: GatewayStatus, limit: number): Html {
   const shown = state.errors.slice(0, limit);
   return html`<section>
     <h2>Configuration</h2>
@@ -87,7 +95,7 @@ function config({ config: state, broker, trust, firmware }: GatewayStatus, limit
       <div>
         <dt>Broker</dt>
         <dd>
-          ${toned(broker.connected ? 'good' : 'bad', broker.connected ? 'connected' : 'not connected')}
+          ${brokerWord(broker.connected, health.starting)}
           <div class="mute">${broker.url}</div>
         </dd>
       </div>
@@ -101,6 +109,11 @@ function config({ config: state, broker, trust, firmware }: GatewayStatus, limit
         : html``
     }
   </section>`;
+}
+
+function brokerWord(connected: boolean, starting: boolean): Html {
+  if (connected) return toned('good', 'connected');
+  return starting ? toned('warn', 'not tried yet') : toned('bad', 'not connected');
 }
 
 function onTrial({ version, seconds_left: left, waits_for: waitsFor }: CandidateStatus): Html {

@@ -4,7 +4,7 @@ import type { EventRing } from './events.ts';
 import { metrics } from './metrics.ts';
 import { page } from './page.ts';
 import { json, problem, type Reply } from './reply.ts';
-import type { Handler, Route } from './router.ts';
+import type { ApiRequest, Handler, Route } from './router.ts';
 
 /** What the status interface shows; asked anew at every request. */
 export interface StatusSource {
@@ -26,12 +26,26 @@ export function readRoutes(source: StatusSource): readonly Route[] {
     get('/readyz', '200 once the gateway carries traffic, 503 and why otherwise', () => readyz(source)),
     get('/metrics', 'Prometheus metrics', () => prometheus(source), 'text/plain'),
     get('/v1/status', 'The whole state', () => json(source.status())),
-    get('/v1/networks', 'The networks', () => json(source.status().networks)),
-    get('/v1/endpoints', 'The endpoints', () => json(source.status().endpoints)),
-    get('/v1/peers', 'The peers', () => json(source.status().peers)),
-    get('/v1/fdb', 'The forwarding table; ?network=NAME for one network', (request) => {
-      return fdb(source, request.query.get('network'));
-    }),
+    get(
+      '/v1/networks',
+      'The networks',
+      known(source, ({ networks }) => json(networks)),
+    ),
+    get(
+      '/v1/endpoints',
+      'The endpoints',
+      known(source, ({ endpoints }) => json(endpoints)),
+    ),
+    get(
+      '/v1/peers',
+      'The peers',
+      known(source, ({ peers }) => json(peers)),
+    ),
+    get(
+      '/v1/fdb',
+      'The forwarding table; ?network=NAME for one network',
+      known(source, (status, { query }) => fdb(source.fdb(), status, query.get('network'))),
+    ),
     get('/v1/firmware', 'The firmware, and whether it has proven itself', () => firmware(source)),
     get('/v1/events', 'Server-sent events; ?once=1 for JSON', eventStream(source.events), 'text/event-stream'),
     get('/schema/desired.json', 'JSON Schema of the desired document', () => json(source.desiredSchema)),
@@ -65,10 +79,19 @@ function prometheus(source: StatusSource): Reply {
   return { status: 200, type: 'text/plain; version=0.0.4; charset=utf-8', body: metrics(source.status()) };
 }
 
-function fdb(source: StatusSource, network: string | null): Reply {
-  const entries = source.fdb();
+/** An empty list would say that there is nothing, and nobody knows yet. */
+function known(source: StatusSource, reply: (status: GatewayStatus, request: ApiRequest) => Reply): Handler {
+  return (request) => {
+    const status = source.status();
+    if (!status.health.starting) return reply(status, request);
+    const refusal = problem(503, 'the gateway is starting and does not know yet; ask again in a moment');
+    return { ...refusal, headers: { 'retry-after': '2' } };
+  };
+}
+
+function fdb(entries: readonly FdbEntry[], { networks }: GatewayStatus, network: string | null): Reply {
   if (network === null) return json(entries);
-  const known = source.status().networks.some((one) => one.name === network);
-  if (!known) return problem(404, `network/${network}: no such network; GET /v1/networks lists them`);
+  if (!networks.some((one) => one.name === network))
+    return problem(404, `network/${network}: no such network; GET /v1/networks lists them`);
   return json(entries.filter((entry) => entry.network === network));
 }

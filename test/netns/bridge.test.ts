@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, expect, test } from '@jest/globals';
-import { deriveMac } from '../../src/model/mac.ts';
+import { deriveMac } from '../../src/model/derived-mac.ts';
 import type { Gateway } from '../lab/gateway.ts';
 import { startGateway } from '../lab/gateway.ts';
 import { Lab } from '../lab/lab.ts';

@@ -8,7 +8,7 @@ import { dhcpIdentity } from '../../src/ipam/dhcp-identity.ts';
 import type { LeaseState } from '../../src/ipam/dhcp-state.ts';
 import type { DhcpLease } from '../../src/model/dhcp.ts';
 import { formatIpPrefix } from '../../src/model/ip.ts';
-import { deriveMac } from '../../src/model/mac.ts';
+import { deriveMac } from '../../src/model/derived-mac.ts';
 import { Dnsmasq } from '../lab/dnsmasq.ts';
 import { run } from '../lab/exec.ts';
 import { Lab } from '../lab/lab.ts';

@@ -2,7 +2,7 @@ import { describe, expect, test } from '@jest/globals';
 import { gratuitousArp } from '../../src/packet/arp.ts';
 import { parseCaptureFilter } from '../../src/packet/capture-filter.ts';
 import { pcapngFrame, pcapngHeader } from '../../src/packet/pcapng.ts';
-import { deriveMac } from '../../src/model/mac.ts';
+import { deriveMac } from '../../src/model/derived-mac.ts';
 
 const MAC = deriveMac('line1', 'historian');
 const ARP = gratuitousArp(MAC, '10.0.0.5');

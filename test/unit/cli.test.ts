@@ -179,7 +179,7 @@ describe('reading', () => {
   });
 
   test('a degraded gateway ends status with 1 and its reasons', async () => {
-    status = { ...healthy, health: { ok: false, ready: true, reasons: [`no cycle${ESC}[2J`] } };
+    status = { ...healthy, health: { ok: false, ready: true, starting: false, reasons: [`no cycle${ESC}[2J`] } };
     const { code, out } = await run(['status']);
     expect({ code, out }).toEqual({ code: 1, out: expect.stringContaining('no cycle\\x1b[2J') });
   });

@@ -3,7 +3,7 @@ import { createCommands } from '../../src/control/socket/commands.ts';
 import type { AttachRequest } from '../../src/control/request/attach-request.ts';
 import type { Commands } from '../../src/control/socket/writes.ts';
 import { formatIpPrefix } from '../../src/model/ip.ts';
-import { deriveMac } from '../../src/model/mac.ts';
+import { deriveMac } from '../../src/model/derived-mac.ts';
 import { type Endpoint, sandboxPath } from '../../src/model/network.ts';
 import type { EndpointStatus } from '../../src/model/status.ts';
 import { effective } from '../../src/reconcile/effective.ts';

@@ -2,7 +2,7 @@ import { describe, expect, test } from '@jest/globals';
 import * as fc from 'fast-check';
 import { parseDesired } from '../../src/document/index.ts';
 import type { ParseResult } from '../../src/document/index.ts';
-import { deriveMac } from '../../src/model/mac.ts';
+import { deriveMac } from '../../src/model/derived-mac.ts';
 import {
   CONTEXT,
   document,

@@ -1,7 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 import type { HostView, NetworkSpec } from '../../src/drivers/driver.ts';
 import { specify } from '../../src/drivers/registry.ts';
-import { deriveMac } from '../../src/model/mac.ts';
+import { deriveMac } from '../../src/model/derived-mac.ts';
 import type { BridgeNetwork } from '../../src/model/network.ts';
 import type { Remote } from '../../src/model/peer.ts';
 import type { Problem } from '../../src/model/problem.ts';

@@ -1,7 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 import * as fc from 'fast-check';
 import { contains } from '../../src/model/ip.ts';
-import { deriveMac } from '../../src/model/mac.ts';
+import { deriveMac } from '../../src/model/derived-mac.ts';
 import type { Endpoint } from '../../src/model/network.ts';
 import { type Effective, effective, type Lease } from '../../src/reconcile/effective.ts';
 import { document, documentOf, type Json, macvlan, overlay, parse, workload } from './support/documents.ts';

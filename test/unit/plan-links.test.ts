@@ -1,5 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
-import { deriveMac } from '../../src/model/mac.ts';
+import { deriveMac } from '../../src/model/derived-mac.ts';
 import { NOTHING_DESIRED } from '../../src/model/network.ts';
 import type { RemotesByVni } from '../../src/model/peer.ts';
 import { bridge, type Json, macvlan, overlay, workload } from './support/documents.ts';

@@ -198,6 +198,7 @@ describe('the gateway’s status', () => {
       config,
       firmware: null,
       uptimeMs: 61_999,
+      starting: false,
       cycleAgeMs: 1000,
       view: viewOf(),
     };
@@ -226,18 +227,19 @@ describe('the gateway’s status', () => {
   });
 
   test('before the first look has no networks and is not ready', () => {
-    const status = gatewayStatus(parts({ view: undefined, cycleAgeMs: undefined }));
+    const status = gatewayStatus(parts({ view: undefined, cycleAgeMs: undefined, starting: true }));
     expect(status).toMatchObject({ networks: [], endpoints: [], peers: [PEER] });
     expect(status.health).toMatchObject({
       ok: false,
       ready: false,
+      starting: true,
       reasons: ['the first look at the host is not done yet'],
     });
   });
 
   test('is well while something only waits or the broker is away', () => {
     const broker = { connected: false, url: '' };
-    expect(healthOf({ broker, cycleAgeMs: 150_000 })).toEqual({ ok: true, ready: true, reasons: [] });
+    expect(healthOf({ broker, cycleAgeMs: 150_000 })).toEqual({ ok: true, ready: true, starting: false, reasons: [] });
   });
 
   test('is ill where something fails, with every reason', () => {
@@ -246,7 +248,7 @@ describe('the gateway’s status', () => {
       ['network/y', failing('name_taken')],
     ] as const;
     const reasons = ['network/x: failed', 'network/x: name_taken'];
-    expect(healthOf({ view: viewOf(newHost(), more) })).toEqual({ ok: false, ready: true, reasons });
+    expect(healthOf({ view: viewOf(newHost(), more) })).toEqual({ ok: false, ready: true, starting: false, reasons });
   });
 
   test('is not ready once the loop has stopped turning', () => {

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import Database from 'better-sqlite3';
 import { afterAll, afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import type { IpPrefix } from '../../src/model/ip.ts';
-import { deriveMac } from '../../src/model/mac.ts';
+import { deriveMac } from '../../src/model/derived-mac.ts';
 import type { Endpoint } from '../../src/model/network.ts';
 import type { Alive, PeerRecord } from '../../src/model/peer.ts';
 import type { Vni } from '../../src/model/vni.ts';

@@ -1,7 +1,7 @@
 import type { Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Duplex } from 'node:stream';
-import { connect, type IClientOptions, type IClientPublishOptions, type IPublishPacket, MqttClient } from 'mqtt';
+import type { IClientOptions, IClientPublishOptions, IPublishPacket, MqttClient } from 'mqtt';
 import type { EventSink } from '../../model/status.ts';
 import { messageOf } from '../../service/errors.ts';
 import { explain, isVersionRefusal } from './broker-error.ts';
@@ -178,7 +178,12 @@ export class MqttSession {
 
   async #connectOnce(signal: AbortSignal): Promise<void> {
     try {
-      await this.#oneConnection(await this.#clientOptions(), signal);
+      // Loaded only now: a gateway shows its page before it turns to its broker.
+      const { openClient } = await import('./mqtt-client.ts');
+      const options = await this.#clientOptions();
+      // the client lets credentials in the URL win over the configured ones
+      const url = options.username ? this.url : this.#target;
+      await this.#oneConnection(openClient(url, options, this.#options.open), signal);
     } catch (error) {
       if (isVersionRefusal(error) && this.#version === 5) {
         this.#version = 4;
@@ -188,10 +193,7 @@ export class MqttSession {
   }
 
   /** Lives as long as the connection does; rejects with what ended it. */
-  async #oneConnection(options: IClientOptions, signal: AbortSignal): Promise<void> {
-    const { open } = this.#options;
-    // the client lets credentials in the URL win over the configured ones
-    const client = open ? new MqttClient(open, options) : connect(options.username ? this.url : this.#target, options);
+  async #oneConnection(client: MqttClient, signal: AbortSignal): Promise<void> {
     this.#client = client;
     countBytesAsLife(client);
     const outbox = this.#outboxOf(client);

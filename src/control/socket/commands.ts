@@ -1,7 +1,7 @@
 import { type Refusal, refuse } from '../request/refusal.ts';
 import { familyOf, isHostAddress, parseIp, parseIpPrefix } from '../../model/ip.ts';
 import type { IpPrefix } from '../../model/ip.ts';
-import { deriveMac } from '../../model/mac.ts';
+import { deriveMac } from '../../model/derived-mac.ts';
 import { type Endpoint, isSite, type Network, sandboxPath, usesDhcp } from '../../model/network.ts';
 import type { EndpointStatus } from '../../model/status.ts';
 import type { AttachRequest } from '../request/attach-request.ts';

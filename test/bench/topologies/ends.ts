@@ -1,5 +1,5 @@
 import { vxlanOverhead } from '../../../src/model/vni.ts';
-import { deriveMac } from '../../../src/model/mac.ts';
+import { deriveMac } from '../../../src/model/derived-mac.ts';
 import type { Lab } from '../../lab/lab.ts';
 import type { Namespace, NetworkNamespace } from '../../lab/namespace.ts';
 import { joinUnderlay } from '../../lab/sites.ts';

@@ -55,7 +55,7 @@ export const HEALTHY: GatewayStatus = {
   version: '0.1.0',
   epoch: 3,
   uptime_s: 90_061,
-  health: { ok: true, ready: true, reasons: [] },
+  health: { ok: true, ready: true, starting: false, reasons: [] },
   broker: { connected: true, url: 'mqtt://198.51.100.1:1883' },
   trust: {
     policy: 'off',
