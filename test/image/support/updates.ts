@@ -83,13 +83,19 @@ export async function firmwareOf(gateway: Appliance): Promise<Firmware> {
   return firmware;
 }
 
-/** Waits until the gateway tells one of these states, over however many restarts. */
-export function firmwareIs(gateway: Appliance, states: readonly string[], timeoutMs: number): Promise<Firmware> {
+/** Waits until the gateway tells one of these states, of `version` where it is given, over however many restarts. */
+export function firmwareIs(
+  gateway: Appliance,
+  states: readonly string[],
+  timeoutMs: number,
+  version?: string,
+): Promise<Firmware> {
   return until(
     `firmware ${states.join(' or ')}`,
     async () => {
       const firmware = await firmwareOf(gateway);
-      if (states.includes(firmware.state)) return firmware;
+      const isMeant = version === undefined || firmware.target_version === version;
+      if (isMeant && states.includes(firmware.state)) return firmware;
       await sleep(POLL_MS);
       throw new Error(JSON.stringify(firmware));
     },
