@@ -15,7 +15,7 @@ import { boardCommand, type Cable, type Port } from './qemu.ts';
 import { RootShell } from './shell.ts';
 
 /** What a boot may take before a test gives up; what it should take, tests say themselves. */
-const BOOT_MS = 150_000;
+const BOOT_MS = 420_000;
 const COMMAND_S = 60;
 /** Starts a root shell on the second console; see systemd-debug-generator(8). */
 const DEBUG_SHELL = 'systemd.debug_shell=hvc0';

@@ -1,4 +1,4 @@
 import { jest } from '@jest/globals';
 
 /** A gateway in emulation takes half a minute to start on an idle machine, and several on a busy one. */
-jest.setTimeout(300_000);
+jest.setTimeout(600_000);
