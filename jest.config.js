@@ -34,6 +34,7 @@ export default {
       testTimeout: 180_000,
     },
     image('image', '*'),
+    image('image-boards', 'boards/*'),
     image('image-numbers', 'numbers/*'),
     image('image-sites', 'sites/*'),
     image('image-faults', 'faults/*'),

@@ -20,10 +20,19 @@ services() {
   for unit in modprobe@drm.service sys-kernel-config.mount sys-fs-fuse-connections.mount; do
     ln -s /dev/null "etc/systemd/system/$unit"
   done
+  # The initrd has mounted all there is, the journal stays in memory, nobody debugs the kernel here: half a second each on
+  # a slow processor, before anything that is wanted.
+  for unit in systemd-remount-fs.service systemd-journal-flush.service systemd-udev-load-credentials.service \
+    dev-hugepages.mount dev-mqueue.mount sys-kernel-debug.mount sys-kernel-tracing.mount; do
+    ln -s /dev/null "etc/systemd/system/$unit"
+  done
   # It asks questions on a console at which nobody sits; nor is there anybody who could log in there.
   ln -s /dev/null etc/systemd/system/systemd-firstboot.service
   mkdir -p etc/systemd/system-generators
-  ln -s /dev/null etc/systemd/system-generators/systemd-getty-generator
+  # Nor for partitions, shells, scripts and hardware that a gateway does not have.
+  for generator in getty gpt-auto hibernate-resume rc-local ssh sysv tpm2; do
+    ln -s /dev/null "etc/systemd/system-generators/systemd-$generator-generator"
+  done
 }
 
 identity() {
