@@ -8,8 +8,8 @@ import { ajv, validate } from '../src/document/validator.ts';
  */
 export const compiledSchema: Plugin = {
   name: 'compiled-schema',
-  setup({ onLoad }) {
-    onLoad({ filter: /\/src\/document\/validator\.ts$/ }, () => ({
+  setup(build) {
+    build.onLoad({ filter: /\/src\/document\/validator\.ts$/ }, () => ({
       contents: standalone.default(ajv, validate),
       loader: 'js',
     }));

@@ -9,7 +9,7 @@ import { closeTap } from '../host/tap.ts';
 import { closeUnderlay } from '../host/underlay.ts';
 import { messageOf } from '../service/errors.ts';
 import type { Log } from '../service/log.ts';
-import { DatapathThreads, type Modules } from './datapath-threads.ts';
+import type { DatapathThreads, Modules } from './datapath-threads.ts';
 import { HeldTaps } from './held-taps.ts';
 import { HeldUnderlay } from './held-underlay.ts';
 
@@ -119,7 +119,7 @@ export class Datapath {
       this.#threads = undefined;
     }
     if (this.#underlay.open === undefined) return;
-    this.#threads ??= { port, run: this.#startThreads(port) };
+    this.#threads ??= { port, run: await this.#startThreads(port) };
     const open = state.networks.flatMap(({ vni, tap }) => {
       const held = this.#taps.get(tap)?.tap;
       return held === undefined ? [] : [{ vni, held }];
@@ -132,7 +132,9 @@ export class Datapath {
     });
   }
 
-  #startThreads(port: number): DatapathThreads {
+  async #startThreads(port: number): Promise<DatapathThreads> {
+    // Loaded only now: a gateway without such a network never starts one.
+    const { DatapathThreads } = await import('./datapath-threads.ts');
     const { workerFile: file, modules, workers, log } = this.#options;
     return new DatapathThreads({
       file,

@@ -44,7 +44,7 @@ async function silentDatapath(): Promise<{ socket: string; release: () => void }
   const server = createServer((connection) => void waiting.push(connection)).listen(socket);
   await once(server, 'listening');
   lab.defer(() => void server.close());
-  return { socket, release: () => void waiting.splice(0).forEach((connection) => connection.end('no')) };
+  return { socket, release: () => waiting.splice(0).forEach((connection) => connection.end('no')) };
 }
 
 test('the page answers, and says so, while the gateway is still to look at its host for the first time', async () => {
@@ -58,7 +58,8 @@ test('the page answers, and says so, while the gateway is still to look at its h
   expect((JSON.parse(body) as GatewayStatus).health).toMatchObject({ ok: false, ready: false, starting: true });
   expect((await get(LOCAL, '/v1/networks'))?.[0]).toBe(503);
   // whoever may command it finds it only when it stands
-  expect(await Promise.race([starting.then(() => 'up'), 'starting'])).toBe('starting');
+  const up = starting.then(() => 'up');
+  expect(await Promise.race([up, Promise.resolve('starting')])).toBe('starting');
   release();
   const gateway = await starting;
   expect((await gateway.status()).health).toMatchObject({ ready: true, starting: false });

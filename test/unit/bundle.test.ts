@@ -43,9 +43,9 @@ function loadedBy(program: string, ...args: readonly string[]): readonly string[
   return loaded.map((name) => name.replace(/^\w+ /, ''));
 }
 
-describe("a bundle's imports of Node's own modules", () => {
-  const called = (code: string): string => withoutImports(`${code}\nuse();`).replace(/\nuse\(\);$/, '');
+const called = (code: string): string => withoutImports(`${code}\nuse();`).replace(/\nuse\(\);$/, '');
 
+describe("a bundle's imports of Node's own modules", () => {
   test('become calls, which read no property that nobody asked for', () => {
     expect(called('import { readFileSync, existsSync as existsSync2 } from "node:fs";')).toBe(
       'const { readFileSync, existsSync: existsSync2 } = process.getBuiltinModule("node:fs");',
@@ -114,6 +114,6 @@ test('what a program does not need of Node it does not load', () => {
   for (const name of ['internal/deps/undici/undici', 'crypto', 'zlib', 'internal/fs/streams'])
     expect(asking).not.toContain(name);
   const carrying = loadedBy('linkspan-datapath.js', '--help');
-  for (const name of ['internal/deps/undici/undici', 'http', 'crypto', 'child_process'])
+  for (const name of ['internal/deps/undici/undici', 'http', 'crypto', 'child_process', 'worker_threads'])
     expect(carrying).not.toContain(name);
 });

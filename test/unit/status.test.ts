@@ -59,14 +59,6 @@ const STATUS: GatewayStatus = {
   ],
 };
 
-const STARTING: GatewayStatus = {
-  ...HEALTHY,
-  health: { ok: false, ready: false, starting: true, reasons: ['the first look at the host is not done yet'] },
-  broker: { connected: false, url: '' },
-  networks: [],
-  peers: [],
-};
-
 type Answer = { status: number; type: string; text: string; headers: Record<string, unknown> };
 type Call = { method?: string; path: string; host?: string; body?: string | Buffer; accept?: string };
 
@@ -196,36 +188,6 @@ describe('reading', () => {
       expect(answer.status).toBe(503);
       expect(JSON.parse(answer.text)).toEqual({ ok: false, reasons: ['no cycle for 40 s'] });
     }
-  });
-
-  test('a gateway that starts says so, and that it does not know its lists yet', async () => {
-    const { tcp } = await listen();
-    status = STARTING;
-    for (const path of ['/v1/networks', '/v1/endpoints', '/v1/peers', '/v1/fdb', '/v1/fdb?network=line1']) {
-      const { status: code, type, text, headers } = await call(tcp, { path });
-      expect({ path, code, type, after: headers['retry-after'] }).toEqual({
-        path,
-        code: 503,
-        type: 'application/problem+json',
-        after: '2',
-      });
-      expect(JSON.parse(text)).toMatchObject({ detail: expect.stringContaining('is starting') });
-    }
-    expect((await call(tcp, { path: '/readyz' })).status).toBe(503);
-    expect(JSON.parse((await call(tcp, { path: '/v1/status' })).text)).toMatchObject({ health: { starting: true } });
-    expect((await call(tcp, { path: '/metrics' })).text).toContain('\nlinkspan_ready 0\n');
-  });
-
-  test('its page names the gateway and what it waits for, and claims nothing of what it has not seen', async () => {
-    const { tcp } = await listen();
-    status = STARTING;
-    const { status: code, text } = await call(tcp, { path: '/' });
-    expect(code).toBe(200);
-    expect(text).toContain(`<title>${STARTING.gateway}: Starting</title>`);
-    expect(text).toContain('the first look at the host is not done yet');
-    expect(text).toContain('not tried yet');
-    for (const claim of ['No network', 'No workload', 'No other gateway', 'Needs attention', 'not connected'])
-      expect(text).not.toContain(claim);
   });
 
   test('errors are problem documents, HEAD has no body, writes are refused on TCP', async () => {
