@@ -137,7 +137,7 @@ describe('the rules of sources', () => {
       ],
       4790,
     );
-    expect(chain(rules, 'input')[1]).toBe('udp dport 4790 goto vxlan');
+    expect(chain(rules, 'input')[1]).toBe('udp dport 4790 goto tunnels');
     expect(chain(rules, 'vxlan')).toEqual([
       'ip saddr . @th,96,24 { 192.0.2.2 . 5, 192.0.2.3 . 5 } accept',
       '@th,96,24 { 5, 6 } counter name unknown_source drop',

@@ -18,9 +18,9 @@ export function sourceRules(networks: readonly VxlanSources[], port: number): st
   return `  counter unknown_source {}
   chain input {
     type filter hook input priority filter; policy accept;
-    udp dport ${port} goto vxlan
+    udp dport ${port} goto tunnels
   }
-  chain vxlan {
+  chain tunnels {
 ${accept}    ${VNI} { ${networks.map(({ vni }) => vni).join(', ')} } counter name unknown_source drop
   }\n`;
 }
