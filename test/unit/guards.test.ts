@@ -138,14 +138,14 @@ describe('the rules of sources', () => {
       4790,
     );
     expect(chain(rules, 'input')[1]).toBe('udp dport 4790 goto tunnels');
-    expect(chain(rules, 'vxlan')).toEqual([
+    expect(chain(rules, 'tunnels')).toEqual([
       'ip saddr . @th,96,24 { 192.0.2.2 . 5, 192.0.2.3 . 5 } accept',
       '@th,96,24 { 5, 6 } counter name unknown_source drop',
     ]);
     expect(sourceRules([{ vni: 5, addresses: ['2001:db8::2'] }], 4789)).toContain(
       'ip6 saddr . @th,96,24 { 2001:db8::2 . 5 }',
     );
-    expect(chain(sourceRules([{ vni: 5, addresses: [] }], 4789), 'vxlan')).toHaveLength(1);
+    expect(chain(sourceRules([{ vni: 5, addresses: [] }], 4789), 'tunnels')).toHaveLength(1);
     expect(sourceRules([], 4789)).toBe('');
   });
 });
