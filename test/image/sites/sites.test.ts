@@ -20,7 +20,7 @@ const VLAN = 110;
 const SUBNET = '10.20.0.0/24';
 const FIRST_FRAME_S = 60;
 /** Two gateways on two emulated processors each share this machine. */
-const PATIENCE_MS = 180_000;
+const PATIENCE_MS = 480_000;
 const lab = new Lab();
 let office: Office;
 let a: Site;
@@ -85,7 +85,7 @@ test('two gateways out of the box join two plants, as they are told over MQTT', 
   });
   await until('the PLCs to reach each other', () => a.plc.reaches('10.20.0.20'), PATIENCE_MS);
   expect(await b.plc.reaches('10.20.0.10', 5000)).toBe(true);
-}, 600_000);
+}, 1_200_000);
 
 test('a container at one site reaches a container and the PLC at the other on the same network', async () => {
   await both(async ({ gateway }, number) => {
@@ -101,7 +101,7 @@ test('a container at one site reaches a container and the PLC at the other on th
   expect(await containerReaches(b.gateway, 'app', '10.20.0.31')).toBe(true);
   expect(await containerReaches(a.gateway, 'app', '10.20.0.20')).toBe(true);
   expect(await b.plc.reaches('10.20.0.31', 5000)).toBe(true);
-}, 600_000);
+}, 1_200_000);
 
 /** Seconds from the power-on of both to the first answer that came through the tunnel. */
 async function firstFrame(): Promise<number> {
@@ -109,16 +109,16 @@ async function firstFrame(): Promise<number> {
   return Math.min(a.gateway.seconds(), b.gateway.seconds());
 }
 
-test('after a power cut at both, the first frame goes through the tunnel within 60 s', async () => {
+let firstFrameAt = Number.NaN;
+
+test('after a power cut at both, frames go through the tunnel again, and containers reach each other', async () => {
   await both(({ gateway }) => gateway.powerCut());
   await sleep(1000);
   await both(({ gateway }) => gateway.powerOn());
-  const seconds = await firstFrame();
-  console.info(`first frame ${seconds.toFixed(1)} s after power-on`);
-  expect(seconds).toBeLessThan(FIRST_FRAME_S);
+  firstFrameAt = await firstFrame();
   await both(({ gateway }) => gateway.shellReady());
   await until('the containers', () => containerReaches(a.gateway, 'app', '10.20.0.32'), PATIENCE_MS);
-}, 600_000);
+}, 1_200_000);
 
 test('with no broker, no DHCP, no internet and clocks in 1970 they forward after a cold start', async () => {
   await both(({ gateway }) => gateway.powerCut());
@@ -129,4 +129,9 @@ test('with no broker, no DHCP, no internet and clocks in 1970 they forward after
   // The system's own clock is never before the image's date.
   expect(await a.gateway.sh('cat /sys/class/rtc/rtc0/date')).toBe('1970-01-01');
   await until('the containers', () => containerReaches(a.gateway, 'app', '10.20.0.32'), PATIENCE_MS);
-}, 600_000);
+}, 1_200_000);
+
+test('the first frame went through the tunnel within 60 s of power-on', () => {
+  console.info(`first frame ${firstFrameAt.toFixed(1)} s after power-on`);
+  expect(firstFrameAt).toBeLessThan(FIRST_FRAME_S);
+});

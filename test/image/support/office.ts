@@ -8,7 +8,7 @@ import { type FleetBroker, startBroker } from '../../netns/support/mqtt.ts';
 /** This machine, as its gateways see it through their port to the internet. */
 export const OFFICE = '10.0.2.2';
 /** What an emulated gateway may take until it reports a document as applied. */
-export const APPLY_MS = 60_000;
+export const APPLY_MS = 180_000;
 const HERE: Place = { inside: (argv) => argv };
 
 export type Office = FleetBroker & {
