@@ -161,3 +161,17 @@ test('installs on a machine that runs, and starts', async () => {
   expect(await states('is-active')).toEqual(['active', 'active', 'active']);
   expect(await words('linkspan', 'status')).toContain('healthy');
 });
+
+test("this release's nftables takes all rules of the kernel's engine", async () => {
+  const { line1, cell } = DOCUMENT.spec.networks;
+  const networks = { line1: { address: '10.110.0.21' }, cell: { publish: ['8080:80'] } };
+  const spec = {
+    networks: { line1: { ...line1, engine: 'kernel' }, cell },
+    workloads: { historian: { sandbox: { netns: 'w1' }, networks } },
+  };
+  await machine.write('/root/kernel.json', JSON.stringify({ v: 1, version: 1, spec }));
+  await machine.exec('linkspan', 'apply', '-f', '/root/kernel.json', '--wait');
+  expect(await words('linkspan', 'network', 'ls')).toMatch(/^line1 .* kernel .* ok$/m);
+  expect(await words('linkspan', 'status')).toContain('healthy');
+  expect(await words('nft', 'list', 'tables')).toContain('table inet linkspan-vteps');
+});
