@@ -27,13 +27,14 @@ afterAll(() => lab.close());
 test('the status page answers after the first power-on, by what was on the card', async () => {
   await gateway.powerOn();
   console.info(`first answer ${(await gateway.answers()).toFixed(1)} s after the first power-on`);
+  await gateway.ready();
   expect(await gateway.status()).toMatchObject({ gateway: name, fleet: 'plant' });
-  await until('the broker', async () => (await gateway.status()).broker.connected, 30_000);
+  await until('the broker', async () => (await gateway.status()).broker.connected, 120_000);
 });
 
 test('all services come up, in at most 250 MB', async () => {
   await gateway.shellReady();
-  await gateway.run(['systemctl', 'is-system-running', '--wait'], { allowFailure: true, timeoutS: 90 });
+  await gateway.run(['systemctl', 'is-system-running', '--wait'], { allowFailure: true, timeoutS: 240 });
   expect(await gateway.sh('systemctl --failed --plain --no-legend')).toBe('');
   expect(await usedMemory(gateway)).toBeLessThanOrEqual(250);
 });

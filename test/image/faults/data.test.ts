@@ -41,7 +41,7 @@ afterEach(() => gateway.powerCut());
 
 test('a full data partition: what runs goes on, it starts again, and takes orders once there is room', async () => {
   await gateway.powerOn();
-  await gateway.answers();
+  await gateway.ready();
   await office.operator.apply(name, JSON.stringify(CELL), APPLY_MS);
   await gateway.shellReady();
   await gateway.sh(FILL, { timeoutS: 120 });
@@ -59,7 +59,7 @@ const SUPERBLOCKS = [0, 128, 384, 640, 896, 1152];
 
 test('a data partition beyond repair is made anew: reachable by the defaults, and a report on the card', async () => {
   await gateway.powerOn();
-  await gateway.answers();
+  await gateway.ready();
   await gateway.powerCut();
   for (const from of SUPERBLOCKS) await gateway.disk.damage('data', from, 20);
   await gateway.powerOn();
@@ -70,7 +70,7 @@ test('a data partition beyond repair is made anew: reachable by the defaults, an
 
 test('a damaged data partition is mended, and a report says so', async () => {
   await gateway.powerOn();
-  await gateway.answers();
+  await gateway.ready();
   await gateway.powerCut();
   await gateway.disk.damage('data', 0, 1);
   await gateway.powerOn();

@@ -15,7 +15,7 @@ beforeAll(async () => {
   const { url } = await openOffice(lab);
   gateway = await Appliance.unpack(lab, { name, image: await builtImage(), provision: bootstrap(name, url) });
   await gateway.powerOn();
-  await gateway.answers();
+  await gateway.ready();
   await gateway.shellReady();
 });
 afterAll(() => lab.close());

@@ -21,7 +21,7 @@ beforeAll(async () => {
   office = await openOffice(lab);
   gateway = await Appliance.unpack(lab, { name, image: await builtImage(), provision: bootstrap(name, office.url) });
   await gateway.powerOn();
-  await gateway.answers();
+  await gateway.ready();
   const cell = { driver: 'bridge', subnet: '172.30.0.0/24' };
   await office.operator.apply(name, JSON.stringify({ v: 1, version: 1, spec: { networks: { cell } } }), APPLY_MS);
 });

@@ -68,7 +68,7 @@ describe('the power fails while it is being configured', () => {
   beforeAll(async () => {
     gateway = await Appliance.unpack(lab, { name, image, provision: bootstrap(name, office.url) });
     await gateway.powerOn();
-    await gateway.answers();
+    await gateway.ready();
     await office.operator.apply(name, documentOf(1), APPLY_MS);
     await gateway.save('configured');
     await gateway.powerCut();

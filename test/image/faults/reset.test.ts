@@ -14,7 +14,7 @@ beforeAll(async () => {
   const { url } = await openOffice(lab);
   gateway = await Appliance.unpack(lab, { name, image: await builtImage(), provision: bootstrap(name, url) });
   await gateway.powerOn();
-  await gateway.answers();
+  await gateway.ready();
   await gateway.shellReady();
   await gateway.sh('echo mine >/data/keepsake; sync');
   await gateway.save('owned');

@@ -8,7 +8,7 @@ console.log(db.pragma('integrity_check', { simple: true }));`;
 
 /** After whatever happened, it answers, under its name, and its database is whole; returns its configuration's version. */
 export async function expectSound(gateway: Appliance, name: string): Promise<number | null> {
-  await gateway.answers();
+  await gateway.ready();
   await gateway.shellReady();
   const status = await gateway.status();
   expect(status.gateway).toBe(name);

@@ -200,10 +200,17 @@ export class Appliance {
     return this.seconds();
   }
 
-  /** Waits until it has started anew, which `cause` brings about, and its page answers. */
+  /** Waits until it carries traffic and takes commands; returns when it did, in seconds since power-on. */
+  async ready(timeoutMs = BOOT_MS): Promise<number> {
+    await this.answers(timeoutMs);
+    await until('it to be ready', async () => (await this.get('/readyz', 5000)).ok, timeoutMs);
+    return this.seconds();
+  }
+
+  /** Waits until it has started anew, which `cause` brings about, and is ready. */
   async restarted(cause: () => Promise<unknown>, timeoutMs = BOOT_MS): Promise<void> {
     await this.startedAnew(cause, timeoutMs);
-    await this.answers(timeoutMs);
+    await this.ready(timeoutMs);
   }
 
   /** The same, until its shell answers. */
