@@ -33,7 +33,7 @@ export function processOutput(): Output {
   const { stdout, stderr, env } = process;
   const colours = stdout.isTTY && !env['NO_COLOR'] && env['TERM'] !== 'dumb';
   const paint: Paint = (colour, text) => (colours ? styleText(colour, text, { validateStream: false }) : text);
-  const width = stdout.isTTY ? Math.max(WIDTH_MIN, stdout.columns) : WIDTH;
+  const width = widthOf(stdout);
   const painted = (text: string): void => void stdout.write(`${text}\n`);
   return {
     paint,
@@ -45,6 +45,11 @@ export function processOutput(): Output {
     table: (columns, rows, empty, notes) =>
       painted(rows.length === 0 ? empty : table(columns, rows, { width, paint }, notes)),
   };
+}
+
+/** In columns; a serial console says that it has none. */
+export function widthOf({ isTTY, columns }: { readonly isTTY?: boolean; readonly columns?: number }): number {
+  return isTTY && columns ? Math.max(WIDTH_MIN, columns) : WIDTH;
 }
 
 // JSON leaves C1 controls and bidirectional marks as they are; a terminal acts on them.
