@@ -17,6 +17,18 @@ async function broker(): Promise<number> {
   return port;
 }
 
+function workFor(ms: number): void {
+  const end = performance.now() + ms;
+  while (performance.now() < end);
+}
+
+/** Milliseconds by which a timer came late. */
+async function latenessOfTimer(): Promise<number> {
+  const began = performance.now();
+  await sleep(1);
+  return performance.now() - began - 1;
+}
+
 const hex = (n: number): string => n.toString(16).padStart(2, '0');
 
 /** A hundred workloads, others at each turn. */
@@ -54,6 +66,34 @@ test('an answer that takes many times the keepalive comes over one connection', 
   await until('all of it', () => got.size === count, 40_000);
   expect({ connections: link.connections, events }).toEqual({ connections: 1, events: [] });
 }, 60_000);
+
+test('a gateway that takes long over all that a broker retains keeps its timers and its connection', async () => {
+  const port = await broker();
+  const other = await connectAsync(`mqtt://127.0.0.1:${port}`);
+  cleanups.push(() => other.endAsync(true));
+  const count = 300;
+  for (let n = 0; n < count; n += 1) await other.publishAsync(`kept/${n}`, 'x', { qos: 1, retain: true });
+  let [got, late] = [0, 0];
+  const events: string[] = [];
+  const session = new MqttSession({
+    url: `mqtt://127.0.0.1:${port}`,
+    backoffMs: [50, 200],
+    // three seconds of work, and the broker gives up after one and a half without a word
+    keepaliveS: 1,
+    clientId: 'a',
+    will: () => ({ topic: 'will', payload: Buffer.from('gone') }),
+    onMessage: () => void (workFor(10), (got += 1)),
+    onConnect: () => undefined,
+    onEvent: (type) => void events.push(type),
+  });
+  cleanups.push(() => session.stop());
+  session.setSubscriptions(new Map([['kept/+', 0]]));
+  session.start();
+  while (got < count) late = Math.max(late, await latenessOfTimer());
+  await sleep(500);
+  expect({ got, events }).toEqual({ got: count, events: [] });
+  expect(late).toBeLessThan(300);
+}, 30_000);
 
 test('a broker that says nothing any more is given up, however much it said before', async () => {
   const port = await broker();

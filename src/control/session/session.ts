@@ -7,7 +7,8 @@ import { messageOf } from '../../service/errors.ts';
 import { explain, isVersionRefusal } from './broker-error.ts';
 import { type Credentials, readCredentials } from './credentials.ts';
 import { type Backoff, waitBefore } from './jitter.ts';
-import { countBytesAsLife } from './life.ts';
+import { giveWay } from './give-way.ts';
+import { countSigns } from './life.ts';
 import { type Message, Outbox } from './outbox.ts';
 import { Subscriptions, type Wanted } from './subscriptions.ts';
 
@@ -195,7 +196,8 @@ export class MqttSession {
   /** Lives as long as the connection does; rejects with what ended it. */
   async #oneConnection(client: MqttClient, signal: AbortSignal): Promise<void> {
     this.#client = client;
-    countBytesAsLife(client);
+    countSigns(client);
+    giveWay(client);
     const outbox = this.#outboxOf(client);
     this.#outbox = outbox;
     let cause: Error | undefined;

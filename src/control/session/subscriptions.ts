@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { ISubscriptionMap, MqttClient } from 'mqtt';
 import type { EventSink } from '../../model/status.ts';
 import { type Backoff, waitBefore } from './jitter.ts';
-import { bytesRead } from './life.ts';
+import { lastSign } from './life.ts';
 
 /** SUBACK's return codes from here on are refusals (MQTT 3.1.1 section 3.9.3, MQTT 5 section 3.9.3). */
 const REFUSED = 128;
@@ -143,11 +143,11 @@ async function askFor(client: MqttClient, entries: Entries): Promise<readonly st
 
 /** Calls `late` when nothing has come for a while, or all has taken too long; returns the way to stop that. */
 function onceOverdue(client: MqttClient, late: () => void): () => void {
-  let [time, before] = [0, bytesRead(client)];
+  let [time, before] = [0, lastSign(client)];
   const timer = setInterval(() => {
-    const now = bytesRead(client);
+    const now = lastSign(client);
     time += 1;
-    if (now === undefined || now === before || time === ANSWER_TIMES) late();
+    if (now === before || time === ANSWER_TIMES) late();
     before = now;
   }, ANSWER_MS).unref();
   return () => clearInterval(timer);
