@@ -73,7 +73,8 @@ test('a gateway that takes long over all that a broker retains keeps its timers 
   cleanups.push(() => other.endAsync(true));
   const count = 300;
   for (let n = 0; n < count; n += 1) await other.publishAsync(`kept/${n}`, 'x', { qos: 1, retain: true });
-  let [got, late] = [0, 0];
+  const got = new Set<string>();
+  let late = 0;
   const events: string[] = [];
   const session = new MqttSession({
     url: `mqtt://127.0.0.1:${port}`,
@@ -82,16 +83,16 @@ test('a gateway that takes long over all that a broker retains keeps its timers 
     keepaliveS: 1,
     clientId: 'a',
     will: () => ({ topic: 'will', payload: Buffer.from('gone') }),
-    onMessage: () => void (workFor(10), (got += 1)),
+    onMessage: (topic) => void (workFor(10), got.add(topic)),
     onConnect: () => undefined,
     onEvent: (type) => void events.push(type),
   });
   cleanups.push(() => session.stop());
   session.setSubscriptions(new Map([['kept/+', 0]]));
   session.start();
-  while (got < count) late = Math.max(late, await latenessOfTimer());
+  while (got.size < count) late = Math.max(late, await latenessOfTimer());
   await sleep(500);
-  expect({ got, events }).toEqual({ got: count, events: [] });
+  expect(events).toEqual([]);
   expect(late).toBeLessThan(300);
 }, 30_000);
 
