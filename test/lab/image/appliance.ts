@@ -17,6 +17,7 @@ import { RootShell } from './shell.ts';
 /** What a boot may take before a test gives up; what it should take, tests say themselves. */
 const BOOT_MS = 420_000;
 const COMMAND_S = 60;
+const [ASK_EVERY_MS, ANSWER_MS] = [1000, 10_000];
 /** Starts a root shell on the second console; see systemd-debug-generator(8). */
 const DEBUG_SHELL = 'systemd.debug_shell=hvc0';
 
@@ -193,11 +194,18 @@ export class Appliance {
 
   /** Waits for the first answer of the status page; returns when it came, in seconds since power-on. */
   async answers(timeoutMs = BOOT_MS): Promise<number> {
-    const answered = until('the status page', async () => (await this.get('/healthz', 1000)).status > 0, timeoutMs);
-    await answered.catch((error: Error) =>
+    let first: number | undefined;
+    // Beside each other: what is asked before it has an address is lost, and an answer may take it seconds.
+    const asking = setInterval(() => {
+      this.get('/healthz', ANSWER_MS).then(
+        () => (first ??= this.seconds()),
+        () => undefined,
+      );
+    }, ASK_EVERY_MS);
+    const answered = until('the status page', () => first, timeoutMs).finally(() => clearInterval(asking));
+    return answered.catch((error: Error) =>
       Promise.reject(new Error(`${error.message}\n${this.on.console.text().slice(-4000)}`)),
     );
-    return this.seconds();
   }
 
   /** Waits until it carries traffic and takes commands; returns when it did, in seconds since power-on. */

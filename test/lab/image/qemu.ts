@@ -36,7 +36,8 @@ export function boardCommand(board: Board): readonly string[] {
     ['setpriv', '--pdeathsig', 'KILL', '--', ...emulator],
     // In software: the lab runs in machines that are virtual themselves, and of another kind.
     ['-accel', 'tcg,thread=multi,tb-size=512', '-cpu', 'max,pauth-impdef=on', '-smp', '2', '-m', String(MEMORY_MB)],
-    ['-M', 'virt', '-nodefaults', '-no-user-config', '-display', 'none', '-S'],
+    // Without ACPI, or the power button would be an ACPI event, which a system started by device tree does not get.
+    ['-M', 'virt,acpi=off', '-nodefaults', '-no-user-config', '-display', 'none', '-S'],
     ['-bios', uboot],
     ['-rtc', `base=${clock ?? 'utc'}`],
     ...socket(folder, 'console'),
