@@ -188,3 +188,12 @@ test('the image knows itself; what is a gateway’s own is not in it', () => {
   expect(found('-path', `${ROOT}/var/*`, '-type', 'f')).toEqual([]);
   expect(found('-newermt', '2100-01-01')).toEqual([]);
 });
+
+test("the trial of an update asks at the socket that the service has, whatever the card's file says", () => {
+  const [, forced] =
+    /^Environment=LINKSPAN_CONTROL_SOCKET=(.*)$/m.exec(
+      read('usr/lib/systemd/system/linkspan.service.d/50-firmware.conf'),
+    ) ?? [];
+  expect(forced).toBeDefined();
+  expect(read('usr/lib/linkspan/firmware/trial')).toContain(`\nsocket=${forced}\n`);
+});

@@ -29,6 +29,13 @@ async function latenessOfTimer(): Promise<number> {
   return performance.now() - began - 1;
 }
 
+type Busy = {
+  readonly session: MqttSession;
+  readonly got: ReadonlySet<string>;
+  readonly events: readonly string[];
+  readonly wills: readonly string[];
+};
+
 const hex = (n: number): string => n.toString(16).padStart(2, '0');
 
 /** A hundred workloads, others at each turn. */
@@ -67,20 +74,20 @@ test('an answer that takes many times the keepalive comes over one connection', 
   expect({ connections: link.connections, events }).toEqual({ connections: 1, events: [] });
 }, 60_000);
 
-test('a gateway that takes long over all that a broker retains keeps its timers and its connection', async () => {
+/** A broker that retains so much that a session takes 10 ms over each of. */
+async function busySession(count: number, keepaliveS: number): Promise<Busy> {
   const port = await broker();
   const other = await connectAsync(`mqtt://127.0.0.1:${port}`);
   cleanups.push(() => other.endAsync(true));
-  const count = 300;
   for (let n = 0; n < count; n += 1) await other.publishAsync(`kept/${n}`, 'x', { qos: 1, retain: true });
-  const got = new Set<string>();
-  let late = 0;
-  const events: string[] = [];
+  const wills: string[] = [];
+  other.on('message', (topic) => void wills.push(topic));
+  await other.subscribeAsync('will');
+  const [got, events] = [new Set<string>(), [] as string[]];
   const session = new MqttSession({
     url: `mqtt://127.0.0.1:${port}`,
     backoffMs: [50, 200],
-    // three seconds of work, and the broker gives up after one and a half without a word
-    keepaliveS: 1,
+    keepaliveS,
     clientId: 'a',
     will: () => ({ topic: 'will', payload: Buffer.from('gone') }),
     onMessage: (topic) => void (workFor(10), got.add(topic)),
@@ -90,10 +97,28 @@ test('a gateway that takes long over all that a broker retains keeps its timers 
   cleanups.push(() => session.stop());
   session.setSubscriptions(new Map([['kept/+', 0]]));
   session.start();
+  return { session, got, events, wills };
+}
+
+test('a gateway that takes long over all that a broker retains keeps its timers and its connection', async () => {
+  const count = 300;
+  // three seconds of work, and the broker gives up after one and a half without a word
+  const { got, events, wills } = await busySession(count, 1);
+  let late = 0;
   while (got.size < count) late = Math.max(late, await latenessOfTimer());
   await sleep(500);
-  expect(events).toEqual([]);
+  expect({ events, wills }).toEqual({ events: [], wills: [] });
   expect(late).toBeLessThan(300);
+}, 30_000);
+
+test('a gateway that is stopped amid all that a broker retains takes no more of it, and leaves no will behind', async () => {
+  const { session, got, wills } = await busySession(600, 15);
+  await until('the first', () => got.size > 20);
+  await session.stop();
+  const atEnd = got.size;
+  await sleep(500);
+  expect({ later: got.size - atEnd, wills }).toEqual({ later: 0, wills: [] });
+  expect(atEnd).toBeLessThan(300);
 }, 30_000);
 
 test('a broker that says nothing any more is given up, however much it said before', async () => {

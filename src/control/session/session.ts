@@ -7,8 +7,8 @@ import { messageOf } from '../../service/errors.ts';
 import { explain, isVersionRefusal } from './broker-error.ts';
 import { type Credentials, readCredentials } from './credentials.ts';
 import { type Backoff, waitBefore } from './jitter.ts';
-import { giveWay } from './give-way.ts';
-import { countSigns } from './life.ts';
+import { takeMessages } from './intake.ts';
+import { keepAlive } from './life.ts';
 import { type Message, Outbox } from './outbox.ts';
 import { Subscriptions, type Wanted } from './subscriptions.ts';
 
@@ -53,6 +53,7 @@ export class MqttSession {
   readonly #subscriptions: Subscriptions;
   #client: MqttClient | undefined;
   #outbox: Outbox | undefined;
+  #endIntake: (() => void) | undefined;
   #running: Promise<void> | undefined;
   #version: 4 | 5 = 5;
   #trouble: string | undefined;
@@ -196,21 +197,22 @@ export class MqttSession {
   /** Lives as long as the connection does; rejects with what ended it. */
   async #oneConnection(client: MqttClient, signal: AbortSignal): Promise<void> {
     this.#client = client;
-    countSigns(client);
-    giveWay(client);
+    keepAlive(client);
     const outbox = this.#outboxOf(client);
     this.#outbox = outbox;
     let cause: Error | undefined;
     client.on('error', (error) => void (cause ??= error));
     client.on('connect', () => void this.#established(client));
-    client.on('message', (topic, payload, packet) =>
+    const endIntake = takeMessages(client, (topic, payload, packet) =>
       this.#guard(topic, () => this.#options.onMessage(topic, payload, packet.retain, asksOf(packet))),
     );
+    this.#endIntake = endIntake;
     const stop = (): void => void this.#end(client);
     signal.addEventListener('abort', stop, { once: true });
     if (signal.aborted) stop();
     await new Promise<void>((resolve) => client.once('close', resolve));
     signal.removeEventListener('abort', stop);
+    endIntake();
     // what is in flight is given up: `onConnect` publishes the newer state
     outbox.close();
     client.end(true);
@@ -225,6 +227,7 @@ export class MqttSession {
   }
 
   async #end(client: MqttClient): Promise<void> {
+    this.#endIntake?.();
     // the client's own `end(true)` does nothing where an `end(false)` waits for a broker that does not answer
     const force = setTimeout(() => client.stream.destroy(), STOP_TIMEOUT_MS);
     if (!client.connected) client.end(true);

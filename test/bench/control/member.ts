@@ -46,7 +46,7 @@ export class Member {
       directory: this.#directory,
       trust: gateOf(shape, index, signing, clock),
       publisher: new Publisher({ ...common, epoch }),
-      mqtt: { ...access, keepaliveS: 60 },
+      mqtt: access,
       clockIsRight: () => true,
       onDesired: () => undefined,
       onRequest: async () => undefined,

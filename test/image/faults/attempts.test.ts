@@ -35,4 +35,6 @@ test('power cuts in the boot loader use up the attempts: all over again, by the 
   expect(said).toEqual([...left, 'again, A, 2 attempts left']);
   await gateway.powerOn();
   await expectSound(gateway, name);
+  // The other one never worked: it got none.
+  expect(await gateway.sh('/usr/lib/linkspan/firmware/boot-state show')).toMatch(/^BOOT_B_LEFT=0$/m);
 });
