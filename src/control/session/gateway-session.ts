@@ -346,8 +346,6 @@ export class GatewaySession {
   }
 
   #received(gw: string, outcome: Outcome, retained: boolean): void {
-    // known from before a restart, too: the broker is still giving out
-    if (retained) this.#lull.heard();
     if (outcome === 'accepted' || outcome === 'incomplete') {
       this.#lull.heard();
       this.#repair.check();

@@ -19,7 +19,7 @@ export class Lull {
     [this.#timers, this.#clock] = [timers, clock];
   }
 
-  /** A message has come that is news, or one that the broker had kept. */
+  /** A message has come that is news. */
   heard(): void {
     this.#heard = this.#clock.monotonic();
   }
