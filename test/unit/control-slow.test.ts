@@ -1,6 +1,8 @@
 import { expect, test } from '@jest/globals';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { createServer } from 'node:net';
 import { connectAsync } from 'mqtt';
+import { generate, type Packet, parser } from 'mqtt-packet';
 import { MqttSession } from '../../src/control/session/session.ts';
 import { parseMac } from '../../src/model/mac.ts';
 import type { LocalState } from '../../src/peers/publisher.ts';
@@ -141,6 +143,43 @@ test('a broker that says nothing any more is given up, however much it said befo
   expect(link.connections).toBe(1);
   link.hold();
   await until('another', () => link.connections > 1);
+}, 30_000);
+
+/** A broker with nothing to say that answers no SUBSCRIBE, but pings; `onAsked` is told of each. Returns its port. */
+async function forgetfulBroker(onAsked: () => void): Promise<number> {
+  const port = await freePort();
+  const server = createServer((socket) => {
+    const reading = parser({ protocolVersion: 5 });
+    const answer = (packet: Packet): void => void socket.write(generate(packet, { protocolVersion: 5 }));
+    reading.on('packet', ({ cmd }) => {
+      if (cmd === 'connect') answer({ cmd: 'connack', reasonCode: 0, sessionPresent: false });
+      if (cmd === 'pingreq') answer({ cmd: 'pingresp' });
+      if (cmd === 'subscribe') onAsked();
+    });
+    socket.on('error', () => undefined).on('data', (data: Buffer) => reading.parse(data));
+  });
+  await new Promise<void>((resolve) => void server.listen(port, '127.0.0.1', resolve));
+  cleanups.push(() => new Promise((resolve) => void server.close(resolve)));
+  return port;
+}
+
+test('a lost answer to a subscription is waited for no longer because pings are answered', async () => {
+  let asked = 0;
+  const port = await forgetfulBroker(() => (asked += 1));
+  const session = new MqttSession({
+    url: `mqtt://127.0.0.1:${port}`,
+    backoffMs: [50, 200],
+    keepaliveS: 1,
+    clientId: 'a',
+    will: () => ({ topic: 'will', payload: Buffer.from('gone') }),
+    onMessage: () => undefined,
+    onConnect: () => undefined,
+    onEvent: () => undefined,
+  });
+  cleanups.push(() => session.stop());
+  session.setSubscriptions(new Map([['t', 0]]));
+  session.start();
+  await until('it to be asked again', () => asked > 1, 20_000);
 }, 30_000);
 
 test('a table that changes faster than the link carries it is known to the others as it is at the end', async () => {

@@ -3,11 +3,21 @@ import type { MqttClient } from 'mqtt';
 /** Without a byte for so many times the keepalive the broker is gone. */
 const SILENT = 1.25;
 
-const signs = new WeakMap<MqttClient, number>();
+/** The answer to a ping (MQTT 3.1.1 section 3.13); several may come together. */
+const PONG = [0xd0, 0] as const;
 
-/** When the connection last gave a sign of life, by `performance.now`; 0 for one that was never counted. */
-export function lastSign(client: MqttClient): number {
-  return signs.get(client) ?? 0;
+const isPongs = (data: Buffer): boolean => data.every((byte, at) => byte === PONG[at % 2]);
+
+type Heard = { sign: number; word: number };
+
+const heard = new WeakMap<MqttClient, Heard>();
+
+/**
+ * When the broker last had something to say, by `performance.now`; 0 for a connection that was never counted. That it
+ * answers pings shows that it lives, and not that it has more to say.
+ */
+export function lastWord(client: MqttClient): number {
+  return heard.get(client)?.word ?? 0;
 }
 
 /**
@@ -19,14 +29,17 @@ export function lastSign(client: MqttClient): number {
  */
 export function keepAlive(client: MqttClient): void {
   const overdue = client.onKeepaliveTimeout.bind(client);
-  const hear = (): void => void signs.set(client, performance.now());
-  hear();
-  client.stream.on('data', hear);
-  client.on('message', hear);
+  const last: Heard = { sign: performance.now(), word: performance.now() };
+  heard.set(client, last);
+  client.stream.on('data', (data: Buffer) => {
+    last.sign = performance.now();
+    if (!isPongs(data)) last.word = last.sign;
+  });
+  client.on('message', () => void (last.sign = last.word = performance.now()));
   pingBySilence(client);
   // called every half keepalive, until an answer comes
   client.onKeepaliveTimeout = () => {
-    const silence = performance.now() - lastSign(client);
+    const silence = performance.now() - last.sign;
     if (silence > SILENT * 1000 * client.keepalive) overdue();
     // the broker has to hear of us, too
     else client.sendPing();

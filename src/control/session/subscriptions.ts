@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { ISubscriptionMap, MqttClient } from 'mqtt';
 import type { EventSink } from '../../model/status.ts';
 import { type Backoff, waitBefore } from './jitter.ts';
-import { lastSign } from './life.ts';
+import { lastWord } from './life.ts';
 
 /** SUBACK's return codes from here on are refusals (MQTT 3.1.1 section 3.9.3, MQTT 5 section 3.9.3). */
 const REFUSED = 128;
@@ -10,9 +10,9 @@ const REFUSED = 128;
 const AT_ONCE = 200;
 /**
  * mosquitto drops what a client's queue does not take, its answers too: one that never comes is a refusal. Over a slow link
- * it waits behind what is retained, so the time begins again, some times over, while anything comes.
+ * it waits behind what is retained, so the time begins again, up to two minutes, while anything comes.
  */
-const [ANSWER_MS, ANSWER_TIMES] = [10_000, 12];
+const [ANSWER_MS, LONGEST_MS, LOOK_MS] = [10_000, 120_000, 1000];
 
 /** By topic or filter, the quality of service that it is subscribed to with. */
 export type Wanted = ReadonlyMap<string, 0 | 1>;
@@ -143,12 +143,11 @@ async function askFor(client: MqttClient, entries: Entries): Promise<readonly st
 
 /** Calls `late` when nothing has come for a while, or all has taken too long; returns the way to stop that. */
 function onceOverdue(client: MqttClient, late: () => void): () => void {
-  let [time, before] = [0, lastSign(client)];
+  const asked = performance.now();
   const timer = setInterval(() => {
-    const now = lastSign(client);
-    time += 1;
-    if (now === before || time === ANSWER_TIMES) late();
-    before = now;
-  }, ANSWER_MS).unref();
+    const now = performance.now();
+    const silence = now - Math.max(asked, lastWord(client));
+    if (silence >= ANSWER_MS || now - asked >= LONGEST_MS) late();
+  }, LOOK_MS).unref();
   return () => clearInterval(timer);
 }
