@@ -1,6 +1,8 @@
 import { writeFile } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import Database from 'better-sqlite3';
+import { peerRepository } from '../../src/store/peers.ts';
 import type { Gateway } from '../lab/gateway.ts';
 import { startGateway } from '../lab/gateway.ts';
 import { Lab } from '../lab/lab.ts';
@@ -161,6 +163,8 @@ describe('one gateway', () => {
   let version = 100_000;
 
   test('attach and detach on the command line', async () => {
+    // only over the broker does the other site hear where a new MAC is
+    await until('the gateway to be back on the broker', async () => (await a.status()).broker.connected, 20_000);
     const attached = await a.cli(
       'attach',
       'spot',
@@ -305,6 +309,7 @@ describe('one gateway', () => {
     await until('the other site to be known again', async () =>
       (await a.status()).peers.some(({ state }) => state === 'up'),
     );
+    await until('it to be on the disk', () => keptPeers(a) > 0);
     await fleet.broker.stop();
     a = await restarted();
     expect((await a.status()).broker.connected).toBe(false);
@@ -328,6 +333,14 @@ async function stopped(): Promise<void> {
 async function restarted(): Promise<Gateway> {
   await stopped();
   return startGateway(lab, { namespace: sites.a.gateway, dir: a.dir, config: config(GW_A, sites.a.underlay) });
+}
+
+/** Peers' records in the gateway's state file. */
+function keptPeers(gateway: Gateway): number {
+  const database = new Database(`${gateway.dir}/linkspan.db`, { readonly: true });
+  const { length } = peerRepository(database).loadRecords();
+  database.close();
+  return length;
 }
 
 async function ends(
