@@ -1,5 +1,5 @@
 import { parseArgs } from 'node:util';
-import { type Bootstrap, describeBootstrap, loadBootstrap } from '../service/bootstrap.ts';
+import { type Bootstrap, describeBootstrap, loadBootstrap, overruled } from '../service/bootstrap.ts';
 import { LinkspanError, messageOf } from '../service/errors.ts';
 import manifest from '../../package.json' with { type: 'json' };
 
@@ -14,7 +14,12 @@ export type Program<Mode extends string> = {
   readonly modes: readonly Mode[];
 };
 
-export type Arguments<Mode extends string> = { readonly mode: Mode | 'run'; readonly bootstrap: Bootstrap };
+export type Arguments<Mode extends string> = {
+  readonly mode: Mode | 'run';
+  readonly bootstrap: Bootstrap;
+  /** what the file says in vain, a line each */
+  readonly overruled: readonly string[];
+};
 
 /** Reads the command line; answers `--help` and `--version`, and ends the program where it is wrong. */
 export function readArguments<Mode extends string>(program: Program<Mode>, argv: readonly string[]): Arguments<Mode> {
@@ -31,7 +36,8 @@ export function readArguments<Mode extends string>(program: Program<Mode>, argv:
   if (modes.length > 1)
     usageError(program.name, `${modes.map((mode) => `--${mode}`).join(' and ')} exclude each other`);
   const file = typeof values['config'] === 'string' ? { file: values['config'] } : {};
-  return { mode: modes[0] ?? 'run', bootstrap: loadBootstrap({ ...file, env: process.env, flags }) };
+  const sources = { ...file, env: process.env, flags };
+  return { mode: modes[0] ?? 'run', bootstrap: loadBootstrap(sources), overruled: overruled(sources) };
 }
 
 /** Says what went wrong and ends the program: 78 for a configuration, which no restart heals. */

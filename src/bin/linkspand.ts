@@ -17,8 +17,9 @@ then the file:
 const PROGRAM: Program<'check' | 'cleanup'> = { name: 'linkspand', usage: USAGE, modes: ['check', 'cleanup'] };
 
 try {
-  const { mode, bootstrap } = readArguments(PROGRAM, process.argv.slice(2));
-  if (mode === 'check') process.stdout.write(`configuration of gateway ${bootstrap.gateway} is valid\n`);
+  const { mode, bootstrap, overruled } = readArguments(PROGRAM, process.argv.slice(2));
+  const valid = `configuration of gateway ${bootstrap.gateway} is valid`;
+  if (mode === 'check') process.stdout.write(`${[valid, ...overruled].join('\n')}\n`);
   // Each mode loads only what it needs: to check a configuration, most of the service would be read for nothing.
   else if (mode === 'cleanup') process.exitCode = await (await import('./cleanup.ts')).cleanup(bootstrap);
   else await (await import('./serve.ts')).serve(bootstrap);

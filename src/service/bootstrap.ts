@@ -66,7 +66,7 @@ type Tree = { [name: string]: unknown };
  *   value: it may be a secret that strayed into the wrong key
  */
 export function loadBootstrap(sources: BootstrapSources): Bootstrap {
-  const file = sources.file === undefined ? {} : known(readTree(sources.file), sources.file);
+  const file = treeOf(sources);
   const config = convict(schema(), { env: sources.env, args: [] }).load(file);
   for (const [key, value] of Object.entries(sources.flags)) {
     if (!Object.hasOwn(BOOTSTRAP_KEYS, key)) throw bad(key, `flag --${key}`, 'there is no such key');
@@ -81,6 +81,16 @@ export function loadBootstrap(sources: BootstrapSources): Bootstrap {
   requireKeyPair(bootstrap, sources, file);
   requireFleetKey(bootstrap, sources, file);
   return bootstrap;
+}
+
+/** What the file says and something else decides: a line for each such key, without its value. */
+export function overruled(sources: BootstrapSources): readonly string[] {
+  const file = treeOf(sources);
+  return Object.keys(BOOTSTRAP_KEYS)
+    .filter((key) => valueAt(key, file) !== undefined)
+    .map((key) => [key, sourceOf(key, sources, file)] as const)
+    .filter(([, source]) => source !== `file ${sources.file}`)
+    .map(([key, source]) => `${key} of file ${sources.file} does not count: ${source} does`);
 }
 
 /** The keys with their environment names, defaults and meanings, for `--help`. */
@@ -119,6 +129,14 @@ function setAt(root: Tree, path: readonly string[], value: unknown): void {
   const [head = '', ...rest] = path;
   if (rest.length === 0) root[head] = value;
   else setAt((root[head] ??= {}) as Tree, rest, value);
+}
+
+function treeOf({ file }: BootstrapSources): Tree {
+  return file === undefined ? {} : known(readTree(file), file);
+}
+
+function valueAt(key: string, tree: Tree): unknown {
+  return key.split('.').reduce<unknown>((at, name) => (isTree(at) ? at[name] : undefined), tree);
 }
 
 function readTree(file: string): unknown {
@@ -178,8 +196,7 @@ function invalid(report: string, sources: BootstrapSources, file: Tree): Linkspa
 function sourceOf(key: string, { flags, env, file: path }: BootstrapSources, file: Tree): string {
   if (Object.hasOwn(flags, key)) return `flag --${key}`;
   if (env[environmentName(key)] !== undefined) return `environment ${environmentName(key)}`;
-  const given = key.split('.').reduce<unknown>((at, name) => (isTree(at) ? at[name] : undefined), file);
-  return given === undefined ? 'the default' : `file ${path}`;
+  return valueAt(key, file) === undefined ? 'the default' : `file ${path}`;
 }
 
 function requireKeyPair({ mqtt }: Bootstrap, sources: BootstrapSources, file: Tree): void {

@@ -13,6 +13,8 @@ import { firmwareIs, Updates } from './support/updates.ts';
 
 /** On a busy machine; what it should take is in numbers/. */
 const UPDATE_MS = 480_000;
+/** Reads what the gateway says of the files on its card. */
+const REPORT = 'mount -o ro /dev/disk/by-partlabel/config /mnt && cat /mnt/linkspan-report.txt && umount /mnt';
 const lab = new Lab();
 const name = gatewayName('box');
 let office: Office;
@@ -20,7 +22,8 @@ let gateway: Appliance;
 
 beforeAll(async () => {
   office = await openOffice(lab);
-  gateway = await Appliance.unpack(lab, { name, image: await builtImage(), provision: bootstrap(name, office.url) });
+  const provision = bootstrap(name, office.url, { control: { socket: '/run/elsewhere.sock' } });
+  gateway = await Appliance.unpack(lab, { name, image: await builtImage(), provision });
 });
 afterAll(() => lab.close());
 
@@ -37,6 +40,12 @@ test('all services come up, in at most 250 MB', async () => {
   await gateway.run(['systemctl', 'is-system-running', '--wait'], { allowFailure: true, timeoutS: 240 });
   expect(await gateway.sh('systemctl --failed --plain --no-legend')).toBe('');
   expect(await usedMemory(gateway)).toBeLessThanOrEqual(250);
+});
+
+test('the report on the card tells what was taken over, and what of it does not count', async () => {
+  expect(await gateway.sh(REPORT)).toContain(
+    `Linkspan took over what was here: configuration of gateway ${name} is valid; control.socket of file /etc/linkspan/linkspan.yaml does not count: environment LINKSPAN_CONTROL_SOCKET does.`,
+  );
 });
 
 test('Docker, NetworkManager, wpa_supplicant and mosquitto are there and work', async () => {
@@ -78,10 +87,7 @@ test('what it is told stays over a restart; a wrong file on the card changes not
   expect(await gateway.sh('docker images -q busybox', { timeoutS: 120 })).not.toBe('');
   const { gateway: called, config } = await gateway.status();
   expect({ called, version: config.applied_version }).toEqual({ called: name, version: 1 });
-  const report = await gateway.sh(
-    'mount -o ro /dev/disk/by-partlabel/config /mnt && cat /mnt/linkspan-report.txt && umount /mnt',
-  );
-  expect(report).toMatch(/linkspan\.yaml/);
+  expect(await gateway.sh(REPORT)).toMatch(/linkspan\.yaml/);
 });
 
 test('an update is installed, started and committed', async () => {

@@ -10,7 +10,7 @@ afterEach(() => void jest.useRealTimers());
 
 type Setup = {
   own: OwnTopics;
-  lull: { isNow: boolean };
+  lull: { isNow: boolean; isBehind: boolean };
   room: { isNow: boolean };
   repeated: string[];
   healed: string[];
@@ -18,7 +18,7 @@ type Setup = {
 
 function setup(): Setup {
   const [repeated, healed]: [string[], string[]] = [[], []];
-  const [lull, room] = [{ isNow: true }, { isNow: true }];
+  const [lull, room] = [{ isNow: true, isBehind: false }, { isNow: true }];
   const own = new OwnTopics({
     clock: { now: Date.now, monotonic: () => performance.now() },
     timers: new Timers(),
@@ -64,6 +64,17 @@ test('while the broker gives out much it waits, but not for ever; what is not ou
   own.received(`${TOPIC}/2`, Buffer.from('forged'));
   jest.advanceTimersByTime(8100);
   expect([repeated, healed]).toEqual([[], [`${TOPIC}/2`, `${TOPIC}/2`, `${TOPIC}/2`, `${TOPIC}/2`]]);
+  jest.advanceTimersByTime(2000);
+  expect(repeated).toEqual([TOPIC]);
+});
+
+test('while what has come waits to be worked on nothing is repeated, however long', () => {
+  const { own, lull, repeated } = setup();
+  Object.assign(lull, { isNow: false, isBehind: true });
+  own.published(TOPIC, PAYLOAD);
+  jest.advanceTimersByTime(100_000);
+  expect(repeated).toEqual([]);
+  Object.assign(lull, { isNow: true, isBehind: false });
   jest.advanceTimersByTime(2000);
   expect(repeated).toEqual([TOPIC]);
 });

@@ -76,8 +76,8 @@ test('an answer that takes many times the keepalive comes over one connection', 
   expect({ connections: link.connections, events }).toEqual({ connections: 1, events: [] });
 }, 60_000);
 
-/** A broker that retains so much that a session takes 10 ms over each of. */
-async function busySession(count: number, keepaliveS: number): Promise<Busy> {
+/** A broker that retains so much, and the wills that fire. */
+async function fullBroker(count: number): Promise<{ readonly port: number; readonly wills: readonly string[] }> {
   const port = await broker();
   const other = await connectAsync(`mqtt://127.0.0.1:${port}`);
   cleanups.push(() => other.endAsync(true));
@@ -85,12 +85,22 @@ async function busySession(count: number, keepaliveS: number): Promise<Busy> {
   const wills: string[] = [];
   other.on('message', (topic) => void wills.push(topic));
   await other.subscribeAsync('will');
+  return { port, wills };
+}
+
+/** A session that takes 10 ms over each message. */
+async function busySession(count: number, keepaliveS: number): Promise<Busy> {
+  const full = await fullBroker(count);
+  return { ...full, ...busyOn(full.port, keepaliveS) };
+}
+
+function busyOn(port: number, keepaliveS: number, clientId = 'a'): Omit<Busy, 'wills'> {
   const [got, events] = [new Set<string>(), [] as string[]];
   const session = new MqttSession({
     url: `mqtt://127.0.0.1:${port}`,
     backoffMs: [50, 200],
     keepaliveS,
-    clientId: 'a',
+    clientId,
     will: () => ({ topic: 'will', payload: Buffer.from('gone') }),
     onMessage: (topic) => void (workFor(10), got.add(topic)),
     onConnect: () => undefined,
@@ -99,7 +109,7 @@ async function busySession(count: number, keepaliveS: number): Promise<Busy> {
   cleanups.push(() => session.stop());
   session.setSubscriptions(new Map([['kept/+', 0]]));
   session.start();
-  return { session, got, events, wills };
+  return { session, got, events };
 }
 
 test('a gateway that takes long over all that a broker retains keeps its timers and its connection', async () => {
@@ -112,6 +122,15 @@ test('a gateway that takes long over all that a broker retains keeps its timers 
   expect({ events, wills }).toEqual({ events: [], wills: [] });
   expect(late).toBeLessThan(300);
 }, 30_000);
+
+test('many of one process that wait long for their turns keep their connections', async () => {
+  const [count, sessions] = [12, 60];
+  const { port, wills } = await fullBroker(count);
+  // a round of all takes near two seconds, and after one and a quarter without a word the broker counts as gone
+  const all = Array.from({ length: sessions }, (_, n) => busyOn(port, 1, `busy-${n}`));
+  await until('all to have all', () => all.every(({ got }) => got.size === count), 40_000);
+  expect({ events: all.flatMap(({ events }) => events), wills }).toEqual({ events: [], wills: [] });
+}, 60_000);
 
 test('a gateway that is stopped amid all that a broker retains takes no more of it, and leaves no will behind', async () => {
   const { session, got, wills } = await busySession(600, 15);

@@ -12,6 +12,7 @@ type Setup = {
   confirm: (topic: string) => void;
   /** said when the outbox is idle */
   newer: string[];
+  behind: { now: boolean };
 };
 
 function setup(): Setup {
@@ -23,12 +24,13 @@ function setup(): Setup {
   const onIdle = (): void => {
     for (const state of newer.splice(0)) outbox.put({ topic: 'state', payload: Buffer.from(state), retain: true });
   };
-  const outbox = new Outbox({ send, onIdle });
+  const behind = { now: false };
+  const outbox = new Outbox({ send, onIdle, isBehind: () => behind.now });
   const confirm = (topic: string): void => {
     const at = open.findIndex((one) => one.topic === topic);
     open.splice(at, 1)[0]?.done();
   };
-  return { outbox, sent, confirm, newer };
+  return { outbox, sent, confirm, newer, behind };
 }
 
 const retained = (topic: string, text: string): Message => ({ topic, payload: Buffer.from(text), retain: true });
@@ -62,6 +64,18 @@ test('newer state goes out unconfirmed after five seconds, and twice that after 
   expect(sent).toHaveLength(4);
   jest.advanceTimersByTime(300);
   expect(sent.slice(4)).toEqual(['state 3']);
+});
+
+test('a confirmation that may be among what waits to be worked on is waited for', () => {
+  const { outbox, sent, newer, behind } = setup();
+  outbox.put(retained('state', '1'));
+  newer.push('2');
+  behind.now = true;
+  jest.advanceTimersByTime(60_000);
+  expect(sent).toEqual(['state 1']);
+  behind.now = false;
+  jest.advanceTimersByTime(5000);
+  expect(sent).toEqual(['state 1', 'state 2']);
 });
 
 test('of what is not retained so much is on its way, and more is left out', () => {

@@ -11,10 +11,15 @@ afterEach(() => void jest.useRealTimers());
 
 const record = (gw: string): Missing => ({ gw, vni: vni(7), page: 0 });
 
-function repair(): { repair: Repair; missing: Missing[]; asked: string[] } {
+function repair(isBehind: () => boolean = () => false): { repair: Repair; missing: Missing[]; asked: string[] } {
   const [missing, asked]: [Missing[], string[]] = [[], []];
   const timers = new Timers();
-  const options = { timers, lull: new Lull(timers, systemClock), everything: () => [], onAudit: () => undefined };
+  const options = {
+    timers,
+    lull: new Lull(timers, systemClock, isBehind),
+    everything: () => [],
+    onAudit: () => undefined,
+  };
   const ask = (topics: readonly string[]): void => void asked.push(...topics);
   return { repair: new Repair({ ...options, missing: () => missing, topicOf: ({ gw }) => gw, ask }), missing, asked };
 }
@@ -28,6 +33,18 @@ test('what never comes is asked for again and again, ever more rarely', () => {
   jest.advanceTimersByTime(600_000);
   expect(asked.length).toBeGreaterThan(10);
   expect(asked.length).toBeLessThan(60);
+});
+
+test('nothing is asked for while what has come waits to be worked on, however long', () => {
+  const behind = { now: true };
+  const { repair: repaired, missing, asked } = repair(() => behind.now);
+  missing.push(record('on its way'));
+  repaired.check();
+  jest.advanceTimersByTime(100_000);
+  expect(asked).toEqual([]);
+  behind.now = false;
+  jest.advanceTimersByTime(300);
+  expect(asked).toEqual(['on its way']);
 });
 
 test('and holds up nothing that another owner lists', () => {

@@ -2,7 +2,13 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, expect, test } from '@jest/globals';
-import { describeBootstrap, gatewayNameOf, loadBootstrap, parseListen } from '../../src/service/bootstrap.ts';
+import {
+  describeBootstrap,
+  gatewayNameOf,
+  loadBootstrap,
+  overruled,
+  parseListen,
+} from '../../src/service/bootstrap.ts';
 
 const directory = mkdtempSync(join(tmpdir(), 'linkspan-bootstrap-'));
 const file = join(directory, 'linkspan.yaml');
@@ -48,6 +54,16 @@ test('without any source, the defaults of the contract hold', () => {
     docker: { pluginSocket: '/run/docker/plugins/linkspan.sock', engineSocket: '/var/run/docker.sock' },
     log: { level: 'info', format: 'auto' },
   });
+});
+
+test('what the file says in vain is told, without the value', () => {
+  withFile('fleet: secret\ncontrol: { socket: /secret }\nunderlay: { port: 1111 }\nmqtt:\n  ca:\n');
+  const env = { LINKSPAN_CONTROL_SOCKET: '/run/a.sock', LINKSPAN_MQTT_CA: '/ca', LINKSPAN_LOG_LEVEL: 'warn' };
+  expect(overruled({ file, env, flags: { fleet: 'plant' } })).toEqual([
+    `fleet of file ${file} does not count: flag --fleet does`,
+    `control.socket of file ${file} does not count: environment LINKSPAN_CONTROL_SOCKET does`,
+  ]);
+  expect(overruled(none)).toEqual([]);
 });
 
 test('flags win over environment, environment over file, file over default', () => {

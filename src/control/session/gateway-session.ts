@@ -72,7 +72,7 @@ export class GatewaySession {
     const { fleet, gateway, mqtt, directory } = options;
     const timers = this.#timers;
     this.#options = options;
-    this.#lull = new Lull(timers, options.clock);
+    this.#lull = new Lull(timers, options.clock, () => this.#session.isBehind);
     this.#limit = new EventLimit(options.clock);
     this.#own = new OwnEpoch({ ...options, onOurs: () => this.#publishSnapshot() });
     this.#ownTopics = new OwnTopics({

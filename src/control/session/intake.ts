@@ -4,13 +4,22 @@ import type { IPublishPacket, MqttClient } from 'mqtt';
 const SHARE_MS = 25;
 
 /** A turn is the whole process's: connections that have had their share wait here, each for one of its own. */
-const waiting: (() => void)[] = [];
+const waiting = new Map<MqttClient, () => void>();
 let until = 0;
 
 function nextTurn(): void {
   until = performance.now() + SHARE_MS;
-  waiting.shift()?.();
-  if (waiting.length > 0) setImmediate(nextTurn);
+  for (const [client, goOn] of waiting) {
+    waiting.delete(client);
+    goOn();
+    break;
+  }
+  if (waiting.size > 0) setImmediate(nextTurn);
+}
+
+/** Whether messages have arrived that wait for their turn: the broker is not silent then, it is not heard. */
+export function isBehind(client: MqttClient): boolean {
+  return waiting.has(client);
 }
 
 /**
@@ -28,7 +37,8 @@ export function takeMessages(
   client.on('message', act);
   client.handleMessage = (_packet, done) => {
     if (over || performance.now() < until) return done();
-    if (waiting.push(done) === 1) setImmediate(nextTurn);
+    waiting.set(client, done);
+    if (waiting.size === 1) setImmediate(nextTurn);
   };
   return () => {
     over = true;

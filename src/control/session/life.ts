@@ -1,4 +1,5 @@
 import type { MqttClient } from 'mqtt';
+import { isBehind } from './intake.ts';
 
 /** Without a byte for so many times the keepalive the broker is gone. */
 const SILENT = 1.25;
@@ -17,7 +18,7 @@ const heard = new WeakMap<MqttClient, Heard>();
  * answers pings shows that it lives, and not that it has more to say.
  */
 export function lastWord(client: MqttClient): number {
-  return heard.get(client)?.word ?? 0;
+  return isBehind(client) ? performance.now() : (heard.get(client)?.word ?? 0);
 }
 
 /**
@@ -39,7 +40,7 @@ export function keepAlive(client: MqttClient): void {
   pingBySilence(client);
   // called every half keepalive, until an answer comes
   client.onKeepaliveTimeout = () => {
-    const silence = performance.now() - last.sign;
+    const silence = isBehind(client) ? 0 : performance.now() - last.sign;
     if (silence > SILENT * 1000 * client.keepalive) overdue();
     // the broker has to hear of us, too
     else client.sendPing();

@@ -13,10 +13,12 @@ const PATIENCE_MS = 10_000;
 export class Lull {
   readonly #timers: Timers;
   readonly #clock: Clock;
+  readonly #isBehind: () => boolean;
   #heard = Number.NEGATIVE_INFINITY;
 
-  constructor(timers: Timers, clock: Clock) {
-    [this.#timers, this.#clock] = [timers, clock];
+  /** @param isBehind whether messages have arrived that wait to be worked on */
+  constructor(timers: Timers, clock: Clock, isBehind: () => boolean) {
+    [this.#timers, this.#clock, this.#isBehind] = [timers, clock, isBehind];
   }
 
   /** A message has come that is news. */
@@ -24,9 +26,14 @@ export class Lull {
     this.#heard = this.#clock.monotonic();
   }
 
+  /** Whether messages have arrived that wait to be worked on: what is missing may be among them, however long that takes. */
+  get isBehind(): boolean {
+    return this.#isBehind();
+  }
+
   /** Whether nothing has come for a while. */
   get isNow(): boolean {
-    return this.#clock.monotonic() - this.#heard >= QUIET_MS;
+    return !this.isBehind && this.#clock.monotonic() - this.#heard >= QUIET_MS;
   }
 
   /**
@@ -44,7 +51,8 @@ export class Lull {
 
   #set(name: string, ms: number, act: () => void, latest: number): void {
     this.#timers.set(name, ms, () => {
-      if (this.isNow || this.#clock.monotonic() >= latest) act();
+      const isLate = this.#clock.monotonic() >= latest && !this.isBehind;
+      if (this.isNow || isLate) act();
       else this.#set(name, QUIET_MS, act, latest);
     });
   }

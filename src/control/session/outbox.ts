@@ -15,6 +15,8 @@ export type OutboxOptions = {
   readonly send: Send;
   /** nothing retained is under way any more */
   readonly onIdle: () => void;
+  /** whether messages have arrived that wait to be worked on: confirmations may be among them */
+  readonly isBehind: () => boolean;
 };
 
 /** Events and answers under way at once; a fleet's operator is not served better by more of them over a slow link. */
@@ -126,6 +128,7 @@ export class Outbox {
 
   /** What was said last goes unconfirmed; the newest state comes first, and then what waited behind it. */
   #giveUp(): void {
+    if (this.#options.isBehind()) return this.#wait();
     const waiting = [...this.#waiting];
     this.#unconfirmed += 1;
     this.close();

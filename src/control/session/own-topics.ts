@@ -8,7 +8,7 @@ import type { Timers } from './timers.ts';
 export type OwnTopicsOptions = {
   readonly clock: Clock;
   readonly timers: Timers;
-  readonly lull: Pick<Lull, 'isNow'>;
+  readonly lull: Pick<Lull, 'isNow' | 'isBehind'>;
   /** whether nothing newer waits that a repetition would hold up */
   readonly mayRepeat: () => boolean;
   /** publishes the same retained bytes again */
@@ -85,7 +85,7 @@ export class OwnTopics {
   /** Each with growing waits: over a slow link it comes back late, and repetitions make all the rest come later. */
   #repeat(): void {
     const { lull, clock, mayRepeat, repeat } = this.#options;
-    if (!mayRepeat()) return;
+    if (lull.isBehind || !mayRepeat()) return;
     this.#waited = lull.isNow ? PATIENCE : this.#waited + 1;
     if (this.#waited < PATIENCE) return;
     this.#waited = 0;

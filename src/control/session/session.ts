@@ -7,7 +7,7 @@ import { messageOf } from '../../service/errors.ts';
 import { explain, isVersionRefusal } from './broker-error.ts';
 import { type Credentials, readCredentials } from './credentials.ts';
 import { type Backoff, waitBefore } from './jitter.ts';
-import { takeMessages } from './intake.ts';
+import { isBehind, takeMessages } from './intake.ts';
 import { keepAlive } from './life.ts';
 import { type Message, Outbox } from './outbox.ts';
 import { Subscriptions, type Wanted } from './subscriptions.ts';
@@ -117,6 +117,11 @@ export class MqttSession {
     if (this.#client?.connected && topics.length > 0) this.#subscriptions.askAgain(this.#client, topics);
   }
 
+  /** Whether messages have arrived that wait to be worked on. */
+  get isBehind(): boolean {
+    return this.#client !== undefined && isBehind(this.#client);
+  }
+
   /** Whether the broker has confirmed all that was published to be retained. */
   get isIdle(): boolean {
     return this.#outbox?.isIdle ?? true;
@@ -223,6 +228,7 @@ export class MqttSession {
     return new Outbox({
       send: (message, done) => void client.publish(message.topic, message.payload, optionsOf(message), done),
       onIdle: () => this.#guard('connection', () => this.#options.onIdle?.()),
+      isBehind: () => isBehind(client),
     });
   }
 
